@@ -1,0 +1,194 @@
+//! Runs scenarios: each with its limit, its evidence and its clean-up.
+
+use std::{fs, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, stream};
+use serde::Serialize;
+
+use super::Scenario;
+use crate::{
+    Error, Result,
+    report::progress,
+    stage::{Lab, Plan, Score},
+    testbed::Session,
+};
+
+/// How long keeping the evidence and cleaning up may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All that it should prove was proved.
+    Pass,
+    /// A detector, a runbook or an invariant failed.
+    Fail,
+    /// Nothing was proved either way.
+    Inconclusive,
+    /// The environment lacks something that it needs.
+    Skipped,
+}
+
+/// One run of one scenario, as it is told to others.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunResult {
+    /// The scenario.
+    pub id: &'static str,
+    /// Which repetition, from 1.
+    pub run: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, unless it passed.
+    pub reason: Option<String>,
+    /// Its seed.
+    pub seed: u64,
+    /// How long it took, clean-up included.
+    pub duration_ms: u64,
+    /// The folder that it is kept in.
+    pub run_dir: PathBuf,
+    /// What is known of it.
+    pub score: Score,
+    /// The process's exit code that it calls for.
+    #[serde(skip)]
+    pub exit_code: u8,
+}
+
+/// What all runs of one call have in common.
+#[derive(Clone)]
+pub struct Runner {
+    /// The claim on the daemon.
+    pub session: Arc<Session>,
+    /// Also the controls, the wrong runbooks, and kills after each step.
+    pub full: bool,
+    /// Leave the faults out.
+    pub sham: bool,
+    /// Do not remove the testbed of a run that did not pass.
+    pub keep: bool,
+    /// A skip is a failure.
+    pub require_all: bool,
+}
+
+impl Runner {
+    /// Makes the images that the scenarios need, so that no run pays for it.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] if one cannot be made.
+    pub async fn prepare(&self, scenarios: &[&Scenario]) -> Result<()> {
+        self.session.image("helper").await?;
+        let mut images: Vec<_> = scenarios.iter().flat_map(|scenario| scenario.images).collect();
+        images.sort_unstable();
+        images.dedup();
+        for image in images {
+            self.session.image(image).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs each scenario `repeat` times, at most `jobs` at once, and hands over
+    /// each result as it comes. Repetition `r` has the seed `seed + r - 1`.
+    pub async fn run_all(
+        &self,
+        scenarios: &[&'static Scenario],
+        seed: u64,
+        repeat: u32,
+        jobs: usize,
+        mut told: impl FnMut(&RunResult),
+    ) -> Vec<RunResult> {
+        let runs = (1..=repeat).flat_map(|run| scenarios.iter().map(move |scenario| (*scenario, run)));
+        let results = stream::iter(runs).map(|(scenario, run)| self.run(scenario, run, seed + u64::from(run) - 1));
+        let mut results = results.buffer_unordered(jobs.max(1));
+        let mut all = Vec::new();
+        while let Some(result) = results.next().await {
+            told(&result);
+            all.push(result);
+        }
+        all.sort_by_key(|result| (result.id, result.run));
+        all
+    }
+
+    /// Runs one scenario once. Never fails: whatever happens is in the result.
+    pub async fn run(&self, scenario: &'static Scenario, run: u32, seed: u64) -> RunResult {
+        let began = std::time::Instant::now();
+        let name = format!("{}.{run}", scenario.id.replace("::", "."));
+        let plan = Plan { seed, full: self.full, sham: self.sham };
+        let task = progress::task(scenario.id.to_owned());
+        let (score, ended) = match Lab::open(&self.session, &name, plan, scenario.expected()) {
+            Ok(lab) => self.run_in(&lab, scenario, &task).await,
+            Err(error) => (Score::default(), Err(error)),
+        };
+        let (outcome, exit_code) = self.verdict(&ended);
+        let result = RunResult {
+            id: scenario.id,
+            run,
+            outcome,
+            reason: ended.err().map(|error| error.to_string()),
+            seed,
+            duration_ms: began.elapsed().as_millis() as u64,
+            run_dir: self.session.results().join(name),
+            score,
+            exit_code,
+        };
+        task.done_with(&crate::report::line(&result));
+        if let Ok(json) = serde_json::to_vec_pretty(&result) {
+            let _ = fs::write(result.run_dir.join("score.json"), json);
+        }
+        result
+    }
+
+    async fn run_in(&self, lab: &Lab, scenario: &Scenario, task: &progress::Task) -> (Score, Result<()>) {
+        let limit = scenario.limit(self.full);
+        let work = AssertUnwindSafe((scenario.run)(lab.clone())).catch_unwind();
+        let show = async {
+            loop {
+                task.change(&lab.glance());
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(limit, work) => ended,
+            () = show => unreachable!("it shows for ever"),
+        };
+        let ended = match ended {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(Error::Bug(format!("the scenario panicked: {}", panic_text(&*panic)))),
+            Err(_) => Err(Error::failed(format!("not done after {limit:.0?}, in the phase \"{}\"", lab.glance()))),
+        };
+        if let Err(error) = &ended {
+            lab.note("verdict", error.to_string());
+        }
+        let keep = self.keep && ended.is_err();
+        if keep {
+            self.session.keep();
+        }
+        match tokio::time::timeout(CLOSE_LIMIT, lab.close(keep)).await {
+            Ok((score, closed)) => (score, ended.and(closed)),
+            Err(_) => (Score::default(), Err(Error::failed(format!("cleaning up took over {CLOSE_LIMIT:.0?}")))),
+        }
+    }
+
+    /// The outcome and the exit code that it calls for.
+    fn verdict(&self, ended: &Result<()>) -> (Outcome, u8) {
+        match ended {
+            Ok(()) => (Outcome::Pass, 0),
+            Err(Error::Environment { .. }) if self.require_all => (Outcome::Skipped, 4),
+            Err(Error::Environment { .. }) => (Outcome::Skipped, 0),
+            Err(error) => match error.exit_code() {
+                4 => (Outcome::Inconclusive, 4),
+                code => (Outcome::Fail, code),
+            },
+        }
+    }
+}
+
+/// The exit code for many runs: a bug of ours counts most, then a failure, then a
+/// lack of proof.
+pub fn exit_code(results: &[RunResult]) -> u8 {
+    let worst = [70, 1, 3, 2, 4];
+    worst.into_iter().find(|code| results.iter().any(|result| result.exit_code == *code)).unwrap_or(0)
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}

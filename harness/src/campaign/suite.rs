@@ -1,0 +1,125 @@
+//! The scenarios as tests: `cargo test --test scenarios`.
+
+use std::{
+    collections::HashMap,
+    env, fs,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use tokio::{runtime::Runtime, sync::OnceCell};
+
+use super::{Outcome, RunResult, Runner, Scenario, registry};
+use crate::{
+    Error, Result, report,
+    testbed::{Session, reaper},
+};
+
+/// How many scenarios run at once unless `--test-threads` says otherwise. They wait
+/// for timers of the systems under test most of their time.
+const THREADS: usize = 2;
+
+/// The `main` of the test binary.
+///
+/// Three variables of the environment steer it: `REENACT_REQUIRE=all` makes a skip a
+/// failure, `REENACT_MODE=full` runs the controls and the wrong runbooks too, and
+/// `REENACT_SEED` sets the seed.
+pub fn suite() -> ExitCode {
+    reaper::intercept();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    let suite = match Suite::new() {
+        Ok(suite) => Arc::new(suite),
+        Err(error) => return fail(&error),
+    };
+    let scenarios = match registry::all() {
+        Ok(scenarios) => scenarios,
+        Err(error) => return fail(&error),
+    };
+    let trial = |scenario: &'static Scenario| {
+        let suite = Arc::clone(&suite);
+        Trial::ignorable_test(scenario.id, move || suite.run(scenario))
+    };
+    let conclusion = libtest_mimic::run(&arguments, scenarios.into_iter().map(trial).collect());
+    match suite.close() {
+        Ok(()) => conclusion.exit_code(),
+        Err(error) => fail(&error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is the end of a main")]
+fn fail(error: &Error) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(error.exit_code())
+}
+
+struct Suite {
+    runtime: Runtime,
+    seed: u64,
+    full: bool,
+    require_all: bool,
+    /// Opened by the first test, so that `--list` needs no Docker.
+    runner: OnceCell<Result<Runner, String>>,
+    results: Mutex<Vec<RunResult>>,
+}
+
+impl Suite {
+    fn new() -> Result<Self> {
+        let seed = match env::var("REENACT_SEED") {
+            Ok(seed) => seed.parse().map_err(|_| Error::usage(format!("REENACT_SEED={seed}"), "give a whole number"))?,
+            Err(_) => 1,
+        };
+        let full = match env::var("REENACT_MODE").as_deref() {
+            Ok("full") => true,
+            Ok("quick") | Err(_) => false,
+            Ok(other) => return Err(Error::usage(format!("REENACT_MODE={other}"), "say quick or full")),
+        };
+        let require_all = match env::var("REENACT_REQUIRE").as_deref() {
+            Ok("all") => true,
+            Ok("") | Err(_) => false,
+            Ok(other) => return Err(Error::usage(format!("REENACT_REQUIRE={other}"), "say all, or leave it unset")),
+        };
+        let runtime = Runtime::new().map_err(|error| Error::Bug(format!("no runtime: {error}")))?;
+        Ok(Self { runtime, seed, full, require_all, runner: OnceCell::new(), results: Mutex::default() })
+    }
+
+    /// Runs one scenario, on a thread of the test runner's.
+    fn run(&self, scenario: &'static Scenario) -> Result<Completion, Failed> {
+        let runner = match self.runtime.block_on(self.runner.get_or_init(|| self.open())) {
+            Ok(runner) => runner,
+            Err(why) if self.require_all => return Err(why.into()),
+            Err(why) => return Ok(Completion::ignored_with(why)),
+        };
+        let result = self.runtime.block_on(runner.run(scenario, 1, self.seed));
+        let told = match (result.outcome, &result.reason) {
+            (Outcome::Pass, _) => Ok(Completion::Completed),
+            (Outcome::Skipped, Some(why)) if !self.require_all => Ok(Completion::ignored_with(why)),
+            _ => Err(report::line(&result).into()),
+        };
+        self.results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+        told
+    }
+
+    async fn open(&self) -> Result<Runner, String> {
+        let open = async {
+            let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
+            let session = Session::open(&results, HashMap::new(), false).await?;
+            let (full, require_all) = (self.full, self.require_all);
+            let runner = Runner { session, full, sham: false, keep: false, require_all };
+            runner.prepare(&registry::all()?).await?;
+            Ok::<_, Error>(runner)
+        };
+        open.await.map_err(|error| error.to_string())
+    }
+
+    fn close(&self) -> Result<()> {
+        let Some(Ok(runner)) = self.runner.get() else { return Ok(()) };
+        self.runtime.block_on(runner.session.close())?;
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|result| result.id);
+        let path = runner.session.results().join("junit.xml");
+        fs::write(&path, report::junit(&results)?).map_err(Error::file("write", path))
+    }
+}

@@ -1,0 +1,101 @@
+//! `reenact run`.
+
+use std::{collections::HashMap, fs, path::Path};
+
+use clap::Args;
+
+use super::say;
+use crate::{
+    Error, Result,
+    campaign::{self, RunResult, Runner},
+    report,
+    testbed::Session,
+};
+
+#[derive(Args)]
+pub(super) struct Run {
+    /// Parts of scenarios' ids; none means all
+    patterns: Vec<String>,
+
+    /// Also the controls, the wrong runbooks, and kills after each step
+    #[arg(long)]
+    full: bool,
+
+    /// Every random choice is drawn from it; repetition R has SEED+R-1
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Run each scenario N times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+
+    /// Run up to N scenarios at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+
+    /// Leave the testbed of a run that does not pass, to look into it
+    #[arg(long)]
+    keep: bool,
+
+    /// Leave the faults themselves out: no incident may pass then
+    #[arg(long)]
+    sham: bool,
+
+    /// Print one JSON object per run, a line each
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads `NAME=IMAGE`.
+pub(super) fn images(pairs: &[String]) -> Result<HashMap<String, String>> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, image)) if !name.is_empty() && !image.is_empty() => Ok((name.to_owned(), image.to_owned())),
+        _ => Err(Error::usage(format!("--image {text}"), "write NAME=IMAGE, such as galera=my/galera:11.4")),
+    };
+    pairs.iter().map(pair).collect()
+}
+
+impl Run {
+    pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
+        let scenarios = campaign::matching(&self.patterns)?;
+        let require_all = std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all");
+        let session = Session::open(results, images, self.keep).await?;
+        let runner =
+            Runner { session: session.clone(), full: self.full, sham: self.sham, keep: self.keep, require_all };
+        let told = |result: &RunResult| {
+            if self.json {
+                say(report::to_json(&report::json(result)));
+            }
+        };
+        let work = async {
+            runner.prepare(&scenarios).await?;
+            Ok(runner.run_all(&scenarios, self.seed, self.repeat, self.jobs.into(), told).await)
+        };
+        let done = tokio::select! {
+            done = work => done,
+            stopped = interrupted() => stopped,
+        };
+        let closed = session.close().await;
+        let done = done?;
+        closed?;
+        let path = session.results().join("junit.xml");
+        fs::write(&path, report::junit(&done)?).map_err(Error::file("write", path))?;
+        if !self.json {
+            say(report::summary(&done));
+            say(format!("kept in {}", session.results().display()));
+        }
+        Ok(campaign::exit_code(&done))
+    }
+}
+
+/// Ends with an error at SIGINT or SIGTERM, so that all is cleaned up.
+async fn interrupted<T>() -> Result<T> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| Error::Bug(format!("cannot listen for signals: {error}")));
+    let (mut int, mut term) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let name = tokio::select! {
+        _ = int.recv() => "SIGINT",
+        _ = term.recv() => "SIGTERM",
+    };
+    Err(Error::inconclusive(format!("stopped by {name}; everything was removed")))
+}

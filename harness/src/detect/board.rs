@@ -1,0 +1,93 @@
+//! All detectors over one stream, and the episodes in which each one fired.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Detector, DetectorEntry, Verdict};
+use crate::probe::{Moment, Observation};
+
+/// A stretch of the run during which a detector said that its diagnosis holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Episode {
+    /// The detector's id.
+    pub detector: String,
+    /// When it fired.
+    pub from: Moment,
+    /// When it was quiet again; `None`: it never was.
+    pub to: Option<Moment>,
+    /// Its evidence at the moment of firing.
+    pub evidence: Vec<String>,
+}
+
+/// Runs every detector over one stream.
+pub struct Board {
+    seats: Vec<Seat>,
+    episodes: Vec<Episode>,
+}
+
+struct Seat {
+    id: &'static str,
+    detector: Box<dyn Detector>,
+    now: Verdict,
+    /// Whether it ever had the signals that it needs.
+    saw: bool,
+}
+
+impl Board {
+    /// A board with these detectors in their first state.
+    pub fn new<'a>(entries: impl IntoIterator<Item = &'a DetectorEntry>) -> Self {
+        let seat = |entry: &DetectorEntry| Seat {
+            id: entry.id,
+            detector: (entry.new)(),
+            now: Verdict::Unknown { why: "nothing was observed yet".into() },
+            saw: false,
+        };
+        Self { seats: entries.into_iter().map(seat).collect(), episodes: Vec::new() }
+    }
+
+    /// Shows one observation to every detector. Returns whether any of them began
+    /// or ceased to fire.
+    pub fn observe(&mut self, observation: &Observation) -> bool {
+        let mut turned = false;
+        for seat in &mut self.seats {
+            let verdict = seat.detector.observe(observation);
+            seat.saw |= !matches!(verdict, Verdict::Unknown { .. });
+            let fired_before = matches!(seat.now, Verdict::Fired { .. });
+            match &verdict {
+                Verdict::Fired { evidence, at } if !fired_before => {
+                    turned = true;
+                    let detector = seat.id.into();
+                    self.episodes.push(Episode { detector, from: *at, to: None, evidence: evidence.clone() });
+                }
+                Verdict::Quiet | Verdict::Unknown { .. } if fired_before => {
+                    turned = true;
+                    let open = self.episodes.iter_mut().rev().find(|e| e.detector == seat.id && e.to.is_none());
+                    if let Some(episode) = open {
+                        episode.to = Some(observation.at);
+                    }
+                }
+                _ => {}
+            }
+            seat.now = verdict;
+        }
+        turned
+    }
+
+    /// Every episode so far, in order of firing.
+    pub fn episodes(&self) -> &[Episode] {
+        &self.episodes
+    }
+
+    /// The detectors that fire now.
+    pub fn firing(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.seats.iter().filter(|seat| matches!(seat.now, Verdict::Fired { .. })).map(|seat| seat.id)
+    }
+
+    /// Each detector's word over the whole run: `fired` if it ever fired, else
+    /// `quiet` if it ever could tell, else `unknown`.
+    pub fn summary(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
+        self.seats.iter().map(|seat| {
+            let fired = self.episodes.iter().any(|episode| episode.detector == seat.id);
+            (seat.id, if fired { "fired" } else if seat.saw { "quiet" } else { "unknown" })
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! Disks that run full.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Effect, Fault, Undo};
+use crate::{Error, Result, testbed::Testbed};
+
+/// Not a byte is left on a node's disk. Only a disk of the node's own can be
+/// filled: filling one that it shares with the host would harm the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskFull {
+    /// The node.
+    pub node: String,
+}
+
+impl fmt::Display for DiskFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the disk of {} full", self.node)
+    }
+}
+
+impl DiskFull {
+    /// The file that takes the room, and one to try a write with, as the helper
+    /// sees them.
+    fn files(&self, bed: &Testbed) -> Result<(String, String)> {
+        let node = bed.node(&self.node)?;
+        let mount = node
+            .disk_mount()
+            .ok_or_else(|| Error::usage(format!("{} has no disk of its own", self.node), "give its NodeSpec a disk"))?;
+        let folder = node.disk_path(mount)?;
+        Ok((format!("{folder}/.reenact-fill"), format!("{folder}/.reenact-try")))
+    }
+}
+
+#[async_trait]
+impl Fault for DiskFull {
+    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+        let (fill, _) = self.files(bed)?;
+        // dd writes until ENOSPC, so no room is left whatever was freed meanwhile.
+        bed.shell().must(&format!("dd if=/dev/zero of={fill} bs=1M status=none 2>/dev/null; dd if=/dev/zero of={fill} bs=4k oflag=append conv=notrunc status=none 2>/dev/null; [ -s {fill} ]")).await?;
+        let bed = bed.clone();
+        Ok(Undo::by(async move { bed.shell().must(&format!("rm -f {fill}")).await.map(drop) }))
+    }
+
+    /// A write of one page fails.
+    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+        let (_, page) = self.files(bed)?;
+        let script = format!("head -c 4096 /dev/zero >{page}; code=$?; rm -f {page}; exit $code");
+        let (code, said) = bed.shell().run(&script).await?;
+        let seen = if code == 0 { "a page was written".into() } else { said.trim().to_owned() };
+        Ok(Effect::new(code != 0 && said.contains("No space left"), seen))
+    }
+}

@@ -1,0 +1,164 @@
+//! Faults: typed values with `inject`, a proof of effect, and `heal`.
+//!
+//! A fault's *effect* is looked at before and after it is injected, by a probe of
+//! its own that no detector uses. Only an effect that was absent before and is
+//! there afterwards proves the fault; anything else makes the run inconclusive.
+
+mod disk;
+mod network;
+mod power;
+mod process;
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+
+use crate::{
+    Error, Result,
+    testbed::Testbed,
+    wait::{self, Look},
+};
+
+pub use disk::DiskFull;
+pub use network::{Disconnect, Flap, Partition};
+pub use power::{PowerOff, PowerOn};
+pub use process::{Kill, Pause, Signal};
+
+/// How long a fault's effect may take to show. The rules themselves are in force
+/// at once; a process may need a moment to die.
+const EFFECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Whether a fault's effect is there, and what showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// Whether it is there.
+    pub holds: bool,
+    /// What was seen.
+    pub seen: String,
+    /// What the fault should leave alone and was seen to work: whatever is named
+    /// here before the fault must be named here afterwards.
+    pub control: Vec<String>,
+}
+
+impl Effect {
+    /// What was seen, and whether that is the effect.
+    pub fn new(holds: bool, seen: impl Into<String>) -> Self {
+        Self { holds, seen: seen.into(), control: Vec::new() }
+    }
+}
+
+/// What takes a fault back.
+pub struct Undo(Option<BoxFuture<'static, Result<()>>>);
+
+impl Undo {
+    /// Runs `undo` when the fault is healed.
+    pub fn by(undo: impl Future<Output = Result<()>> + Send + 'static) -> Self {
+        Self(Some(Box::pin(undo)))
+    }
+
+    /// For faults that nothing takes back, such as a kill: recovering from it is an
+    /// operator's business.
+    pub fn none() -> Self {
+        Self(None)
+    }
+}
+
+/// A way to break something.
+///
+/// Its `Display` fits "the fault is …": "n1 is partitioned from n2, n3".
+#[async_trait]
+pub trait Fault: fmt::Display + fmt::Debug + Send + Sync + 'static {
+    /// Puts it in force; when this returns, it is.
+    async fn inject(&self, bed: &Testbed) -> Result<Undo>;
+
+    /// Looks whether its effect is there.
+    async fn effect(&self, bed: &Testbed) -> Result<Effect>;
+}
+
+/// A fault that is in force, with the proof. Heal it with [`Active::heal`]: dropping
+/// it leaves the fault in force until the testbed goes.
+#[must_use = "a fault stays in force until it is healed"]
+#[derive(Debug)]
+pub struct Active {
+    fault: Box<dyn Fault>,
+    undo: Undo,
+    /// From the call to the moment it was in force.
+    pub took: Duration,
+    /// What the effect probe saw.
+    pub proof: String,
+}
+
+impl fmt::Debug for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Undo" } else { "Undo::none" })
+    }
+}
+
+/// Injects a fault and proves it. With `sham` the fault itself is left out and all
+/// else done: the proof must then fail.
+///
+/// # Errors
+/// [`Error::Inconclusive`] if the effect was there before, or is not there within
+/// five seconds.
+pub async fn inject(bed: &Testbed, fault: impl Fault, sham: bool) -> Result<Active> {
+    let before = fault.effect(bed).await?;
+    if before.holds {
+        let seen = before.seen;
+        return Err(Error::inconclusive(format!("before the fault \"{fault}\" its effect was there already: {seen}")));
+    }
+    let called = Instant::now();
+    let undo = if sham { Undo::none() } else { fault.inject(bed).await? };
+    let took = called.elapsed();
+    let effect = effect_becomes(bed, &fault, true).await?;
+    if let Some(hit) = before.control.iter().find(|part| !effect.control.contains(part)) {
+        return Err(Error::inconclusive(format!("the fault \"{fault}\" hit more than it should: before, {hit}")));
+    }
+    Ok(Active { fault: Box::new(fault), undo, took, proof: effect.seen })
+}
+
+impl Active {
+    /// Takes the fault back and proves that its effect is gone.
+    ///
+    /// # Errors
+    /// [`Error::Inconclusive`] if the effect is still there after five seconds.
+    pub async fn heal(self, bed: &Testbed) -> Result<Duration> {
+        let called = Instant::now();
+        let Some(undo) = self.undo.0 else { return Ok(Duration::ZERO) };
+        undo.await?;
+        let took = called.elapsed();
+        effect_becomes(bed, self.fault.as_ref(), false).await?;
+        Ok(took)
+    }
+
+    /// Whether healing it changes anything.
+    pub fn can_heal(&self) -> bool {
+        self.undo.0.is_some()
+    }
+}
+
+impl fmt::Display for Active {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.fmt(f)
+    }
+}
+
+/// Waits until the effect is there, or gone.
+async fn effect_becomes(bed: &Testbed, fault: &dyn Fault, wanted: bool) -> Result<Effect> {
+    let what = if wanted { "effect" } else { "effect's end" };
+    let what = format!("the {what} of the fault \"{fault}\"");
+    let look = || async {
+        match fault.effect(bed).await {
+            Ok(effect) if effect.holds == wanted => Look::Ready(effect),
+            Ok(effect) => Look::NotYet(effect.seen),
+            Err(error) => Look::Never(error),
+        }
+    };
+    match wait::until(&what, EFFECT_LIMIT, look).await {
+        Err(Error::Failed(why)) => Err(Error::Inconclusive(why)),
+        other => other,
+    }
+}

@@ -1,0 +1,95 @@
+//! The judge: what was acknowledged against what is there.
+//!
+//! It knows neither detectors nor runbooks. A cluster can look whole by every
+//! status it shows (all Primary, all Synced, equal row counts) and hold different
+//! contents; so contents are compared node with node, row by row.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::workload::{Ack, Entry};
+
+/// What one node holds: id to value.
+pub type Contents = BTreeMap<u64, u64>;
+
+/// What the comparison found. All sets hold the ids of writes.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// How many writes were acknowledged.
+    pub acknowledged: usize,
+    /// How many writes have an unknown fate; each may be there or not.
+    pub unknown: usize,
+    /// Acknowledged, and missing on at least one node.
+    pub lost: BTreeSet<u64>,
+    /// Certainly failed, and there all the same.
+    pub risen: BTreeSet<u64>,
+    /// There, and never written by the workload.
+    pub alien: BTreeSet<u64>,
+    /// There, with another value than was written.
+    pub garbled: BTreeSet<u64>,
+    /// Not the same on all nodes.
+    pub divergent: BTreeSet<u64>,
+}
+
+/// Holds the ledger against every node's contents.
+pub fn compare(entries: &[Entry], nodes: &BTreeMap<String, Contents>) -> Findings {
+    let written: BTreeMap<u64, &Entry> = entries.iter().map(|entry| (entry.id, entry)).collect();
+    let mut found = Findings {
+        acknowledged: entries.iter().filter(|entry| entry.ack == Ack::Ok).count(),
+        unknown: entries.iter().filter(|entry| matches!(entry.ack, Ack::Unknown { .. })).count(),
+        ..Findings::default()
+    };
+    let acknowledged = entries.iter().filter(|entry| entry.ack == Ack::Ok).map(|entry| entry.id);
+    found.lost = acknowledged.filter(|id| nodes.values().any(|held| !held.contains_key(id))).collect();
+    for (&id, &value) in nodes.values().flatten() {
+        match written.get(&id) {
+            None => _ = found.alien.insert(id),
+            Some(entry) => {
+                if matches!(entry.ack, Ack::Failed { .. }) {
+                    found.risen.insert(id);
+                }
+                if entry.value != value {
+                    found.garbled.insert(id);
+                }
+            }
+        }
+        if nodes.values().any(|held| held.get(&id) != Some(&value)) {
+            found.divergent.insert(id);
+        }
+    }
+    found
+}
+
+impl Findings {
+    /// Whether nothing that was acknowledged is lost and all nodes agree.
+    pub fn is_clean(&self) -> bool {
+        let Self { lost, risen, alien, garbled, divergent, .. } = self;
+        [lost, risen, alien, garbled, divergent].iter().all(|ids| ids.is_empty())
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} acknowledged, {} unknown", self.acknowledged, self.unknown)?;
+        let kinds = [
+            ("lost", &self.lost),
+            ("risen from failure", &self.risen),
+            ("alien", &self.alien),
+            ("garbled", &self.garbled),
+            ("different between nodes", &self.divergent),
+        ];
+        for (kind, ids) in kinds.iter().filter(|(_, ids)| !ids.is_empty()) {
+            let some: Vec<_> = ids.iter().take(8).map(u64::to_string).collect();
+            let more = if ids.len() > some.len() { ", …" } else { "" };
+            write!(f, "; {} {kind} (ids {}{more})", ids.len(), some.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,270 @@
+//! The probes that any system can use, and the tasks that keep them looking.
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bollard::query_parameters::LogsOptionsBuilder;
+use futures::{StreamExt, stream::BoxStream};
+use tokio::{
+    net::TcpStream,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use super::{PortState, Signal, Stream};
+use crate::{
+    Error, Result,
+    testbed::{Node, Shell},
+};
+
+/// Reads one signal of one node.
+#[async_trait]
+pub trait Probe: Send + 'static {
+    /// The node it looks at.
+    fn node(&self) -> &str;
+
+    /// Looks once. A probe that could not look says [`Signal::Blind`].
+    async fn look(&mut self) -> Vec<Signal>;
+
+    /// The node's state in a few words, if this signal tells it.
+    fn state(&self, _signal: &Signal) -> Option<String> {
+        None
+    }
+}
+
+/// The running probes of a testbed.
+pub struct Watch {
+    tasks: JoinSet<()>,
+}
+
+impl Watch {
+    /// Starts each probe at its own interval; a zero interval is for probes that
+    /// wait for news by themselves.
+    pub fn start(stream: &Arc<Stream>, probes: Vec<(Duration, Box<dyn Probe>)>) -> Self {
+        let mut tasks = JoinSet::new();
+        for (every, probe) in probes {
+            tasks.spawn(keep_looking(Arc::clone(stream), every, probe));
+        }
+        Self { tasks }
+    }
+
+    /// Ends all probes.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] if one of them had panicked: its silence proves nothing.
+    pub async fn stop(mut self) -> Result<()> {
+        self.tasks.abort_all();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                return Err(Error::Bug(format!("a probe panicked: {error}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn keep_looking(stream: Arc<Stream>, every: Duration, mut probe: Box<dyn Probe>) {
+    let mut ticks = (!every.is_zero()).then(|| interval(every));
+    if let Some(ticks) = &mut ticks {
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    loop {
+        if let Some(ticks) = &mut ticks {
+            ticks.tick().await;
+        }
+        for signal in probe.look().await {
+            if let Some(state) = probe.state(&signal) {
+                stream.set_state(probe.node(), state);
+            }
+            stream.record(probe.node(), signal);
+        }
+    }
+}
+
+/// Connects to TCP ports of a node.
+#[derive(Debug)]
+pub struct Ports {
+    node: String,
+    ip: Ipv4Addr,
+    ports: Vec<u16>,
+}
+
+impl Ports {
+    /// How long a connect may take before the port counts as silent. Inside one
+    /// machine an answer takes well under a millisecond.
+    pub const LIMIT: Duration = Duration::from_millis(500);
+
+    /// Looks at these ports of the node.
+    pub fn new(node: &Node, ports: &[u16]) -> Self {
+        Self { node: node.name().into(), ip: node.ip(), ports: ports.into() }
+    }
+
+    /// Connects once.
+    pub async fn connect(ip: Ipv4Addr, port: u16) -> PortState {
+        match timeout(Self::LIMIT, TcpStream::connect((ip, port))).await {
+            Ok(Ok(_)) => PortState::Open,
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => PortState::Closed,
+            Ok(Err(_)) | Err(_) => PortState::Silent,
+        }
+    }
+}
+
+#[async_trait]
+impl Probe for Ports {
+    fn node(&self) -> &str {
+        &self.node
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        let ip = self.ip;
+        let look = |port| async move { Signal::Port { port, state: Self::connect(ip, port).await } };
+        futures::future::join_all(self.ports.iter().copied().map(look)).await
+    }
+}
+
+/// Asks the daemon whether a node's machine runs.
+pub struct Machine(Node);
+
+impl Machine {
+    /// Looks at this node.
+    pub fn new(node: &Node) -> Self {
+        Self(node.clone())
+    }
+}
+
+#[async_trait]
+impl Probe for Machine {
+    fn node(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        vec![match self.0.state().await {
+            Ok(state) => Signal::Machine {
+                running: state.running,
+                paused: state.paused,
+                exit_code: (!state.running).then_some(state.exit_code),
+            },
+            Err(error) => blind("machine", error),
+        }]
+    }
+
+    fn state(&self, signal: &Signal) -> Option<String> {
+        match signal {
+            Signal::Machine { running: false, .. } => Some("off".into()),
+            Signal::Machine { paused: true, .. } => Some("paused".into()),
+            _ => None,
+        }
+    }
+}
+
+/// Lists the command lines of a node's processes.
+pub struct Processes(Node);
+
+impl Processes {
+    /// Looks at this node.
+    pub fn new(node: &Node) -> Self {
+        Self(node.clone())
+    }
+}
+
+#[async_trait]
+impl Probe for Processes {
+    fn node(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        vec![match self.0.processes().await {
+            Ok(list) => Signal::Processes { commands: list.into_iter().map(|process| process.command).collect() },
+            Err(error) => blind("processes", error),
+        }]
+    }
+}
+
+/// Reads small text files on a node's disk.
+pub struct Files {
+    node: Node,
+    shell: Arc<Shell>,
+    paths: Vec<String>,
+}
+
+impl Files {
+    /// Reads these paths, which must lie on the node's disk.
+    pub fn new(node: &Node, shell: &Arc<Shell>, paths: &[&str]) -> Self {
+        Self { node: node.clone(), shell: Arc::clone(shell), paths: paths.iter().map(|&path| path.into()).collect() }
+    }
+}
+
+#[async_trait]
+impl Probe for Files {
+    fn node(&self) -> &str {
+        self.node.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        let mut seen = Vec::new();
+        for path in &self.paths {
+            seen.push(match self.node.read_disk(&self.shell, path).await {
+                Ok(content) => Signal::File { path: path.clone(), content },
+                Err(error) => blind("files", error),
+            });
+        }
+        seen
+    }
+}
+
+/// Follows a node's log, also across restarts of its machine.
+pub struct LogTail {
+    node: Node,
+    lines: Option<BoxStream<'static, String>>,
+    /// The daemon's stamp of the last line passed on. After a restart the log is
+    /// read again from the start, for the daemon seeks by whole seconds only.
+    last: String,
+}
+
+impl LogTail {
+    /// Follows this node's log from its first line.
+    pub fn new(node: &Node) -> Self {
+        Self { node: node.clone(), lines: None, last: String::new() }
+    }
+
+    fn open(&self) -> BoxStream<'static, String> {
+        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).timestamps(true).build();
+        let chunks = self.node.docker().logs(self.node.container(), Some(options));
+        chunks.filter_map(|chunk| async { chunk.ok().map(|chunk| chunk.to_string()) }).boxed()
+    }
+}
+
+#[async_trait]
+impl Probe for LogTail {
+    fn node(&self) -> &str {
+        self.node.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        if self.lines.is_none() {
+            self.lines = Some(self.open());
+        }
+        let Some(lines) = &mut self.lines else { return Vec::new() };
+        let Some(line) = lines.next().await else {
+            // The machine stopped: look again shortly, it may have been started.
+            self.lines = None;
+            tokio::time::sleep(crate::wait::EVERY * 5).await;
+            return Vec::new();
+        };
+        let Some((stamp, text)) = line.split_once(' ') else { return Vec::new() };
+        if stamp <= self.last.as_str() {
+            return Vec::new();
+        }
+        self.last = stamp.into();
+        vec![Signal::Log { line: text.trim_end_matches(['\n', '\r']).into() }]
+    }
+}
+
+/// For a probe that could not look.
+fn blind(probe: &str, error: Error) -> Signal {
+    Signal::Blind { probe: probe.into(), why: error.to_string() }
+}

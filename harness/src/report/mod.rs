@@ -1,0 +1,84 @@
+//! What people and machines read: the live view, a table, JSON lines, JUnit.
+
+mod junit;
+pub mod progress;
+mod table;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::campaign::{Outcome, RunResult};
+
+pub use junit::junit;
+pub use table::{list, summary};
+
+/// One run in one line, for people.
+pub fn line(result: &RunResult) -> String {
+    let word = word(result.outcome);
+    let time = result.duration_ms as f64 / 1000.0;
+    let line = format!("{word:<12} {} #{} ({time:.1} s)", result.id, result.run);
+    match &result.reason {
+        Some(reason) => format!("{line}\n    {reason}\n    kept in {}", result.run_dir.display()),
+        None => line,
+    }
+}
+
+/// One run as the JSON object that `run --json` prints.
+pub fn json(result: &RunResult) -> Value {
+    let score = &result.score;
+    json!({
+        "id": result.id,
+        "run": result.run,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "seed": result.seed,
+        "start_ms": score.start_ms,
+        "inject_ms": score.inject_ms(),
+        "detect_ms": score.detect_ms,
+        "recover_ms": score.recover_ms,
+        "fingerprints": score.fingerprints,
+        "detectors": score.detectors,
+        "false_alarms": score.false_alarms,
+        "acked": score.acked,
+        "lost": score.lost,
+        "duration_ms": result.duration_ms,
+        "run_dir": result.run_dir,
+    })
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "pass",
+        Outcome::Fail => "FAIL",
+        Outcome::Inconclusive => "INCONCLUSIVE",
+        Outcome::Skipped => "skipped",
+    }
+}
+
+/// The median, if there is any value.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(values[middle]),
+        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+    }
+}
+
+/// Serializes for the terminal's standard output.
+pub fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_odd_even_and_nothing() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
+        assert_eq!(median(vec![]), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! Tables for the terminal.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+
+use super::median;
+use crate::campaign::{Kind, Outcome, RunResult, Scenario};
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
+    table
+}
+
+/// The scenarios there are.
+pub fn list(scenarios: &[&Scenario]) -> String {
+    let mut table = table(&["scenario", "kind", "must fire", "what happens"]);
+    for scenario in scenarios {
+        let kind = if scenario.kind == Kind::Twin { "twin" } else { "incident" };
+        let story = scenario.story.split_once(". ").map_or(scenario.story, |(first, _)| first);
+        table.add_row([scenario.id, kind, scenario.detector.unwrap_or("nothing"), story]);
+    }
+    table.to_string()
+}
+
+/// One row per scenario: how many of its runs passed, and the medians.
+pub fn summary(results: &[RunResult]) -> String {
+    let mut by_id: BTreeMap<&str, Vec<&RunResult>> = BTreeMap::new();
+    for result in results {
+        by_id.entry(result.id).or_default().push(result);
+    }
+    let mut table = table(&[
+        "scenario", "passed", "start", "inject", "detect", "recover", "prints", "acked", "lost", "alarms", "time",
+    ]);
+    for (id, runs) in by_id {
+        let passed = runs.iter().filter(|run| run.outcome == Outcome::Pass).count();
+        let ms = |pick: &dyn Fn(&RunResult) -> Option<f64>| {
+            median(runs.iter().filter_map(|run| pick(run)).collect()).map_or_else(|| "–".into(), time)
+        };
+        let prints = runs.iter().map(|run| run.score.fingerprints).min_by_key(|prints| prints.seen);
+        let prints = prints.filter(|prints| prints.total > 0);
+        let sum = |pick: fn(&RunResult) -> usize| runs.iter().map(|run| pick(run)).sum::<usize>().to_string();
+        let row = [
+            id.to_owned(),
+            format!("{passed} of {}", runs.len()),
+            ms(&|run| Some(run.score.start_ms? as f64)),
+            ms(&|run| run.score.inject_ms()),
+            ms(&|run| Some(run.score.detect_ms? as f64)),
+            ms(&|run| Some(run.score.recover_ms? as f64)),
+            prints.map_or_else(|| "–".into(), |prints| format!("{}/{}", prints.seen, prints.total)),
+            sum(|run| run.score.acked),
+            sum(|run| run.score.lost),
+            sum(|run| run.score.false_alarms.len()),
+            ms(&|run| Some(run.duration_ms as f64)),
+        ];
+        let align = |(at, text): (usize, String)| {
+            Cell::new(text).set_alignment(if at == 0 { CellAlignment::Left } else { CellAlignment::Right })
+        };
+        table.add_row(row.into_iter().enumerate().map(align));
+    }
+    table.to_string()
+}
+
+fn time(ms: f64) -> String {
+    if ms < 1000.0 { format!("{ms:.1} ms") } else { format!("{:.2} s", ms / 1000.0) }
+}

@@ -1,0 +1,209 @@
+//! A run's order, held by types: `Steady → Faulted → Detected → Healed`.
+//!
+//! A stage can only be asked for what its phase allows: nothing is detected before
+//! a fault was proved, and nothing recovered before it was detected.
+
+mod detect;
+mod fingerprint;
+mod journal;
+mod lab;
+mod recover;
+mod score;
+mod steady;
+
+use std::{marker::PhantomData, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::{
+    Error, Result,
+    fault::{self, Active, Fault},
+    judge::{self, Contents, Findings},
+    probe::{Clock, Moment, Probe, Watch},
+    testbed::Testbed,
+    wait::{self, Look},
+    workload::{Ledger, Traffic, Workload},
+};
+
+pub use fingerprint::Fingerprint;
+pub use journal::Journal;
+pub use lab::{Lab, Plan};
+pub use score::{Fingerprints, Score};
+
+/// A system under test, deployed.
+#[async_trait]
+pub trait System: Send + Sync + 'static {
+    /// Its nodes.
+    fn bed(&self) -> &Testbed;
+
+    /// The probes that watch it, each with its interval.
+    fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)>;
+
+    /// Starts clients that write to it.
+    fn start_workload(&self, traffic: Traffic, seed: u64, clock: Clock) -> Workload;
+
+    /// What each node holds, read from that node.
+    async fn contents(&self) -> Result<Vec<(String, Contents)>>;
+
+    /// Whether every node serves, asked by real use and not by a status alone.
+    async fn healthy(&self) -> Look<()>;
+}
+
+/// The phases of a run.
+pub mod phase {
+    /// Healthy under its workload, nothing injected.
+    #[derive(Debug)]
+    pub enum Steady {}
+    /// A fault was injected and proved.
+    #[derive(Debug)]
+    pub enum Faulted {}
+    /// The incident's detector has fired.
+    #[derive(Debug)]
+    pub enum Detected {}
+    /// A runbook has brought it back.
+    #[derive(Debug)]
+    pub enum Healed {}
+}
+
+/// A run at some phase.
+#[must_use = "a stage that is dropped ends its run without a verdict"]
+pub struct Stage<S, P> {
+    run: Box<Run<S>>,
+    phase: PhantomData<P>,
+}
+
+/// What all phases share.
+struct Run<S> {
+    lab: Lab,
+    system: S,
+    watch: Watch,
+    workload: Workload,
+    active: Vec<Active>,
+    /// When the effect that is to be detected took hold.
+    effect_at: Moment,
+}
+
+impl<S: System, P> Stage<S, P> {
+    fn turn<Q>(self) -> Stage<S, Q> {
+        Stage { run: self.run, phase: PhantomData }
+    }
+
+    /// The system under test.
+    pub fn system(&self) -> &S {
+        &self.run.system
+    }
+
+    /// The run that this stage belongs to.
+    pub fn lab(&self) -> &Lab {
+        &self.run.lab
+    }
+
+    /// What the clients were told so far.
+    pub fn ledger(&self) -> &Ledger {
+        self.run.workload.ledger()
+    }
+
+    /// The clients at work.
+    pub fn workload(&self) -> &Workload {
+        &self.run.workload
+    }
+
+    /// Injects a fault and proves it, without leaving the phase: a part of a longer
+    /// story, or the disturbance of a twin.
+    ///
+    /// # Errors
+    /// As [`fault::inject`].
+    pub async fn strike(&mut self, fault: impl Fault) -> Result<()> {
+        let run = &mut self.run;
+        run.lab.phase(format!("inject: {fault}"));
+        let active = fault::inject(run.system.bed(), fault, run.lab.plan().sham).await?;
+        run.effect_at = run.lab.now();
+        run.lab.note("fault", format!("{active}: in force after {:.1?}; {}", active.took, active.proof));
+        run.lab.score(|score| score.injected(&active.to_string(), active.took));
+        run.active.push(active);
+        Ok(())
+    }
+
+    /// Heals every fault in force, the last one first.
+    ///
+    /// # Errors
+    /// As [`Active::heal`].
+    pub async fn mend(&mut self) -> Result<()> {
+        let run = &mut self.run;
+        while let Some(active) = run.active.pop() {
+            if active.can_heal() {
+                let text = active.to_string();
+                run.lab.phase(format!("heal: {text}"));
+                let took = active.heal(run.system.bed()).await?;
+                run.lab.note("heal", format!("{text}: gone after {took:.1?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for something that the story needs and that no fault brings about by
+    /// itself. Where it does not come, nothing was re-enacted.
+    ///
+    /// # Errors
+    /// [`Error::Inconclusive`] if it does not come within `limit`.
+    pub async fn wait_for<F, Fut>(&self, what: &str, limit: Duration, look: F) -> Result<()>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Look<()>>,
+    {
+        self.run.lab.phase(format!("wait: {what}"));
+        let found = wait::until(what, limit, look).await;
+        self.run.lab.note("seen", what);
+        found.map_err(|error| match error {
+            Error::Failed(why) => Error::Inconclusive(why),
+            other => other,
+        })
+    }
+
+    /// Waits until clients had this many more writes acknowledged, counted from now.
+    ///
+    /// # Errors
+    /// [`Error::Inconclusive`] if they do not within `limit`.
+    pub async fn writes(&self, more: usize, limit: Duration) -> Result<()> {
+        let before = self.ledger().acknowledged();
+        self.wait_for(&format!("{more} more writes to be acknowledged"), limit, || async {
+            match self.ledger().acknowledged() - before {
+                enough if enough >= more => Look::Ready(()),
+                some => Look::NotYet(format!("{some} were")),
+            }
+        })
+        .await
+    }
+
+    /// Says that the effect which is to be detected takes hold now, not at the last
+    /// fault.
+    pub fn effect_begins(&mut self) {
+        self.run.effect_at = self.run.lab.now();
+    }
+
+    /// Waits until every node serves.
+    async fn until_healthy(&self, limit: Duration) -> Result<()> {
+        wait::until("every node to serve", limit, || self.run.system.healthy()).await
+    }
+
+    /// Ends the workload and compares what is there with what was acknowledged.
+    async fn compare(&self) -> Result<Findings> {
+        let run = &self.run;
+        run.lab.phase("compare the contents of all nodes");
+        run.workload.pause();
+        run.workload.idle().await?;
+        let contents = run.system.contents().await?.into_iter().collect();
+        let found = run.workload.ledger().read(|entries| judge::compare(entries, &contents));
+        run.lab.note("judge", found.to_string());
+        run.lab.score(|score| score.judged(&found));
+        Ok(found)
+    }
+
+    /// Ends the run's tasks and keeps what they saw.
+    async fn close(self) -> Result<()> {
+        let Run { lab, watch, workload, .. } = *self.run;
+        let ledger: Arc<Ledger> = workload.stop().await?;
+        watch.stop().await?;
+        ledger.save(&lab.dir().join("ledger.jsonl"))
+    }
+}

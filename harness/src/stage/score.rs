@@ -1,0 +1,61 @@
+//! The scorecard of one run.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
+
+use crate::{detect::Episode, judge::Findings};
+
+/// How many of the report's marks were seen.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Fingerprints {
+    /// Seen in this run.
+    pub seen: usize,
+    /// Listed in the incident's file.
+    pub total: usize,
+}
+
+/// What is known of one run. It fills while the run goes on, so that a run that
+/// fails half way still shows what it had.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct Score {
+    /// From the start of the run until every node served.
+    pub start_ms: Option<u64>,
+    /// Each fault, and the time from its call to the moment it was in force.
+    pub injections: Vec<(String, f64)>,
+    /// From the fault's effect to the detector's moment of firing.
+    pub detect_ms: Option<u64>,
+    /// From the call of the runbook until every node served.
+    pub recover_ms: Option<u64>,
+    /// The report's marks.
+    pub fingerprints: Fingerprints,
+    /// Each detector's word over the whole run: quiet, fired or unknown.
+    pub detectors: BTreeMap<String, String>,
+    /// When which detector fired, and why.
+    pub episodes: Vec<Episode>,
+    /// The detectors that fired and should not have.
+    pub false_alarms: Vec<String>,
+    /// The judge's comparison, if it came to that.
+    pub findings: Option<Findings>,
+    /// Writes that were acknowledged.
+    pub acked: usize,
+    /// Acknowledged writes that are missing.
+    pub lost: usize,
+}
+
+impl Score {
+    pub(super) fn injected(&mut self, fault: &str, took: Duration) {
+        self.injections.push((fault.into(), took.as_secs_f64() * 1000.0));
+    }
+
+    pub(super) fn judged(&mut self, found: &Findings) {
+        (self.acked, self.lost) = (found.acknowledged, found.lost.len());
+        self.findings = Some(found.clone());
+    }
+
+    /// The slowest fault, from its call to the moment it was in force, in
+    /// milliseconds.
+    pub fn inject_ms(&self) -> Option<f64> {
+        self.injections.iter().map(|(_, took)| *took).reduce(f64::max)
+    }
+}

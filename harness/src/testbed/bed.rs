@@ -1,0 +1,334 @@
+//! A testbed: a network of its own, nodes with fixed addresses, and their disks.
+
+use std::{collections::HashMap, fs, net::Ipv4Addr, path::Path, sync::Arc};
+
+use bollard::{
+    models::{
+        ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Ipam, IpamConfig, Mount, MountType,
+        NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest, NetworkingConfig, VolumeCreateRequest,
+    },
+    query_parameters::{CreateContainerOptionsBuilder, LogsOptionsBuilder},
+};
+use futures::{StreamExt, future::try_join_all};
+
+use super::{Firewall, LAB_LABEL, Leftovers, Node, Session, Shell, node::Mounted};
+use crate::{Error, Result};
+
+/// The pool that the testbeds' networks of 16 addresses are taken from.
+const POOL: [u8; 2] = [10, 213];
+/// How many networks the pool holds.
+const NETWORKS: u32 = 4096;
+
+/// A persistent disk: a file system of its own, of a stated size, that outlives
+/// its node's container.
+///
+/// It is kept in memory and held mounted by a container of the testbed's own. A
+/// killed process loses nothing of it, as on a real disk; a power cut of the whole
+/// machine is not modelled.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk {
+    /// Where the node has it mounted.
+    pub mount: &'static str,
+    /// Its size in MiB.
+    pub mebibytes: u32,
+}
+
+/// What a node is made of.
+#[derive(Debug, Clone)]
+pub struct NodeSpec {
+    /// Its name, such as `n1`.
+    pub name: &'static str,
+    /// The image's reference: see [`Session::image`].
+    pub image: String,
+    /// Its environment.
+    pub env: Vec<String>,
+    /// Its disk, if it has one of its own.
+    pub disk: Option<Disk>,
+}
+
+/// The running system; cheap to clone.
+#[derive(Clone)]
+pub struct Testbed(Arc<Inner>);
+
+struct Inner {
+    session: Arc<Session>,
+    lab: String,
+    network: String,
+    nodes: Vec<Node>,
+    firewall: Firewall,
+    faults: Shell,
+    probes: Arc<Shell>,
+}
+
+impl Testbed {
+    /// Makes the network and the disks and starts all nodes at once. `specs` gets
+    /// each node's address.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] if the helper cannot start, [`Error::Docker`] if
+    /// anything cannot be made.
+    pub async fn create(
+        session: &Arc<Session>,
+        lab: &str,
+        names: &[&'static str],
+        specs: impl FnOnce(&HashMap<&'static str, Ipv4Addr>) -> Vec<NodeSpec>,
+    ) -> Result<Self> {
+        let helper = session.helper().await?;
+        let labels = labels(session, lab);
+        let (network, first) = create_network(session, lab, &labels).await?;
+        let address = |index: usize| Ipv4Addr::from(u32::from(first) + 2 + index as u32);
+        let addresses: HashMap<_, _> = names.iter().enumerate().map(|(at, &name)| (name, address(at))).collect();
+        let specs = specs(&addresses);
+        let maker = Maker { session, lab, labels: &labels, network: &network };
+        let table = format!("{}_{}", std::process::id(), session.next());
+        let (keeper, firewall, faults, probes, ()) = tokio::try_join!(
+            maker.disks(&specs),
+            helper.firewall(session, &table),
+            helper.shell(session),
+            helper.shell(session),
+            async {
+                let start = |spec| maker.node(spec, addresses[spec.name]);
+                try_join_all(specs.iter().map(start)).await.map(drop)
+            },
+        )?;
+        let node = |spec: &NodeSpec| {
+            let from_helper = format!("/proc/{keeper}/root/disks/{}", spec.name);
+            let disk = spec.disk.map(|disk| Mounted { on_node: disk.mount.into(), from_helper });
+            Node::new(spec.name, addresses[spec.name], maker.container(spec.name), session.docker().clone(), disk)
+        };
+        let nodes = specs.iter().map(node).collect();
+        let (session, lab, probes) = (Arc::clone(session), lab.into(), Arc::new(probes));
+        Ok(Self(Arc::new(Inner { session, lab, network, nodes, firewall, faults, probes })))
+    }
+
+    /// Its nodes, in the order of their making.
+    pub fn nodes(&self) -> &[Node] {
+        &self.0.nodes
+    }
+
+    /// The node of that name.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is none; it lists those there are.
+    pub fn node(&self, name: &str) -> Result<&Node> {
+        self.0.nodes.iter().find(|node| node.name() == name).ok_or_else(|| {
+            let known: Vec<_> = self.0.nodes.iter().map(Node::name).collect();
+            Error::usage(format!("there is no node {name:?}"), format!("there are: {}", known.join(", ")))
+        })
+    }
+
+    /// The packet filters of faults.
+    pub fn firewall(&self) -> &Firewall {
+        &self.0.firewall
+    }
+
+    /// The shell of faults, in the helper.
+    pub fn shell(&self) -> &Shell {
+        &self.0.faults
+    }
+
+    /// The shell of probes, in the helper, so that a slow look delays no fault.
+    pub fn probe_shell(&self) -> &Arc<Shell> {
+        &self.0.probes
+    }
+
+    /// A name that no other rule of this testbed has.
+    pub(crate) fn rule_name(&self) -> String {
+        format!("f{}", self.0.session.next())
+    }
+
+    /// Unplugs a node's network cable.
+    pub(crate) async fn disconnect(&self, node: &Node) -> Result<()> {
+        let request = NetworkDisconnectRequest { container: node.container().into(), force: Some(false) };
+        let done = self.0.session.docker().disconnect_network(&self.0.network, request).await;
+        done.map_err(Error::docker(format!("disconnect {}", node.name())))
+    }
+
+    /// Plugs it in again, with the address it had.
+    pub(crate) async fn connect(&self, node: &Node) -> Result<()> {
+        let request =
+            NetworkConnectRequest { container: node.container().into(), endpoint_config: Some(endpoint(node.ip())) };
+        let done = self.0.session.docker().connect_network(&self.0.network, request).await;
+        done.map_err(Error::docker(format!("connect {}", node.name())))
+    }
+
+    /// Keeps each node's whole log and its container's description in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Docker`] if that fails.
+    pub async fn keep_evidence(&self, folder: &Path) -> Result<()> {
+        for node in &self.0.nodes {
+            let docker = self.0.session.docker();
+            let options = LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true).build();
+            let mut lines = docker.logs(node.container(), Some(options));
+            let mut log = String::new();
+            while let Some(line) = lines.next().await {
+                log.push_str(&line.map_err(Error::docker(format!("read the log of {}", node.name())))?.to_string());
+            }
+            let path = folder.join(format!("{}.log", node.name()));
+            fs::write(&path, log).map_err(Error::file("write", path))?;
+            let inspected = docker.inspect_container(node.container(), None).await;
+            let inspected = inspected.map_err(Error::docker(format!("inspect {}", node.name())))?;
+            let path = folder.join(format!("{}.json", node.name()));
+            let json = serde_json::to_vec_pretty(&inspected).map_err(|error| Error::Bug(error.to_string()))?;
+            fs::write(&path, json).map_err(Error::file("write", path))?;
+        }
+        Ok(())
+    }
+
+    /// Removes all of it and proves that nothing is left.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if something cannot be removed, [`Error::Failed`] if
+    /// something is still there afterwards.
+    pub async fn remove(session: &Session, lab: &str) -> Result<()> {
+        let label = format!("{LAB_LABEL}={lab}");
+        Leftovers::find(session.docker(), &label).await?.remove(session.docker()).await?;
+        let left = Leftovers::find(session.docker(), &label).await?;
+        if left.is_empty() { Ok(()) } else { Err(Error::failed(format!("after the run there are left: {left}"))) }
+    }
+
+    /// The run that it belongs to.
+    pub fn lab(&self) -> &str {
+        &self.0.lab
+    }
+}
+
+fn labels(session: &Session, lab: &str) -> HashMap<String, String> {
+    let mut labels = session.labels();
+    labels.insert(LAB_LABEL.into(), lab.into());
+    labels
+}
+
+fn endpoint(ip: Ipv4Addr) -> EndpointSettings {
+    let ipam_config = Some(EndpointIpamConfig { ipv4_address: Some(ip.to_string()), ..Default::default() });
+    EndpointSettings { ipam_config, ..Default::default() }
+}
+
+/// Takes the first network of the pool that the daemon lets us have. It has no way
+/// out: nothing that a node does leaves the machine.
+async fn create_network(
+    session: &Session,
+    lab: &str,
+    labels: &HashMap<String, String>,
+) -> Result<(String, Ipv4Addr)> {
+    let name = format!("reenact-{}-{lab}", session.id());
+    // Processes start looking at different places, so that they seldom collide.
+    let start = std::process::id().wrapping_mul(97).wrapping_add(session.next());
+    for step in 0..NETWORKS {
+        let index = (start + step) % NETWORKS;
+        let first = Ipv4Addr::new(POOL[0], POOL[1], (index / 16) as u8, (index % 16 * 16) as u8);
+        let config = IpamConfig { subnet: Some(format!("{first}/28")), ..Default::default() };
+        let request = NetworkCreateRequest {
+            name: name.clone(),
+            driver: Some("bridge".into()),
+            internal: Some(true),
+            ipam: Some(Ipam { config: Some(vec![config]), ..Default::default() }),
+            labels: Some(labels.clone()),
+            ..Default::default()
+        };
+        match session.docker().create_network(request).await {
+            Ok(_) => return Ok((name, first)),
+            Err(bollard::errors::Error::DockerResponseServerError { message, .. }) if message.contains("overlaps") => {}
+            Err(error) => return Err(Error::docker("create the testbed's network")(error)),
+        }
+    }
+    let [a, b] = POOL;
+    Err(Error::environment(format!("every network of {a}.{b}.0.0/16 is taken"), "`reenact clean` removes what is left over"))
+}
+
+/// Makes the parts of one testbed.
+struct Maker<'a> {
+    session: &'a Session,
+    lab: &'a str,
+    labels: &'a HashMap<String, String>,
+    network: &'a str,
+}
+
+impl Maker<'_> {
+    fn container(&self, node: &str) -> String {
+        format!("{}-{node}", self.network)
+    }
+
+    fn volume(&self, spec: &NodeSpec) -> String {
+        format!("{}-{}-disk", self.network, spec.name)
+    }
+
+    fn mount(&self, spec: &NodeSpec, target: String) -> Mount {
+        Mount {
+            typ: Some(MountType::VOLUME),
+            source: Some(self.volume(spec)),
+            target: Some(target),
+            ..Default::default()
+        }
+    }
+
+    /// Makes the disks and the container that holds them; gives its process's id.
+    async fn disks(&self, specs: &[NodeSpec]) -> Result<i64> {
+        let with_disk: Vec<_> = specs.iter().filter(|spec| spec.disk.is_some()).collect();
+        if with_disk.is_empty() {
+            return Ok(0);
+        }
+        let mounts = with_disk.iter().map(|spec| self.mount(spec, format!("/disks/{}", spec.name))).collect();
+        try_join_all(with_disk.iter().map(|spec| self.create_disk(spec))).await?;
+        let body = ContainerCreateBody {
+            image: Some(self.session.image("helper").await?),
+            cmd: Some(vec!["sleep".into(), "infinity".into()]),
+            network_disabled: Some(true),
+            labels: Some(self.labels.clone()),
+            host_config: Some(HostConfig { mounts: Some(mounts), ..Default::default() }),
+            ..Default::default()
+        };
+        let name = self.container("disks");
+        self.run(&name, body).await?;
+        let inspected = self.session.docker().inspect_container(&name, None).await;
+        let state = inspected.map_err(Error::docker("inspect the disks' container"))?.state;
+        Ok(state.and_then(|state| state.pid).unwrap_or_default())
+    }
+
+    async fn create_disk(&self, spec: &NodeSpec) -> Result<()> {
+        let Some(disk) = spec.disk else { return Ok(()) };
+        let option = |name: &str, value: String| (name.to_owned(), value);
+        let request = VolumeCreateRequest {
+            name: Some(self.volume(spec)),
+            driver: Some("local".into()),
+            driver_opts: Some(HashMap::from([
+                option("type", "tmpfs".into()),
+                option("device", "tmpfs".into()),
+                option("o", format!("size={}m", disk.mebibytes)),
+            ])),
+            labels: Some(self.labels.clone()),
+            ..Default::default()
+        };
+        let made = self.session.docker().create_volume(request).await;
+        made.map(drop).map_err(Error::docker(format!("create the disk of {}", spec.name)))
+    }
+
+    async fn node(&self, spec: &NodeSpec, ip: Ipv4Addr) -> Result<()> {
+        self.create_disk(spec).await?;
+        let mounts = spec.disk.map(|disk| vec![self.mount(spec, disk.mount.into())]);
+        let networks = HashMap::from([(self.network.to_owned(), endpoint(ip))]);
+        let body = ContainerCreateBody {
+            image: Some(spec.image.clone()),
+            hostname: Some(spec.name.into()),
+            env: Some(spec.env.clone()),
+            labels: Some(self.labels.clone()),
+            networking_config: Some(NetworkingConfig { endpoints_config: Some(networks) }),
+            host_config: Some(HostConfig {
+                mounts,
+                network_mode: Some(self.network.to_owned()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        self.run(&self.container(spec.name), body).await
+    }
+
+    async fn run(&self, name: &str, body: ContainerCreateBody) -> Result<()> {
+        let docker = self.session.docker();
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        let action = || Error::docker(format!("start {name} of {}", self.lab));
+        docker.create_container(Some(options), body).await.map_err(action())?;
+        docker.start_container(name, None).await.map_err(action())
+    }
+}

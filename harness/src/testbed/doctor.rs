@@ -1,0 +1,131 @@
+//! What this machine can do: tried, not guessed.
+
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use serde::Serialize;
+
+use super::{Disk, NodeSpec, Session, Testbed};
+use crate::{
+    Result,
+    fault::{self, DiskFull, Partition},
+    probe::{PortState, Ports},
+};
+
+/// Below this much free memory three database nodes may be killed for want of it.
+const MEMORY_MIB: u64 = 2048;
+/// The images take about 1 GiB.
+const SPACE_MIB: u64 = 4096;
+
+/// One thing that was tried.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// What for.
+    pub name: &'static str,
+    /// Whether it can.
+    pub ok: bool,
+    /// What was seen.
+    pub detail: String,
+    /// What a person can do about it.
+    pub help: Option<String>,
+}
+
+impl Check {
+    fn of(name: &'static str, tried: Result<String>) -> Self {
+        match tried {
+            Ok(detail) => Self { name, ok: true, detail, help: None },
+            Err(crate::Error::Environment { what, help }) => Self { name, ok: false, detail: what, help: Some(help) },
+            Err(error) => Self { name, ok: false, detail: error.to_string(), help: None },
+        }
+    }
+}
+
+/// Tries everything, in order; stops early where the rest depends on what is missing.
+pub async fn examine(results: &Path) -> Vec<Check> {
+    let mut checks = vec![Check::of("memory", memory())];
+    let session = match Session::open(results, HashMap::new(), false).await {
+        Ok(session) => session,
+        Err(error) => {
+            checks.push(Check::of("daemon", Err(error)));
+            return checks;
+        }
+    };
+    checks.push(Check::of("daemon", daemon(&session).await));
+    checks.push(Check::of("space", space(session.results())));
+    checks.push(Check::of("images", session.image("helper").await));
+    if checks.iter().all(|check| check.ok) {
+        checks.extend(try_faults(&session).await);
+    }
+    if let Err(error) = session.close().await {
+        checks.push(Check::of("clean-up", Err(error)));
+    }
+    checks
+}
+
+/// Makes a small testbed and tries each kind of fault on it.
+async fn try_faults(session: &Arc<Session>) -> Vec<Check> {
+    let made = async {
+        let image = session.image("helper").await?;
+        let disk = Some(Disk { mount: "/data", mebibytes: 1 });
+        let spec = |name| NodeSpec { name, image: image.clone(), env: vec![], disk };
+        Testbed::create(session, "doctor", &["n1", "n2"], |_| vec![spec("n1"), spec("n2")]).await
+    };
+    let bed = match made.await {
+        Ok(bed) => bed,
+        Err(error) => return vec![Check::of("helper", Err(error))],
+    };
+    let partition = async {
+        let active = fault::inject(&bed, Partition::between(&["n1"], &["n2"]), false).await?;
+        let detail = format!("in force after {:.1?}: {}", active.took, active.proof);
+        active.heal(&bed).await.map(|_| detail)
+    };
+    let disk = async {
+        let active = fault::inject(&bed, DiskFull { node: "n1".into() }, false).await?;
+        let detail = active.proof.clone();
+        active.heal(&bed).await.map(|_| detail)
+    };
+    let helper = Check::of("helper", Ok(format!("runs with {}", super::helper::CAPABILITIES.join(", "))));
+    let mut checks = vec![helper, Check::of("network", reach(&bed).await)];
+    checks.push(Check::of("partition", partition.await));
+    checks.push(Check::of("disk full", disk.await));
+    checks
+}
+
+async fn daemon(session: &Session) -> Result<String> {
+    let version = session.docker().version().await.map_err(crate::Error::docker("tell its version"))?;
+    let text = |value: Option<String>| value.unwrap_or_else(|| "?".into());
+    let (engine, api) = (text(version.version), text(version.api_version));
+    Ok(format!("Docker {engine} (API {api}) on {} {}", text(version.os), text(version.kernel_version)))
+}
+
+/// A port where nothing listens must refuse at once; silence means that this machine
+/// does not reach the containers' addresses.
+async fn reach(bed: &Testbed) -> Result<String> {
+    let ip = bed.node("n1")?.ip();
+    match Ports::connect(ip, 1).await {
+        PortState::Closed | PortState::Open => Ok(format!("containers' addresses ({ip}) are reached from here")),
+        PortState::Silent => Err(crate::Error::environment(
+            format!("a container's address ({ip}) is not reached from here"),
+            "run reenact on the Docker daemon's own Linux machine: its clients speak to the nodes directly",
+        )),
+    }
+}
+
+fn memory() -> Result<String> {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib: u64 = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default();
+    enough("memory", kib / 1024, MEMORY_MIB, "stop something, or run fewer scenarios at once with --jobs 1")
+}
+
+fn space(folder: &Path) -> Result<String> {
+    let stat = rustix::fs::statvfs(folder)
+        .map_err(|error| crate::Error::environment(format!("cannot tell the free space: {error}"), "look at --results"))?;
+    enough("disk", stat.f_bavail * stat.f_frsize / 1024 / 1024, SPACE_MIB, "make room, or set --results")
+}
+
+fn enough(what: &str, mebibytes: u64, needed: u64, help: &str) -> Result<String> {
+    if mebibytes >= needed {
+        return Ok(format!("{mebibytes} MiB of {what} are free"));
+    }
+    Err(crate::Error::environment(format!("{mebibytes} MiB of {what} are free, {needed} are needed"), help))
+}

@@ -1,0 +1,31 @@
+//! The system under test: sessions, images, networks, nodes with disks, and the
+//! helper container that faults act from.
+//!
+//! Everything made here bears its session's label, so that the [`reaper`] and the
+//! sweep at the next start can tell it from what is not ours.
+
+mod bed;
+mod docker;
+pub mod doctor;
+mod firewall;
+mod helper;
+mod image;
+mod node;
+pub mod reaper;
+mod session;
+mod shell;
+
+pub use bed::{Disk, NodeSpec, Testbed};
+pub use docker::{Leftovers, connect};
+pub use firewall::{Firewall, Flow};
+pub use image::Image;
+pub use node::{Node, NodeStatus, Output, Process};
+pub use session::{Owner, Session, Whose, sweep};
+pub use shell::Shell;
+
+/// The label that every object of a session bears; its value is the session's id.
+pub const SESSION_LABEL: &str = "reenact.session";
+/// The label that every object of one run bears; its value is the run's id.
+pub const LAB_LABEL: &str = "reenact.lab";
+/// The label that says which process made it: see [`Owner`].
+pub const OWNER_LABEL: &str = "reenact.owner";

@@ -1,0 +1,251 @@
+//! One node: a container that stands for a machine.
+
+use std::{fmt, net::Ipv4Addr, sync::Arc};
+
+use bollard::{
+    Docker,
+    exec::{CreateExecOptions, StartExecResults},
+    query_parameters::{KillContainerOptionsBuilder, StopContainerOptionsBuilder, TopOptionsBuilder},
+};
+use futures::StreamExt;
+
+use super::Shell;
+use crate::{Error, Result};
+
+/// A node of a testbed; cheap to clone.
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    ip: Ipv4Addr,
+    container: String,
+    docker: Docker,
+    disk: Option<Mounted>,
+}
+
+/// Where a node's disk is mounted, and where it can be reached while the node is
+/// down.
+#[derive(Debug, Clone)]
+pub(super) struct Mounted {
+    pub(super) on_node: String,
+    pub(super) from_helper: String,
+}
+
+/// The state of a node's container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Whether it runs; true also while it is paused.
+    pub running: bool,
+    /// Whether it is paused.
+    pub paused: bool,
+    /// The exit code of its last end; 0 while it runs.
+    pub exit_code: i64,
+    /// Its first process on the daemon's machine; 0 while it does not run.
+    pub pid: i64,
+}
+
+/// A process of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id on the daemon's machine.
+    pub pid: u32,
+    /// Its arguments, joined by spaces.
+    pub command: String,
+}
+
+/// What a command on a node did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its exit code.
+    pub code: i64,
+    /// What it wrote to standard output and standard error.
+    pub text: String,
+}
+
+impl Node {
+    pub(super) fn new(
+        name: &str,
+        ip: Ipv4Addr,
+        container: String,
+        docker: Docker,
+        disk: Option<Mounted>,
+    ) -> Self {
+        Self(Arc::new(Inner { name: name.into(), ip, container, docker, disk }))
+    }
+
+    /// Its name in the testbed, such as `n1`.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its address in the testbed's network; it keeps it over restarts.
+    pub fn ip(&self) -> Ipv4Addr {
+        self.0.ip
+    }
+
+    /// Its container's name.
+    pub fn container(&self) -> &str {
+        &self.0.container
+    }
+
+    pub(crate) fn docker(&self) -> &Docker {
+        &self.0.docker
+    }
+
+    fn cannot(&self, action: &str) -> impl FnOnce(bollard::errors::Error) -> Error {
+        Error::docker(format!("{action} {}", self.0.name))
+    }
+
+    /// Whether it runs.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if the daemon cannot tell.
+    pub async fn state(&self) -> Result<NodeStatus> {
+        let inspected = self.0.docker.inspect_container(&self.0.container, None).await;
+        let state = inspected.map_err(self.cannot("inspect"))?.state.unwrap_or_default();
+        Ok(NodeStatus {
+            running: state.running.unwrap_or_default(),
+            paused: state.paused.unwrap_or_default(),
+            exit_code: state.exit_code.unwrap_or_default(),
+            pid: state.pid.unwrap_or_default(),
+        })
+    }
+
+    /// Its processes; none while it does not run.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if the daemon cannot tell.
+    pub async fn processes(&self) -> Result<Vec<Process>> {
+        let options = TopOptionsBuilder::new().ps_args("-eo pid,args").build();
+        let listed = match self.0.docker.top_processes(&self.0.container, Some(options)).await {
+            Ok(listed) => listed,
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 409 | 500, message })
+                if message.contains("is not running") =>
+            {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(self.cannot("list the processes of")(error)),
+        };
+        let process = |row: Vec<String>| {
+            let [pid, command] = row.try_into().ok()?;
+            Some(Process { pid: pid.parse().ok()?, command })
+        };
+        Ok(listed.processes.unwrap_or_default().into_iter().filter_map(process).collect())
+    }
+
+    /// Runs a command and waits for its end. Costs some 80 ms.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if it cannot be run; a command that fails is no error.
+    pub async fn exec(&self, command: &[&str]) -> Result<Output> {
+        let ran = exec(&self.0.docker, &self.0.container, command).await;
+        ran.map_err(self.cannot(&format!("run `{}` on", command.join(" "))))
+    }
+
+    /// Sends a signal to its first process; `SIGKILL` cuts its power.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if it does not run.
+    pub async fn signal(&self, signal: &str) -> Result<()> {
+        let options = KillContainerOptionsBuilder::new().signal(signal).build();
+        let sent = self.0.docker.kill_container(&self.0.container, Some(options)).await;
+        sent.map_err(self.cannot(&format!("send {signal} to")))
+    }
+
+    /// Starts its machine; no error if it runs.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if it cannot be started.
+    pub async fn start(&self) -> Result<()> {
+        self.0.docker.start_container(&self.0.container, None).await.map_err(self.cannot("start"))
+    }
+
+    /// Stops its machine as an operator would: SIGTERM, and SIGKILL after `grace`
+    /// seconds. No error if it does not run.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if it cannot be stopped.
+    pub async fn stop(&self, grace: i32) -> Result<()> {
+        let options = StopContainerOptionsBuilder::new().t(grace).build();
+        self.0.docker.stop_container(&self.0.container, Some(options)).await.map_err(self.cannot("stop"))
+    }
+
+    /// Freezes all its processes.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if it does not run or is paused already.
+    pub async fn pause(&self) -> Result<()> {
+        self.0.docker.pause_container(&self.0.container).await.map_err(self.cannot("pause"))
+    }
+
+    /// Thaws its processes.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if it is not paused.
+    pub async fn unpause(&self) -> Result<()> {
+        self.0.docker.unpause_container(&self.0.container).await.map_err(self.cannot("unpause"))
+    }
+
+    /// Where a path on the node's disk can be reached from the helper, also while
+    /// the node is down.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] if the path does not lie on a disk of the node's own.
+    pub fn disk_path(&self, path: &str) -> Result<String> {
+        let disk = self.0.disk.as_ref();
+        let below = disk.and_then(|disk| Some((disk, path.strip_prefix(disk.on_node.as_str())?)));
+        let (disk, rest) = below.ok_or_else(|| Error::Bug(format!("{path} is not on a disk of {}", self.0.name)))?;
+        Ok(format!("{}{rest}", disk.from_helper))
+    }
+
+    /// Where the node's disk is mounted on the node, if it has one of its own.
+    pub fn disk_mount(&self) -> Option<&str> {
+        self.0.disk.as_ref().map(|disk| disk.on_node.as_str())
+    }
+
+    /// Reads a text file on the node's disk, also while the node is down; `None`:
+    /// there is no such file.
+    ///
+    /// # Errors
+    /// As [`Node::disk_path`] and [`Shell::run`].
+    pub async fn read_disk(&self, shell: &Shell, path: &str) -> Result<Option<String>> {
+        let path = self.disk_path(path)?;
+        // `$(<…)` reads without a fork.
+        let (code, content) = shell.run(&format!("[ -e {path} ] || exit 44; printf '%s' \"$(<{path})\"")).await?;
+        match code {
+            0 => Ok(Some(content)),
+            44 => Ok(None),
+            _ => Err(Error::inconclusive(format!("cannot read {path}: {content}"))),
+        }
+    }
+}
+
+/// Runs a command in a container and waits for its end.
+pub(super) async fn exec(
+    docker: &Docker,
+    container: &str,
+    command: &[&str],
+) -> std::result::Result<Output, bollard::errors::Error> {
+    let options = CreateExecOptions {
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        cmd: Some(command.to_vec()),
+        ..Default::default()
+    };
+    let exec = docker.create_exec(container, options).await?;
+    let mut text = String::new();
+    if let StartExecResults::Attached { mut output, .. } = docker.start_exec(&exec.id, None).await? {
+        while let Some(chunk) = output.next().await {
+            text.push_str(&chunk?.to_string());
+        }
+    }
+    let code = docker.inspect_exec(&exec.id).await?.exit_code.unwrap_or(-1);
+    Ok(Output { code, text })
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.name)
+    }
+}

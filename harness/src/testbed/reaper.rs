@@ -1,0 +1,105 @@
+//! The reaper: a child process that outlives the harness by any signal and
+//! removes what it left.
+//!
+//! The harness's own binary runs again as a child in a session of its own, with a
+//! pipe as its standard input. The kernel closes the pipe when the harness is
+//! gone, whatever killed it; then the child removes all that bears the label.
+
+use std::{
+    env,
+    io::{Read, Write},
+    os::unix::process::ExitStatusExt,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use super::{Leftovers, SESSION_LABEL, docker};
+use crate::{Error, Result};
+
+/// Set in the child's environment: the session to reap.
+const VARIABLE: &str = "REENACT_REAP_SESSION";
+
+/// A request that the daemon was still working on when the harness died may make
+/// something later; so the reaper goes on until nothing came for this long.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// How long the reaper tries before it leaves the rest to the next start's sweep.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The harness's end of the pipe.
+pub struct Reaper {
+    child: Mutex<Option<(Child, ChildStdin)>>,
+}
+
+impl Reaper {
+    /// Starts the child.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] if the running binary cannot be run again.
+    pub fn start(session: &str) -> Result<Self> {
+        let spawn = || {
+            let mut child = Command::new(env::current_exe()?)
+                .env(VARIABLE, session)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()?;
+            let pipe = child.stdin.take().ok_or_else(|| std::io::Error::other("no pipe"))?;
+            Ok((child, pipe))
+        };
+        let child = spawn().map_err(|error: std::io::Error| {
+            Error::environment(format!("cannot start the reaper: {error}"), "is the binary still where it was started?")
+        })?;
+        Ok(Self { child: Mutex::new(Some(child)) })
+    }
+
+    /// Sends the child away: nothing is left to reap.
+    pub fn dismiss(&self) {
+        let child = self.child.lock().ok().and_then(|mut child| child.take());
+        if let Some((mut child, mut pipe)) = child {
+            let told = pipe.write_all(b"done");
+            drop(pipe);
+            let ended = child.wait();
+            if told.is_err() || !ended.as_ref().is_ok_and(|status| status.success()) {
+                let signal = ended.ok().and_then(|status| status.signal());
+                tracing::warn!(?signal, "the reaper was gone before it was dismissed");
+            }
+        }
+    }
+}
+
+/// To be called first in every `main` that opens a session: if this process is a
+/// reaper it does that work here and exits.
+pub fn intercept() {
+    let Ok(session) = env::var(VARIABLE) else { return };
+    // Out of the harness's process group: Ctrl-C is not for the reaper.
+    let _ = rustix::process::setsid();
+    let mut said = Vec::new();
+    let dismissed = std::io::stdin().read_to_end(&mut said).is_ok() && said == b"done";
+    if dismissed {
+        std::process::exit(0);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let reaped = runtime.is_ok_and(|runtime| runtime.block_on(reap(&session)).is_ok());
+    std::process::exit(i32::from(!reaped));
+}
+
+/// Removes what bears the session's label until nothing more comes.
+async fn reap(session: &str) -> Result<()> {
+    let docker = docker::connect().await?;
+    let label = format!("{SESSION_LABEL}={session}");
+    let begun = Instant::now();
+    let mut last_seen = Instant::now();
+    while last_seen.elapsed() < SETTLED && begun.elapsed() < LIMIT {
+        let left = Leftovers::find(&docker, &label).await?;
+        if !left.is_empty() {
+            last_seen = Instant::now();
+            // What cannot be removed yet, such as a network with an endpoint that
+            // is just being made, is tried again in the next round.
+            let _ = left.remove(&docker).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,2 @@
+//! The systems under test and their incidents: one folder per system, and in its
+//! `incidents/` one file per incident or twin.

@@ -1,0 +1,7 @@
+//! Every scenario as a test by name: `cargo test --test scenarios [FILTER]`.
+
+use scenarios as _;
+
+fn main() -> std::process::ExitCode {
+    reenact::campaign::suite()
+}
