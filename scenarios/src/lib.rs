@@ -1,2 +1,4 @@
 //! The systems under test and their incidents: one folder per system, and in its
 //! `incidents/` one file per incident or twin.
+
+pub mod galera;

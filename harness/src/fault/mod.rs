@@ -11,6 +11,7 @@ mod process;
 
 use std::{
     fmt,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -51,19 +52,20 @@ impl Effect {
     }
 }
 
-/// What takes a fault back.
-pub struct Undo(Option<BoxFuture<'static, Result<()>>>);
+/// What takes a fault back. In a mutex only so that it may be shared: it is taken
+/// out once.
+pub struct Undo(Mutex<Option<BoxFuture<'static, Result<()>>>>);
 
 impl Undo {
     /// Runs `undo` when the fault is healed.
     pub fn by(undo: impl Future<Output = Result<()>> + Send + 'static) -> Self {
-        Self(Some(Box::pin(undo)))
+        Self(Mutex::new(Some(Box::pin(undo))))
     }
 
     /// For faults that nothing takes back, such as a kill: recovering from it is an
     /// operator's business.
     pub fn none() -> Self {
-        Self(None)
+        Self(Mutex::new(None))
     }
 }
 
@@ -94,7 +96,7 @@ pub struct Active {
 
 impl fmt::Debug for Undo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Undo" } else { "Undo::none" })
+        f.write_str("Undo")
     }
 }
 
@@ -121,22 +123,19 @@ pub async fn inject(bed: &Testbed, fault: impl Fault, sham: bool) -> Result<Acti
 }
 
 impl Active {
-    /// Takes the fault back and proves that its effect is gone.
+    /// Takes the fault back and proves that its effect is gone; gives the time that
+    /// it took. Nothing is done where nothing takes it back.
     ///
     /// # Errors
     /// [`Error::Inconclusive`] if the effect is still there after five seconds.
     pub async fn heal(self, bed: &Testbed) -> Result<Duration> {
         let called = Instant::now();
-        let Some(undo) = self.undo.0 else { return Ok(Duration::ZERO) };
+        let undo = self.undo.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Some(undo) = undo else { return Ok(Duration::ZERO) };
         undo.await?;
         let took = called.elapsed();
         effect_becomes(bed, self.fault.as_ref(), false).await?;
         Ok(took)
-    }
-
-    /// Whether healing it changes anything.
-    pub fn can_heal(&self) -> bool {
-        self.undo.0.is_some()
     }
 }
 

@@ -39,10 +39,12 @@ impl<S: System> Stage<S, Faulted> {
     pub async fn fingerprints(self, prints: &[Fingerprint], limit: Duration) -> Result<Self> {
         let lab = &self.run.lab;
         lab.phase("wait: the report's fingerprints");
+        let from = self.run.story_from.unwrap_or_default();
         let mut missing = Vec::new();
         let _ = wait::until("the report's fingerprints", limit, || {
             missing = lab.stream().read(|seen| {
-                prints.iter().filter(|print| !print.seen_in(seen)).map(|print| print.id).collect::<Vec<_>>()
+                let since = &seen[seen.partition_point(|observation| observation.at < from)..];
+                prints.iter().filter(|print| !(print.shows)(since)).map(|print| print.id).collect::<Vec<_>>()
             });
             let look = if missing.is_empty() { Look::Ready(()) } else { Look::NotYet(missing.join(", ")) };
             async { look }

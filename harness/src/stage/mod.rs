@@ -25,7 +25,7 @@ use crate::{
     workload::{Ledger, Traffic, Workload},
 };
 
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, latest, logged};
 pub use journal::Journal;
 pub use lab::{Lab, Plan};
 pub use score::{Fingerprints, Score};
@@ -72,13 +72,22 @@ pub struct Stage<S, P> {
     phase: PhantomData<P>,
 }
 
+/// A fault of this run, to be healed apart from the others.
+#[derive(Debug)]
+pub struct Struck(u32);
+
 /// What all phases share.
 struct Run<S> {
     lab: Lab,
     system: S,
     watch: Watch,
     workload: Workload,
-    active: Vec<Active>,
+    active: Vec<(u32, Active)>,
+    /// How many faults were injected so far.
+    struck: u32,
+    /// When the first fault was injected: what the probes saw before is no part of
+    /// the incident.
+    story_from: Option<Moment>,
     /// When the effect that is to be detected took hold.
     effect_at: Moment,
 }
@@ -113,15 +122,17 @@ impl<S: System, P> Stage<S, P> {
     ///
     /// # Errors
     /// As [`fault::inject`].
-    pub async fn strike(&mut self, fault: impl Fault) -> Result<()> {
+    pub async fn strike(&mut self, fault: impl Fault) -> Result<Struck> {
         let run = &mut self.run;
         run.lab.phase(format!("inject: {fault}"));
+        run.story_from.get_or_insert(run.lab.now());
         let active = fault::inject(run.system.bed(), fault, run.lab.plan().sham).await?;
         run.effect_at = run.lab.now();
         run.lab.note("fault", format!("{active}: in force after {:.1?}; {}", active.took, active.proof));
         run.lab.score(|score| score.injected(&active.to_string(), active.took));
-        run.active.push(active);
-        Ok(())
+        run.struck += 1;
+        run.active.push((run.struck, active));
+        Ok(Struck(run.struck))
     }
 
     /// Heals every fault in force, the last one first.
@@ -129,14 +140,25 @@ impl<S: System, P> Stage<S, P> {
     /// # Errors
     /// As [`Active::heal`].
     pub async fn mend(&mut self) -> Result<()> {
+        while let Some(&(struck, _)) = self.run.active.last() {
+            self.mend_one(Struck(struck)).await?;
+        }
+        Ok(())
+    }
+
+    /// Heals one fault and leaves the others in force.
+    ///
+    /// # Errors
+    /// As [`Active::heal`]; [`Error::Bug`] if it is not in force any more.
+    pub async fn mend_one(&mut self, struck: Struck) -> Result<()> {
         let run = &mut self.run;
-        while let Some(active) = run.active.pop() {
-            if active.can_heal() {
-                let text = active.to_string();
-                run.lab.phase(format!("heal: {text}"));
-                let took = active.heal(run.system.bed()).await?;
-                run.lab.note("heal", format!("{text}: gone after {took:.1?}"));
-            }
+        let found = run.active.iter().position(|(number, _)| *number == struck.0);
+        let at = found.ok_or_else(|| Error::Bug("a fault was healed twice".into()))?;
+        let (_, active) = run.active.remove(at);
+        let text = active.to_string();
+        let took = active.heal(run.system.bed()).await?;
+        if !took.is_zero() {
+            run.lab.note("heal", format!("{text}: gone after {took:.1?}"));
         }
         Ok(())
     }

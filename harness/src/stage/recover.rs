@@ -75,6 +75,26 @@ impl<S: System> Stage<S, Detected> {
         }
     }
 
+    /// A runbook that does no harm here and no good: after it, it is as broken as
+    /// before. In full runs only.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if every node serves within `time` after it.
+    pub async fn does_not_help(self, runbook: &dyn Runbook, time: Duration) -> Result<Self> {
+        if !self.run.lab.plan().full {
+            return Ok(self);
+        }
+        self.force(runbook).await?;
+        match self.until_healthy(time).await {
+            Ok(()) => Err(Error::failed(format!("\"{runbook}\" healed it, although it should be of no use"))),
+            Err(Error::Failed(why)) => {
+                self.run.lab.note("useless", format!("\"{runbook}\": {why}"));
+                Ok(self)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
     /// Runs a wrong runbook to its end, whatever comes of it.
     ///
     /// # Errors

@@ -32,7 +32,16 @@ impl<S: System> Stage<S, Steady> {
         lab.score(|score| score.start_ms = Some(lab.now().0));
         lab.note("steady", "every node serves");
         let workload = system.start_workload(traffic, lab.plan().seed, lab.clock());
-        let run = Run { lab: lab.clone(), system, watch, workload, active: Vec::new(), effect_at: lab.now() };
+        let run = Run {
+            lab: lab.clone(),
+            system,
+            watch,
+            workload,
+            active: Vec::new(),
+            struck: 0,
+            story_from: None,
+            effect_at: lab.now(),
+        };
         Ok(Self { run: Box::new(run), phase: PhantomData })
     }
 

@@ -195,6 +195,8 @@ impl Session {
             Leftovers::find(&self.docker, &format!("{SESSION_LABEL}={}", self.id)).await?.remove(&self.docker).await?;
         }
         self.reaper.dismiss();
+        // Goes only if no run was kept in it.
+        let _ = fs::remove_dir(&self.results);
         Ok(())
     }
 }

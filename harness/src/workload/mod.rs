@@ -24,6 +24,9 @@ pub use ledger::{Ack, Entry, Ledger};
 /// stall that an eviction causes on the surviving side (6.6 s measured).
 pub const WRITE_LIMIT: Duration = Duration::from_secs(8);
 
+/// How long a client waits before it turns to the next endpoint.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
 /// A write: an id that no other write of the run has, and a value drawn from the
 /// seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +169,7 @@ impl Worker {
             if self.write_once(&mut connection).await != Ack::Ok {
                 endpoint = (endpoint + 1) % endpoints.max(1);
                 connection = connect(endpoint);
+                tokio::time::sleep(BACK_OFF).await;
             }
             tokio::time::sleep(self.draw(self.think.0..self.think.1)).await;
         }

@@ -57,9 +57,9 @@ const INCONSISTENT_HOLD: Duration = Duration::from_secs(2);
 /// longer counted after 5 s.
 const ZOMBIE_HOLD: Duration = Duration::from_secs(5);
 
-/// Two views installed 1.6 s apart, read with up to a second's delay, may never
-/// look like two components: in each of them the old view holds both nodes, and
-/// the hold covers chains of such views.
+/// Views are installed 5.0 to 6.6 s after a cut, so nodes may disagree for 1.6 s. An
+/// outdated view of a node that fell behind still lists the others and is no case
+/// at all; the hold covers what several changes in a row can look like.
 const TWO_PRIMARIES_HOLD: Duration = Duration::from_secs(2);
 
 detector! {

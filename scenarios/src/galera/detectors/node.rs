@@ -318,3 +318,81 @@ impl<'v> Status<'v> {
         (self.is_primary() && own.contains(':') && !own.starts_with("AUTO")).then_some(own)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(record: &mut Record, signal: Signal) {
+        record.observe(&Observation { at: Moment(1), wall: Default::default(), node: "n1".into(), signal });
+    }
+
+    fn query(answer: Answer) -> Signal {
+        Signal::Query { of: "sql:status".into(), answer }
+    }
+
+    fn port(port: u16, state: PortState) -> Signal {
+        Signal::Port { port, state }
+    }
+
+    /// A record of a node that has answered.
+    fn answered() -> Record {
+        let mut record = Record::default();
+        seen(&mut record, query(Answer::Error { code: "1047".into(), text: String::new() }));
+        assert!(record.answered);
+        record
+    }
+
+    #[test]
+    fn each_sign_of_another_server_makes_it_one_that_has_not_answered() {
+        let load = "0 [Note] WSREP: wsrep_load(): loading provider library '/usr/lib/galera/libgalera_smm.so'";
+        for sign in [
+            port(SQL, PortState::Closed),
+            query(Answer::Refused),
+            Signal::Log { line: load.into() },
+            Signal::Processes { commands: vec!["/usr/sbin/mariadbd --wsrep-recover".into()] },
+            Signal::Machine { running: false, paused: false, exit_code: Some(137) },
+        ] {
+            let mut record = answered();
+            seen(&mut record, sign.clone());
+            assert!(!record.answered, "{sign:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_only_hangs_is_the_same_server() {
+        let mut record = answered();
+        for sign in [
+            port(SQL, PortState::Silent),
+            port(SQL, PortState::Open),
+            port(GROUP, PortState::Closed),
+            query(Answer::Hung { during: "connect".into() }),
+            Signal::Processes { commands: vec!["/usr/sbin/mariadbd --wsrep_start_position=a:1".into()] },
+            Signal::Machine { running: true, paused: true, exit_code: None },
+        ] {
+            seen(&mut record, sign);
+        }
+        assert!(record.answered);
+    }
+
+    #[test]
+    fn processes_are_told_apart() {
+        assert!(is_server("/var/vcap/packages/mariadb/bin/mysqld --wsrep_on=ON"));
+        assert!(!is_server("/bin/sh /usr/bin/mysqld_safe --wsrep-x"));
+        assert!(!is_server("/usr/sbin/mariadbd --wsrep-recover --user=mysql"));
+        assert!(is_transfer("/bin/bash -ue /usr/bin/wsrep_sst_rsync --role joiner"));
+        assert!(is_transfer("rsync --daemon --no-detach --port 4444"));
+        assert!(!is_transfer("rsync -a /backup /elsewhere"));
+        assert!(!is_transfer("/usr/sbin/mariadbd --wsrep_sst_method=rsync --daemon"));
+    }
+
+    #[test]
+    fn a_restored_view_is_read_and_half_of_one_is_not() {
+        let file = "my_uuid: 1\n#vwbeg\nview_id: 3 11111111-1111-11e1-8002-111111111111 4\nbootstrap: 1\nmember: 1 0\nmember: 2 0\n#vwend\n";
+        let view = RestoredView::parse(file).expect("a view");
+        assert_eq!((view.id.as_str(), view.members), ("11111111-1111-11e1-8002-111111111111 4", 2));
+        for half in ["", "my_uuid: 1\n#vwbeg\n", "view_id: "] {
+            assert_eq!(RestoredView::parse(half), None);
+        }
+    }
+}

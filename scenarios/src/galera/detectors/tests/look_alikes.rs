@@ -59,9 +59,9 @@ pub(super) fn restart(sim: &mut Sim, node: usize, clean: bool) {
     if clean {
         for (status, comment) in [("non-Primary", "Initialized"), ("Disconnected", "Initialized")] {
             sim.serve(node, status, comment, &[node]);
-            let flash = sim.below(900);
-            sim.run(flash);
             sim.install(&rest, 100);
+            let flash = 400 + sim.below(900);
+            sim.run(flash);
         }
         sim.end(node, true);
     } else {
@@ -284,15 +284,15 @@ fn a_hanging_node_that_nobody_counts() {
 
 #[test]
 fn a_probe_that_falls_silent_is_not_evidence() {
-    // n3's status was last seen non-primary, and then nobody looked any more.
+    // n3 was last seen in a three-way cut, and nobody looked at it any more.
     let mut sim = Sim::healthy(38);
-    sim.install(&[0, 1], 0);
-    sim.serve(2, "non-Primary", "Initialized", &[2]);
+    for node in ALL {
+        sim.serve(node, "non-Primary", "Initialized", &[node]);
+    }
     sim.run(300);
     let cut = Moment(sim.now);
-    sim.run(1_000);
-    sim.serve(2, "Primary", "Synced", &ALL);
-    sim.install(&ALL, 0);
+    sim.run(4_000);
+    sim.install(&[0, 1], 0);
     sim.run(6_000);
     sim.stream.retain(|seen| seen.node != "n3" || seen.at <= cut || !matches!(seen.signal, Signal::Query { .. }));
     quiet(&sim);

@@ -3,6 +3,7 @@
 
 mod diagnoses;
 mod look_alikes;
+mod margins;
 mod properties;
 mod recorded;
 mod report;

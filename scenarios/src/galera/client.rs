@@ -1,0 +1,58 @@
+//! The workload's client: one INSERT a write, and an honest word on its fate.
+
+use std::net::Ipv4Addr;
+
+use async_trait::async_trait;
+use mysql_async::{Conn, prelude::Queryable};
+use reenact::{
+    probe::Answer,
+    testbed::Node,
+    workload::{Ack, Client, Write},
+};
+
+use super::node;
+
+/// "WSREP has not yet prepared node for application use": refused before anything
+/// was done.
+const NOT_PREPARED: &str = "1047";
+
+/// Writes to one node over one connection.
+pub(super) struct Writer {
+    node: String,
+    ip: Ipv4Addr,
+    conn: Option<Conn>,
+}
+
+impl Writer {
+    pub(super) fn new(node: &Node) -> Self {
+        Self { node: node.name().into(), ip: node.ip(), conn: None }
+    }
+}
+
+#[async_trait]
+impl Client for Writer {
+    async fn write(&mut self, write: Write) -> Ack {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => match node::connect(self.ip).await {
+                Ok(conn) => conn,
+                Err(answer) => return Ack::Failed { why: node::describe(&answer) },
+            },
+        };
+        let Write { id, client, value } = write;
+        let done = conn.query_drop(format!("INSERT INTO ops (id, client, value) VALUES ({id}, {client}, {value})")).await;
+        match done.map_err(|error| node::answer(&error)) {
+            Ok(()) => {
+                self.conn = Some(conn);
+                Ack::Ok
+            }
+            Err(Answer::Error { code, text }) if code == NOT_PREPARED => Ack::Failed { why: text },
+            // Any other error may stand for a write that did commit: 1180 was seen to.
+            Err(answer) => Ack::Unknown { why: node::describe(&answer) },
+        }
+    }
+
+    fn node(&self) -> &str {
+        &self.node
+    }
+}

@@ -1,0 +1,135 @@
+//! A MariaDB Galera cluster of three nodes.
+//!
+//! Every node boots from a seed data directory with the same position and a
+//! `gvwstate.dat` that remembers the primary view of all three, as after a power
+//! cut; so real recovery brings the cluster up with no bootstrap and no state
+//! transfer.
+
+mod client;
+pub mod detectors;
+mod incidents {
+    //! One file per incident or twin.
+    automod::dir!("src/galera/incidents");
+}
+mod node;
+mod probes;
+mod recipe;
+mod runbooks;
+
+use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
+
+use async_trait::async_trait;
+use reenact::{
+    Error, Result,
+    judge::Contents,
+    probe::{Clock, Files, LogTail, Machine, Ports, Probe, Processes},
+    stage::{Lab, System},
+    testbed::{Disk, Node, NodeSpec, Testbed},
+    wait::Look,
+    workload::{Traffic, Workload},
+};
+
+use client::Writer;
+use probes::SqlStatus;
+
+/// The nodes' names.
+pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
+/// Where a node keeps its data.
+const DATA: &str = "/var/lib/mysql";
+/// Room for the seed (41 MiB once up) and for every write of a run; a donor's and a
+/// joiner's caches included.
+const DISK: Disk = Disk { mount: DATA, mebibytes: 256 };
+
+/// What a node writes of itself: the view and the position that it would return to,
+/// whether it is being sent a copy of the data, and its process.
+const STATE_FILES: [&str; 4] = [
+    "/var/lib/mysql/gvwstate.dat",
+    "/var/lib/mysql/grastate.dat",
+    "/var/lib/mysql/sst_in_progress",
+    "/var/lib/mysql/mysqld.pid",
+];
+
+/// The deployed cluster.
+pub(crate) struct Galera {
+    bed: Testbed,
+}
+
+impl Galera {
+    /// Starts three nodes.
+    pub(crate) async fn deploy(lab: &Lab) -> Result<Self> {
+        let image = lab.session().image("galera").await?;
+        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
+            let peers = NODES.map(|name| ips[name].to_string()).join(",");
+            let spec = |(index, name): (usize, &'static str)| NodeSpec {
+                name,
+                image: image.clone(),
+                env: vec![
+                    format!("NODE_INDEX={}", index + 1),
+                    format!("NODE_IP={}", ips[name]),
+                    format!("PEERS={peers}"),
+                ],
+                disk: Some(DISK),
+            };
+            NODES.into_iter().enumerate().map(spec).collect()
+        };
+        let bed = Testbed::create(lab.session(), lab.id(), &NODES, specs).await?;
+        lab.adopt(&bed);
+        Ok(Self { bed })
+    }
+
+    /// Whether each of these nodes answers SQL as a member of a primary component of
+    /// as many nodes as are named.
+    pub(crate) async fn are_primary(&self, names: &[&str]) -> Look<()> {
+        for name in names {
+            let node = match self.bed.node(name) {
+                Ok(node) => node,
+                Err(error) => return Look::Never(error),
+            };
+            let status = node::status(node.ip()).await;
+            if !node::serves(&status, names.len()) {
+                return Look::NotYet(format!("{name} is {}", node::describe(&status)));
+            }
+        }
+        Look::Ready(())
+    }
+}
+
+#[async_trait]
+impl System for Galera {
+    fn bed(&self) -> &Testbed {
+        &self.bed
+    }
+
+    fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
+        let ms = Duration::from_millis;
+        let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();
+        for node in self.bed.nodes() {
+            probes.push((Duration::ZERO, Box::new(LogTail::new(node))));
+            probes.push((ms(100), Box::new(Ports::new(node, &[3306, 4567]))));
+            probes.push((ms(200), Box::new(SqlStatus::new(node))));
+            probes.push((ms(250), Box::new(Machine::new(node))));
+            probes.push((ms(250), Box::new(Files::new(node, self.bed.probe_shell(), &STATE_FILES))));
+            probes.push((ms(1000), Box::new(Processes::new(node))));
+        }
+        probes
+    }
+
+    fn start_workload(&self, traffic: Traffic, seed: u64, clock: Clock) -> Workload {
+        let nodes: Vec<Node> = self.bed.nodes().to_vec();
+        Workload::start(traffic, seed, clock, nodes.len(), move |endpoint| Writer::new(&nodes[endpoint % nodes.len()]))
+    }
+
+    async fn contents(&self) -> Result<Vec<(String, Contents)>> {
+        let mut all = Vec::new();
+        for node in self.bed.nodes() {
+            let rows = node::rows(node.ip()).await;
+            let rows = rows.map_err(|error| Error::failed(format!("cannot read the rows of {node:?}: {error}")))?;
+            all.push((node.name().to_owned(), rows));
+        }
+        Ok(all)
+    }
+
+    async fn healthy(&self) -> Look<()> {
+        self.are_primary(&NODES).await
+    }
+}

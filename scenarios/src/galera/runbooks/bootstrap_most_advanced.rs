@@ -1,0 +1,145 @@
+//! The right recovery of a cluster without a primary component, and of nodes that
+//! are left out of one.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use reenact::{
+    Result,
+    runbook::{Conclusion, Operator, Runbook},
+};
+
+use super::survey::{self, Position, START, Survey};
+
+/// How long a node that does not serve may be on its way by itself before it is
+/// restarted: a joiner was seen to take up to 12 s.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Stops every server for certain, finds the most advanced position, bootstraps
+/// from there and joins the others, one by one. Where a primary component lives it
+/// bootstraps nothing, and only restarts the nodes that are not in it.
+///
+/// It goes by what it finds, not by what it has done, so it can be run again after
+/// any of its steps.
+#[derive(Debug)]
+pub(crate) struct BootstrapMostAdvanced;
+
+impl fmt::Display for BootstrapMostAdvanced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bootstrap the most advanced node and join the others")
+    }
+}
+
+#[async_trait]
+impl Runbook for BootstrapMostAdvanced {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        let survey = Survey::take(operator).await?;
+        if survey.all_serve() {
+            return Ok(Conclusion::NothingToDo);
+        }
+        if let Some(why) = objection(operator, &survey).await? {
+            return Ok(Conclusion::Refused { why });
+        }
+        if survey.primary().is_empty() {
+            let Some(first) = bootstrap(operator).await? else {
+                return Ok(Conclusion::Refused { why: "the nodes belong to different histories".into() });
+            };
+            let rest = operator.nodes().into_iter().filter(|node| *node != first);
+            join(operator, rest.collect()).await?;
+        } else {
+            let rest = survey.others();
+            let size = operator.nodes().len();
+            if survey::until_serving(operator, &rest, size, PATIENCE).await.is_err() {
+                restart(operator, &rest).await?;
+            }
+        }
+        let nodes = operator.nodes();
+        survey::until_serving(operator, &nodes, nodes.len(), START).await?;
+        survey::same_contents(operator).await?;
+        Ok(Conclusion::Done)
+    }
+}
+
+/// Why this is not the time for it.
+async fn objection(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<Option<String>> {
+    if let Some(joiner) = survey.joiner() {
+        return Ok(Some(format!("{joiner} is receiving a copy of the data: to kill it or its donor now loses time or data")));
+    }
+    if let Some(sizes) = survey.components_disagree() {
+        return Ok(Some(format!("there is more than one primary component ({sizes}): a person must choose the one to keep")));
+    }
+    let cut = survey::cut_link(operator).await?;
+    Ok(cut.map(|(from, to)| format!("{from} does not reach {to}: mend the network first, else they part again")))
+}
+
+/// Kills all, and starts the cluster from the node that has seen most. `None`: the
+/// positions cannot be compared.
+async fn bootstrap<'a>(operator: &Operator<'a>) -> Result<Option<&'a str>> {
+    operator
+        .step("stop every server for certain", async {
+            for node in operator.nodes() {
+                survey::kill(operator, node).await?;
+            }
+            Ok(())
+        })
+        .await?;
+    let positions = operator.step("read every node's position", survey::positions(operator)).await?;
+    let Some(first) = most_advanced(&positions) else { return Ok(None) };
+    operator.step(&format!("bootstrap {first}"), survey::bootstrap(operator, first)).await?;
+    Ok(Some(first))
+}
+
+/// The node with the highest position, if all defined ones are of one history.
+fn most_advanced<'a>(positions: &[(&'a str, Position)]) -> Option<&'a str> {
+    let defined: Vec<_> = positions.iter().filter(|(_, position)| position.is_defined()).collect();
+    let (_, first) = defined.first()?;
+    if defined.iter().any(|(_, position)| position.history != first.history) {
+        return None;
+    }
+    defined.iter().max_by_key(|(_, position)| position.seqno).map(|(node, _)| *node)
+}
+
+async fn join(operator: &Operator<'_>, rest: Vec<&str>) -> Result<()> {
+    for node in rest {
+        operator.step(&format!("join {node}"), survey::start(operator, node)).await?;
+    }
+    Ok(())
+}
+
+/// One at a time, so that the component that lives keeps its quorum.
+async fn restart(operator: &Operator<'_>, nodes: &[&str]) -> Result<()> {
+    for node in nodes {
+        let work = async {
+            survey::kill(operator, node).await?;
+            survey::start(operator, node).await
+        };
+        operator.step(&format!("restart {node} for certain"), work).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(history: &str, seqno: i64) -> Position {
+        Position { history: history.into(), seqno }
+    }
+
+    #[test]
+    fn the_highest_of_one_history_is_chosen() {
+        assert_eq!(most_advanced(&[("n1", at("a", 19)), ("n2", at("a", 26)), ("n3", at("a", 26))]), Some("n3"));
+        assert_eq!(most_advanced(&[("n1", at("a", 30)), ("n2", at("a", 26))]), Some("n1"));
+    }
+
+    #[test]
+    fn a_wiped_node_is_never_chosen() {
+        assert_eq!(most_advanced(&[("n1", at("00000000-0000", -1)), ("n2", at("a", 3))]), Some("n2"));
+        assert_eq!(most_advanced(&[("n1", at("00000000-0000", -1))]), None);
+    }
+
+    #[test]
+    fn different_histories_cannot_be_compared() {
+        assert_eq!(most_advanced(&[("n1", at("a", 1)), ("n2", at("b", 2))]), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Recoveries of a Galera cluster: the right one, and those that people reach for
+//! in the night.
+
+mod bootstrap_most_advanced;
+mod bootstrap_node;
+mod pc_bootstrap;
+mod plain;
+mod survey;
+
+pub(crate) use bootstrap_most_advanced::BootstrapMostAdvanced;
+pub(crate) use bootstrap_node::{BootstrapNode, JoinRest};
+pub(crate) use pc_bootstrap::PcBootstrap;
+pub(crate) use plain::{PowerCycleWithoutKill, RestartAll, RestartOne};
