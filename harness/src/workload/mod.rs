@@ -14,7 +14,11 @@ use std::{
 
 use async_trait::async_trait;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
 use crate::{Error, Result, probe::Clock};
 
@@ -26,6 +30,10 @@ pub const WRITE_LIMIT: Duration = Duration::from_secs(8);
 
 /// How long a client waits before it turns to the next endpoint.
 const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How long a client stays away from its home before it tries it again. Without
+/// that, all clients would end up on one side of a split and hide the other.
+const HOMESICK: Duration = Duration::from_secs(2);
 
 /// A write: an id that no other write of the run has, and a value drawn from the
 /// seed.
@@ -74,8 +82,9 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Starts the clients. Client number `k` begins with endpoint `k` of `connect`
-    /// and goes on to the next one when a write did not succeed.
+    /// Starts the clients. Client number `k` is at home at endpoint `k` of `connect`;
+    /// it goes on to the next one when a write did not succeed, and tries its home
+    /// again every [`HOMESICK`].
     pub fn start<C: Client>(
         traffic: Traffic,
         seed: u64,
@@ -160,15 +169,20 @@ struct Worker {
 
 impl Worker {
     async fn work<C: Client>(mut self, endpoints: usize, connect: impl Fn(usize) -> C) {
-        let mut endpoint = self.client as usize % endpoints.max(1);
+        let home = self.client as usize % endpoints.max(1);
+        let (mut endpoint, mut since) = (home, Instant::now());
         let mut connection = connect(endpoint);
         loop {
             if self.gate.wait_for(|&running| running).await.is_err() || self.end.load(Ordering::Relaxed) {
                 return;
             }
-            if self.write_once(&mut connection).await != Ack::Ok {
-                endpoint = (endpoint + 1) % endpoints.max(1);
-                connection = connect(endpoint);
+            let ack = self.write_once(&mut connection).await;
+            let homesick = endpoint != home && since.elapsed() >= HOMESICK;
+            if ack != Ack::Ok || homesick {
+                endpoint = if homesick { home } else { (endpoint + 1) % endpoints.max(1) };
+                (connection, since) = (connect(endpoint), Instant::now());
+            }
+            if ack != Ack::Ok {
                 tokio::time::sleep(BACK_OFF).await;
             }
             tokio::time::sleep(self.draw(self.think.0..self.think.1)).await;

@@ -178,11 +178,12 @@ fn zombie_node(view: &ClusterView) -> Finding {
 
 /// A node that accepts clients and hangs, while a primary component counts on it.
 fn hanging_member(nodes: &[Node<'_>], node: &Node<'_>) -> Option<Vec<String>> {
-    let during = node.hangs().filter(|_| node.listens() == Some(true))?;
+    let during = node.hangs()?;
     let peer = primary_peers(nodes, node).find(|peer| counts(nodes, peer, node))?;
     let history = if node.has_answered() { "it had answered before" } else { "it never answered since it listens" };
     let paused = if node.is_paused() { "; its machine is paused" } else { "" };
-    let hang = format!("{}: 3306 accepts, SQL hangs in the {during}; {history}{paused}", node.name);
+    let port = if during == "connect" { "3306 accepts nobody any more" } else { "3306 accepts" };
+    let hang = format!("{}: {port}, SQL hangs in the {during}; {history}{paused}", node.name);
     Some(vec![hang, member_line(peer, "with", node)])
 }
 

@@ -212,12 +212,17 @@ impl<'v> Node<'v> {
         self.record.answered
     }
 
-    /// Where SQL hangs, for a client whose connect was accepted.
+    /// Where SQL hangs, for a client whom the node's kernel takes in or would take
+    /// in: a hung server fetches nobody from its queue, and once the queue is full
+    /// (with checks of the port ten times a second, after six seconds) the kernel
+    /// drops further connects silently. A node that is out of reach is silent on
+    /// its group port as well.
     pub fn hangs(&self) -> Option<&'v str> {
-        match self.fresh(&self.record.sql)? {
-            Answer::Hung { during } if during == "handshake" || during == "query" => Some(during),
-            _ => None,
-        }
+        let Answer::Hung { during } = self.fresh(&self.record.sql)? else { return None };
+        let accepted = self.listens() == Some(true) && during != "connect";
+        let queue_is_full = self.fresh(&self.record.sql_port) == Some(&PortState::Silent)
+            && self.fresh(&self.record.group_port) == Some(&PortState::Open);
+        (accepted || queue_is_full).then_some(during)
     }
 
     /// What it says of itself.

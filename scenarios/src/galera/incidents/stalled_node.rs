@@ -19,9 +19,9 @@ scenario! {
     Scenario {
         id: "galera::stalled_node",
         story: "n3's server is frozen. Its kernel still accepts connections, the others still count it, and every \
-                write of theirs waits for it until it is evicted after five seconds. Thawed, it shows its old view for \
-                some seconds before it learns that it was left out, and comes back by itself.",
-        source: "measured facts, other faults: SIGSTOP 12 s",
+                write of theirs waits for it. After five seconds they would evict it; noticed before that and \
+                thawed, it goes on as if nothing had been.",
+        source: "measured facts, other faults: SIGSTOP 3 s and 12 s",
         faults: &["SIGSTOP to n3's server"],
         detector: Some(STALLED_NODE),
         also: &[MINORITY_PARTITION],

@@ -208,6 +208,31 @@ fn a_zombie_that_only_ever_listened() {
     );
 }
 
+#[test]
+fn a_zombie_whose_queue_of_clients_runs_full() {
+    let mut sim = Sim::healthy(16);
+    sim.end(2, false);
+    sim.run(1_000);
+    let from = sim.now;
+    (sim.nodes[2].group_port, sim.nodes[2].commands) = (PortState::Open, sim.nodes[0].commands.clone());
+    (sim.nodes[2].sql_port, sim.nodes[2].sql) = (PortState::Open, Answer::Hung { during: "handshake".into() });
+    sim.run(2_500);
+    (sim.nodes[2].sql_port, sim.nodes[2].sql) = (PortState::Silent, Answer::Hung { during: "connect".into() });
+    sim.run(5_500);
+    only(&sim, ZOMBIE_NODE, from + 5_000, 2_700, &["n3: 3306 accepts nobody any more"]);
+}
+
+#[test]
+fn a_node_that_is_out_of_reach_is_no_zombie() {
+    let mut sim = Sim::healthy(17);
+    sim.end(2, false);
+    sim.run(1_000);
+    (sim.nodes[2].sql_port, sim.nodes[2].sql) = (PortState::Silent, Answer::Hung { during: "connect".into() });
+    sim.nodes[2].group_port = PortState::Silent;
+    sim.run(8_000);
+    assert!(sim.fired().is_empty(), "{:#?}", sim.fired());
+}
+
 /// `pc.bootstrap` on an isolated minority.
 pub(super) fn bootstrap_the_minority(sim: &mut Sim) -> u64 {
     sim.cut_off(0);
