@@ -44,6 +44,8 @@ pub struct NodeSpec {
     pub env: Vec<String>,
     /// Its disk, if it has one of its own.
     pub disk: Option<Disk>,
+    /// Whether it is a machine with a single CPU; else it has all of the host's.
+    pub single_cpu: bool,
 }
 
 /// The running system; cheap to clone.
@@ -317,6 +319,7 @@ impl Maker<'_> {
             host_config: Some(HostConfig {
                 mounts,
                 network_mode: Some(self.network.to_owned()),
+                cpuset_cpus: spec.single_cpu.then(|| "0".into()),
                 ..Default::default()
             }),
             ..Default::default()

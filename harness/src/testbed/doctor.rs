@@ -66,7 +66,7 @@ async fn try_faults(session: &Arc<Session>) -> Vec<Check> {
     let made = async {
         let image = session.image("helper").await?;
         let disk = Some(Disk { mount: "/data", mebibytes: 1 });
-        let spec = |name| NodeSpec { name, image: image.clone(), env: vec![], disk };
+        let spec = |name| NodeSpec { name, image: image.clone(), env: vec![], disk, single_cpu: false };
         Testbed::create(session, "doctor", &["n1", "n2"], |_| vec![spec("n1"), spec("n2")]).await
     };
     let bed = match made.await {

@@ -49,14 +49,23 @@ const STATE_FILES: [&str; 4] = [
     "/var/lib/mysql/mysqld.pid",
 ];
 
+/// What the nodes run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Machines {
+    /// All of the host's CPUs.
+    Ordinary,
+    /// One CPU each, as small virtual machines have.
+    SingleCpu,
+}
+
 /// The deployed cluster.
 pub(crate) struct Galera {
     bed: Testbed,
 }
 
 impl Galera {
-    /// Starts three nodes.
-    pub(crate) async fn deploy(lab: &Lab) -> Result<Self> {
+    /// Starts three nodes on machines of that kind.
+    pub(crate) async fn deploy(lab: &Lab, machines: Machines) -> Result<Self> {
         let image = lab.session().image("galera").await?;
         let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
             let peers = NODES.map(|name| ips[name].to_string()).join(",");
@@ -69,6 +78,7 @@ impl Galera {
                     format!("PEERS={peers}"),
                 ],
                 disk: Some(DISK),
+                single_cpu: machines == Machines::SingleCpu,
             };
             NODES.into_iter().enumerate().map(spec).collect()
         };

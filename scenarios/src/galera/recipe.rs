@@ -18,7 +18,7 @@ use reenact::{
     workload::Traffic,
 };
 
-use super::{Galera, NODES};
+use super::{Galera, Machines, NODES};
 
 /// How long the majority may take to install its view: it suspects after 5 s, and
 /// was seen to be done after 5.0 to 6.6 s.
@@ -32,7 +32,11 @@ pub(super) const UNSEEN: usize = 20;
 
 /// A healthy cluster under load, over which no detector says a word.
 pub(super) async fn steady(lab: &Lab) -> Result<Stage<Galera, Steady>> {
-    let galera = Galera::deploy(lab).await?;
+    steady_on(lab, Machines::Ordinary).await
+}
+
+async fn steady_on(lab: &Lab, machines: Machines) -> Result<Stage<Galera, Steady>> {
+    let galera = Galera::deploy(lab, machines).await?;
     Stage::begin(lab, galera, Traffic::default()).await?.quiet(QUIET).await
 }
 
@@ -56,8 +60,8 @@ pub(super) async fn full_disk_wedge(lab: &Lab) -> Result<Stage<Galera, Faulted>>
 /// The shorter recipe (R1): the view {n2, n3} is saved by both, and n1 returns
 /// before one of them. A restart of the members of the last view first would heal
 /// it.
-pub(super) async fn missed_view_wedge(lab: &Lab) -> Result<Stage<Galera, Faulted>> {
-    let mut stage = steady(lab).await?;
+pub(super) async fn missed_view_wedge(lab: &Lab, machines: Machines) -> Result<Stage<Galera, Faulted>> {
+    let mut stage = steady_on(lab, machines).await?;
     stage.strike(Partition::isolate("n1", &["n2", "n3"])).await?;
     majority_installs(&stage).await?;
     stage.writes(UNSEEN, EVICTION).await?;

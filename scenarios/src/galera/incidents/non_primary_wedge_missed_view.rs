@@ -6,6 +6,7 @@ use std::time::Duration;
 use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
 
 use super::super::{
+    Machines,
     detectors::{MINORITY_PARTITION, NON_PRIMARY_WEDGE},
     recipe::{self, FINGERPRINTS},
     runbooks::{BootstrapMostAdvanced, BootstrapNode, RestartAll},
@@ -37,7 +38,7 @@ scenario! {
 }
 
 async fn run(lab: Lab) -> Result<()> {
-    recipe::missed_view_wedge(&lab)
+    recipe::missed_view_wedge(&lab, Machines::Ordinary)
         .await?
         .fingerprints(FINGERPRINTS, Duration::from_secs(20))
         .await?

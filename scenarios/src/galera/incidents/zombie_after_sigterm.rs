@@ -1,24 +1,31 @@
 //! Recovery without SIGKILL: a node that counts as a member and answers nobody.
+//!
+//! The blocked SIGTERM is delivered at the moment when the server, become primary,
+//! starts its signal thread. If that thread is ahead of the starting one, the start
+//! never ends: a zombie. If it is behind, the server shuts down in good order. On a
+//! machine with a single CPU, as small virtual machines have, the signal thread runs
+//! on and is always ahead; with more it is a race.
 
 use std::time::Duration;
 
 use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
 
 use super::super::{
+    Machines,
     detectors::{MINORITY_PARTITION, NON_PRIMARY_WEDGE, ZOMBIE_NODE},
     recipe::{self, FINGERPRINTS},
-    runbooks::{BootstrapMostAdvanced, PowerCycleWithoutKill},
+    runbooks::{BootstrapMostAdvanced, StopWithoutKill},
 };
 
 scenario! {
     Scenario {
         id: "galera::zombie_after_sigterm",
         story: "A wedged node is asked to stop. It blocks SIGTERM, the drain runs into its timeout, and the operator \
-                goes on with the next node, after which the cluster finds itself. The first node joins as well, logs \
-                Synced, counts as a member and listens on 3306, but completes no handshake: it is still shutting \
-                down. A check of the port, or of cluster_size on another node, passes.",
+                ends the next node for certain. The other two find themselves: the first one logs Synced, counts as a \
+                member and listens on 3306, but completes no handshake. A check of the port, or of cluster_size on \
+                another node, passes.",
         source: "report 001 (the drain's timeout); measured facts, negative tests",
-        faults: &["the wedge by a missed view", "wrong runbook: SIGTERM to n2, which does not stop, then n1 restarted"],
+        faults: &["the wedge by a missed view", "wrong runbook: SIGTERM to n2, which does not stop, then SIGKILL to n1"],
         detector: Some(ZOMBIE_NODE),
         also: &[MINORITY_PARTITION, NON_PRIMARY_WEDGE],
         runbooks: &["right: SIGKILL the zombie and start it again", "harmful: SIGTERM and go on"],
@@ -30,13 +37,13 @@ scenario! {
 }
 
 async fn run(lab: Lab) -> Result<()> {
-    let mut stage = recipe::missed_view_wedge(&lab)
+    let mut stage = recipe::missed_view_wedge(&lab, Machines::SingleCpu)
         .await?
         .fingerprints(FINGERPRINTS, Duration::from_secs(20))
         .await?
         .detect(NON_PRIMARY_WEDGE, Duration::from_secs(15))
         .await?;
-    stage.force(&PowerCycleWithoutKill { asked: "n2", odd: "n1" }).await?;
+    stage.force(&StopWithoutKill { asked: "n2", odd: "n1" }).await?;
     stage.effect_begins();
     stage
         .then_detects(ZOMBIE_NODE, Duration::from_secs(30))

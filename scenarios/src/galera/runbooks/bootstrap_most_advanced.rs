@@ -6,13 +6,14 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Result,
+    probe::Answer,
     runbook::{Conclusion, Operator, Runbook},
 };
 
 use super::survey::{self, Position, START, Survey};
 
-/// How long a node that does not serve may be on its way by itself before it is
-/// restarted: a joiner was seen to take up to 12 s.
+/// How long a node whose SQL port is still closed may be on its way by itself before
+/// it is restarted: a joiner was seen to take up to 12 s.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Stops every server for certain, finds the most advanced position, bootstraps
@@ -47,11 +48,7 @@ impl Runbook for BootstrapMostAdvanced {
             let rest = operator.nodes().into_iter().filter(|node| *node != first);
             join(operator, rest.collect()).await?;
         } else {
-            let rest = survey.others();
-            let size = operator.nodes().len();
-            if survey::until_serving(operator, &rest, size, PATIENCE).await.is_err() {
-                restart(operator, &rest).await?;
-            }
+            mend_members(operator, &survey).await?;
         }
         let nodes = operator.nodes();
         survey::until_serving(operator, &nodes, nodes.len(), START).await?;
@@ -106,9 +103,15 @@ async fn join(operator: &Operator<'_>, rest: Vec<&str>) -> Result<()> {
     Ok(())
 }
 
-/// One at a time, so that the component that lives keeps its quorum.
-async fn restart(operator: &Operator<'_>, nodes: &[&str]) -> Result<()> {
-    for node in nodes {
+/// Brings the nodes that a living primary component lacks, one at a time, so that the
+/// component keeps its quorum. One that is still starting may come by itself.
+async fn mend_members(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<()> {
+    for found in survey.others() {
+        let node = found.name;
+        let starting = found.runs && found.status == Answer::Refused;
+        if starting && survey::until_primary(operator, node, PATIENCE).await.is_ok() {
+            continue;
+        }
         let work = async {
             survey::kill(operator, node).await?;
             survey::start(operator, node).await

@@ -10,4 +10,4 @@ mod survey;
 pub(crate) use bootstrap_most_advanced::BootstrapMostAdvanced;
 pub(crate) use bootstrap_node::{BootstrapNode, JoinRest};
 pub(crate) use pc_bootstrap::PcBootstrap;
-pub(crate) use plain::{PowerCycleWithoutKill, RestartAll, RestartOne};
+pub(crate) use plain::{RestartAll, RestartOne, StopWithoutKill};

@@ -46,6 +46,8 @@ pub(super) struct Found<'a> {
     pub(super) name: &'a str,
     /// What it says over SQL.
     pub(super) status: Answer,
+    /// Whether its server runs.
+    pub(super) runs: bool,
     /// Whether it is receiving a copy of the data.
     pub(super) in_transfer: bool,
 }
@@ -67,10 +69,12 @@ impl<'a> Survey<'a> {
             if !operator.is_up(name).await? {
                 return Err(Error::failed(format!("the machine {name} is down; power it on first")));
             }
-            let service = operator.run(name, &["galera-node", "status"]).await?.text;
-            let in_transfer = service.lines().any(|line| line == "sst_in_progress=present")
-                && service.lines().any(|line| line.starts_with("state_transfer=") && line != "state_transfer=0");
-            nodes.push(Found { name, status: node::status(operator.ip(name)?).await, in_transfer });
+            let service = operator.run(name, &["galera-node", "status"]).await?;
+            let says = |wanted: &dyn Fn(&str) -> bool| service.text.lines().any(wanted);
+            let in_transfer = says(&|line| line == "sst_in_progress=present")
+                && says(&|line| line.starts_with("state_transfer=") && line != "state_transfer=0");
+            let status = node::status(operator.ip(name)?).await;
+            nodes.push(Found { name, status, runs: service.code == 0, in_transfer });
         }
         Ok(Self { nodes })
     }
@@ -85,10 +89,11 @@ impl<'a> Survey<'a> {
         self.nodes.iter().filter(|found| node::is_primary(&found.status)).collect()
     }
 
-    /// The nodes that do not serve.
-    pub(super) fn others(&self) -> Vec<&'a str> {
-        let not_primary = self.nodes.iter().filter(|found| !node::is_primary(&found.status));
-        not_primary.map(|found| found.name).collect()
+    /// The nodes that do not serve, those whose server is down first.
+    pub(super) fn others(&self) -> Vec<&Found<'a>> {
+        let mut others: Vec<_> = self.nodes.iter().filter(|found| !node::is_primary(&found.status)).collect();
+        others.sort_by_key(|found| found.runs);
+        others
     }
 
     /// A node that is receiving a copy of the data.
@@ -157,7 +162,12 @@ pub(super) async fn bootstrap(operator: &Operator<'_>, node: &str) -> Result<()>
     operator.must(node, &["galera-node", "set-safe-to-bootstrap"]).await?;
     operator.must(node, &["galera-node", "start", "--bootstrap"]).await?;
     // `start` returns before the server has decided whether it may.
-    wait::until(&format!("{node} to be primary"), START, || async {
+    until_primary(operator, node, START).await
+}
+
+/// Waits until a node takes queries in a primary component of any size.
+pub(super) async fn until_primary(operator: &Operator<'_>, node: &str, limit: Duration) -> Result<()> {
+    wait::until(&format!("{node} to be primary"), limit, || async {
         match node_status(operator, node).await {
             Ok(status) if node::is_primary(&status) => Look::Ready(()),
             Ok(status) => Look::NotYet(node::describe(&status)),
