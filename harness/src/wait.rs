@@ -63,7 +63,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_look_that_hangs_is_cut_off() {
         let before = Instant::now();
-        let hangs = until::<(), _, _>("nothing", Duration::from_secs(2), || std::future::pending());
+        let hangs = until::<(), _, _>("nothing", Duration::from_secs(2), std::future::pending);
         assert!(hangs.await.is_err());
         assert!(before.elapsed() <= Duration::from_secs(3));
     }

@@ -2,8 +2,10 @@
 
 mod registry;
 mod runner;
+mod schedule;
 mod suite;
 
 pub use registry::{Kind, Scenario, all, matching};
 pub use runner::{Outcome, RunResult, Runner, exit_code};
+pub use schedule::{Action, Event, Playable, Schedule, Span, Timed, playable};
 pub use suite::suite;

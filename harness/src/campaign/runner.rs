@@ -1,11 +1,11 @@
 //! Runs scenarios: each with its limit, its evidence and its clean-up.
 
-use std::{fs, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde::Serialize;
 
-use super::Scenario;
+use super::{Playable, Scenario, Schedule};
 use crate::{
     Error, Result,
     report::progress,
@@ -15,6 +15,9 @@ use crate::{
 
 /// How long keeping the evidence and cleaning up may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a replay may take beyond its last event: to start, to heal, to compare.
+const REPLAY_LIMIT: Duration = Duration::from_secs(180);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,7 +37,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Serialize)]
 pub struct RunResult {
     /// The scenario.
-    pub id: &'static str,
+    pub id: String,
     /// Which repetition, from 1.
     pub run: u32,
     /// How it ended.
@@ -54,6 +57,15 @@ pub struct RunResult {
     pub exit_code: u8,
 }
 
+/// One run to be done.
+struct Work {
+    id: String,
+    run: u32,
+    seed: u64,
+    limit: Duration,
+    expected: Vec<&'static str>,
+}
+
 /// What all runs of one call have in common.
 #[derive(Clone)]
 pub struct Runner {
@@ -70,15 +82,12 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Makes the images that the scenarios need, so that no run pays for it.
+    /// Makes the images that are needed, so that no run pays for it.
     ///
     /// # Errors
     /// [`Error::Environment`] if one cannot be made.
-    pub async fn prepare(&self, scenarios: &[&Scenario]) -> Result<()> {
-        self.session.image("helper").await?;
-        let mut images: Vec<_> = scenarios.iter().flat_map(|scenario| scenario.images).collect();
-        images.sort_unstable();
-        images.dedup();
+    pub async fn prepare(&self, images: impl Iterator<Item = &'static str>) -> Result<()> {
+        let images: BTreeSet<_> = images.chain(["helper"]).collect();
         for image in images {
             self.session.image(image).await?;
         }
@@ -103,23 +112,49 @@ impl Runner {
             told(&result);
             all.push(result);
         }
-        all.sort_by_key(|result| (result.id, result.run));
+        all.sort_by(|a: &RunResult, b| (&a.id, a.run).cmp(&(&b.id, b.run)));
         all
     }
 
     /// Runs one scenario once. Never fails: whatever happens is in the result.
     pub async fn run(&self, scenario: &'static Scenario, run: u32, seed: u64) -> RunResult {
+        let work = Work {
+            id: scenario.id.to_owned(),
+            run,
+            seed,
+            limit: scenario.limit(self.full),
+            expected: scenario.expected(),
+        };
+        self.conduct(work, scenario.run).await
+    }
+
+    /// Plays a schedule once.
+    pub async fn replay(&self, schedule: Schedule, playable: &Playable) -> RunResult {
+        let last = schedule.events().last().map_or(Duration::ZERO, |event| event.at);
+        let work = Work {
+            id: format!("{}::replay", schedule.system),
+            run: 1,
+            seed: schedule.seed,
+            limit: last + REPLAY_LIMIT,
+            expected: crate::detect::all().into_iter().map(|entry| entry.id).collect(),
+        };
+        self.conduct(work, |lab| (playable.play)(lab, schedule)).await
+    }
+
+    /// Runs one piece of work in a lab of its own, and judges how it ended.
+    async fn conduct(&self, work: Work, start: impl FnOnce(Lab) -> BoxFuture<'static, Result<()>>) -> RunResult {
         let began = std::time::Instant::now();
-        let name = format!("{}.{run}", scenario.id.replace("::", "."));
+        let Work { id, run, seed, limit, expected } = work;
+        let name = format!("{}.{run}", id.replace("::", "."));
         let plan = Plan { seed, full: self.full, sham: self.sham };
-        let task = progress::task(scenario.id.to_owned());
-        let (score, ended) = match Lab::open(&self.session, &name, plan, scenario.expected()) {
-            Ok(lab) => self.run_in(&lab, scenario, &task).await,
+        let task = progress::task(id.clone());
+        let (score, ended) = match Lab::open(&self.session, &name, plan, expected) {
+            Ok(lab) => self.run_in(&lab, limit, start(lab.clone()), &task).await,
             Err(error) => (Score::default(), Err(error)),
         };
         let (outcome, exit_code) = self.verdict(&ended);
         let result = RunResult {
-            id: scenario.id,
+            id,
             run,
             outcome,
             reason: ended.err().map(|error| error.to_string()),
@@ -136,9 +171,14 @@ impl Runner {
         result
     }
 
-    async fn run_in(&self, lab: &Lab, scenario: &Scenario, task: &progress::Task) -> (Score, Result<()>) {
-        let limit = scenario.limit(self.full);
-        let work = AssertUnwindSafe((scenario.run)(lab.clone())).catch_unwind();
+    async fn run_in(
+        &self,
+        lab: &Lab,
+        limit: Duration,
+        work: BoxFuture<'static, Result<()>>,
+        task: &progress::Task,
+    ) -> (Score, Result<()>) {
+        let work = AssertUnwindSafe(work).catch_unwind();
         let show = async {
             loop {
                 task.change(&lab.glance());

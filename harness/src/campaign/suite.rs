@@ -108,7 +108,7 @@ impl Suite {
             let session = Session::open(&results, HashMap::new(), false).await?;
             let (full, require_all) = (self.full, self.require_all);
             let runner = Runner { session, full, sham: false, keep: false, require_all };
-            runner.prepare(&registry::all()?).await?;
+            runner.prepare(registry::all()?.iter().flat_map(|scenario| scenario.images).copied()).await?;
             Ok::<_, Error>(runner)
         };
         open.await.map_err(|error| error.to_string())
@@ -118,7 +118,7 @@ impl Suite {
         let Some(Ok(runner)) = self.runner.get() else { return Ok(()) };
         self.runtime.block_on(runner.session.close())?;
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        results.sort_by_key(|result| result.id);
+        results.sort_by(|a, b| a.id.cmp(&b.id));
         let path = runner.session.results().join("junit.xml");
         fs::write(&path, report::junit(&results)?).map_err(Error::file("write", path))
     }

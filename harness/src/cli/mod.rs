@@ -45,6 +45,8 @@ enum Command {
     },
     /// Run scenarios: those whose id contains any PATTERN, or all
     Run(run::Run),
+    /// Play a plan file: timed faults on one system, judged by the ledger
+    Replay(run::Replay),
     /// Say what this machine can do, and what to mend
     Doctor {
         /// Print one JSON array
@@ -101,6 +103,7 @@ async fn dispatch(arguments: Arguments) -> Result<u8> {
     match arguments.command {
         Command::List { json } => list(json),
         Command::Run(run) => run.execute(&arguments.results, images).await,
+        Command::Replay(replay) => replay.execute(&arguments.results, images).await,
         Command::Doctor { json } => diagnose(&arguments.results, json).await,
         Command::Clean { all } => clean(all).await,
         Command::Explain { id } => explain(&id),

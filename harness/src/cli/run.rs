@@ -1,13 +1,17 @@
 //! `reenact run`.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 
 use super::say;
 use crate::{
     Error, Result,
-    campaign::{self, RunResult, Runner},
+    campaign::{self, RunResult, Runner, Schedule},
     report,
     testbed::Session,
 };
@@ -55,37 +59,79 @@ pub(super) fn images(pairs: &[String]) -> Result<HashMap<String, String>> {
     pairs.iter().map(pair).collect()
 }
 
+#[derive(Args)]
+pub(super) struct Replay {
+    /// The plan file: see docs/plans.md
+    plan: PathBuf,
+
+    /// Leave the testbed if it does not end well, to look into it
+    #[arg(long)]
+    keep: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 impl Run {
     pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
         let scenarios = campaign::matching(&self.patterns)?;
-        let require_all = std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all");
         let session = Session::open(results, images, self.keep).await?;
-        let runner =
-            Runner { session: session.clone(), full: self.full, sham: self.sham, keep: self.keep, require_all };
+        let runner = Runner {
+            session,
+            full: self.full,
+            sham: self.sham,
+            keep: self.keep,
+            require_all: std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all"),
+        };
         let told = |result: &RunResult| {
             if self.json {
                 say(report::to_json(&report::json(result)));
             }
         };
+        let images = scenarios.iter().flat_map(|scenario| scenario.images).copied();
         let work = async {
-            runner.prepare(&scenarios).await?;
+            runner.prepare(images).await?;
             Ok(runner.run_all(&scenarios, self.seed, self.repeat, self.jobs.into(), told).await)
         };
-        let done = tokio::select! {
-            done = work => done,
-            stopped = interrupted() => stopped,
-        };
-        let closed = session.close().await;
-        let done = done?;
-        closed?;
-        let path = session.results().join("junit.xml");
-        fs::write(&path, report::junit(&done)?).map_err(Error::file("write", path))?;
-        if !self.json {
-            say(report::summary(&done));
-            say(format!("kept in {}", session.results().display()));
-        }
-        Ok(campaign::exit_code(&done))
+        conclude(&runner.session, self.json, work).await
     }
+}
+
+impl Replay {
+    pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
+        let schedule = Schedule::load(&self.plan)?;
+        let playable = campaign::playable(&schedule.system)?;
+        let session = Session::open(results, images, self.keep).await?;
+        let runner = Runner { session, full: false, sham: false, keep: self.keep, require_all: true };
+        let work = async {
+            runner.prepare(playable.images.iter().copied()).await?;
+            let result = runner.replay(schedule, playable).await;
+            if self.json {
+                say(report::to_json(&report::json(&result)));
+            }
+            Ok(vec![result])
+        };
+        conclude(&runner.session, self.json, work).await
+    }
+}
+
+/// Does the work, or is stopped; cleans up in either case, and tells what came of it.
+async fn conclude(session: &Session, json: bool, work: impl Future<Output = Result<Vec<RunResult>>>) -> Result<u8> {
+    let done = tokio::select! {
+        done = work => done,
+        stopped = interrupted() => stopped,
+    };
+    let closed = session.close().await;
+    let done = done?;
+    closed?;
+    let path = session.results().join("junit.xml");
+    fs::write(&path, report::junit(&done)?).map_err(Error::file("write", path))?;
+    if !json {
+        say(report::summary(&done));
+        say(format!("kept in {}", session.results().display()));
+    }
+    Ok(campaign::exit_code(&done))
 }
 
 /// Ends with an error at SIGINT or SIGTERM, so that all is cleaned up.

@@ -81,6 +81,17 @@ pub trait Fault: fmt::Display + fmt::Debug + Send + Sync + 'static {
     async fn effect(&self, bed: &Testbed) -> Result<Effect>;
 }
 
+#[async_trait]
+impl Fault for Box<dyn Fault> {
+    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+        self.as_ref().inject(bed).await
+    }
+
+    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+        self.as_ref().effect(bed).await
+    }
+}
+
 /// A fault that is in force, with the proof. Heal it with [`Active::heal`]: dropping
 /// it leaves the fault in force until the testbed goes.
 #[must_use = "a fault stays in force until it is healed"]

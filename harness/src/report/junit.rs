@@ -17,7 +17,7 @@ pub fn junit(results: &[RunResult]) -> Result<String> {
     let mut report = Report::new("reenact");
     let mut suites: Vec<TestSuite> = Vec::new();
     for result in results {
-        let (system, name) = result.id.split_once("::").unwrap_or(("", result.id));
+        let (system, name) = result.id.split_once("::").unwrap_or(("", &result.id));
         if suites.last().is_none_or(|suite| suite.name.as_str() != system) {
             suites.push(TestSuite::new(system));
         }

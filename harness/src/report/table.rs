@@ -28,7 +28,7 @@ pub fn list(scenarios: &[&Scenario]) -> String {
 pub fn summary(results: &[RunResult]) -> String {
     let mut by_id: BTreeMap<&str, Vec<&RunResult>> = BTreeMap::new();
     for result in results {
-        by_id.entry(result.id).or_default().push(result);
+        by_id.entry(&result.id).or_default().push(result);
     }
     let mut table = table(&[
         "scenario", "passed", "start", "inject", "detect", "recover", "prints", "acked", "lost", "alarms", "time",

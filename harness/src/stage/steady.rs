@@ -1,6 +1,8 @@
 //! The steady phase, and twins, which never leave it.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{collections::BTreeMap, marker::PhantomData, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{
     Run, Stage, System,
@@ -8,6 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    campaign::Schedule,
     fault::Fault,
     probe::Watch,
     stage::Lab,
@@ -70,6 +73,28 @@ impl<S: System> Stage<S, Steady> {
         Ok(self.turn())
     }
 
+    /// Plays a schedule: injects and heals each fault at its time, and heals at the
+    /// end what is still in force.
+    ///
+    /// # Errors
+    /// As [`Stage::strike`] and [`Stage::mend`].
+    pub async fn play(mut self, schedule: &Schedule) -> Result<Self> {
+        let begun = Instant::now();
+        let mut struck = BTreeMap::new();
+        for event in schedule.events() {
+            self.run.lab.phase(format!("wait: {:?} on the schedule", event.at));
+            tokio::time::sleep_until(begun + event.at).await;
+            if event.begins {
+                let fault = schedule.faults[event.fault].action.fault();
+                struck.insert(event.fault, self.strike(fault).await?);
+            } else if let Some(struck) = struck.remove(&event.fault) {
+                self.mend_one(struck).await?;
+            }
+        }
+        self.mend().await?;
+        Ok(self)
+    }
+
     /// Waits until every node serves again, with no help.
     ///
     /// # Errors
@@ -81,6 +106,17 @@ impl<S: System> Stage<S, Steady> {
         let took = self.run.lab.now().since(began);
         self.run.lab.note("healthy", format!("again after {took:.1?}, with no help"));
         Ok(self)
+    }
+
+    /// Ends a played schedule: nothing acknowledged is lost and all nodes agree. What
+    /// the detectors said of it is on the scorecard.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with the ids that are not where they should be.
+    pub async fn account(self) -> Result<()> {
+        let found = self.compare().await?;
+        self.close().await?;
+        if found.is_clean() { Ok(()) } else { Err(Error::failed(found.to_string())) }
     }
 
     /// Ends a twin: no detector ever fired, nothing acknowledged is lost, all nodes

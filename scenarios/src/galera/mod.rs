@@ -21,6 +21,7 @@ use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
+    campaign::{Playable, Schedule},
     judge::Contents,
     probe::{Clock, Files, LogTail, Machine, Ports, Probe, Processes},
     stage::{Lab, System},
@@ -54,7 +55,8 @@ const STATE_FILES: [&str; 4] = [
 pub(crate) enum Machines {
     /// All of the host's CPUs.
     Ordinary,
-    /// One CPU each, as small virtual machines have.
+    /// One CPU each, as small virtual machines have, on which a thread that is woken
+    /// does not push the running one aside.
     SingleCpu,
 }
 
@@ -76,6 +78,7 @@ impl Galera {
                     format!("NODE_INDEX={}", index + 1),
                     format!("NODE_IP={}", ips[name]),
                     format!("PEERS={peers}"),
+                    format!("SCHEDULE={}", if machines == Machines::SingleCpu { "batch" } else { "" }),
                 ],
                 disk: Some(DISK),
                 single_cpu: machines == Machines::SingleCpu,
@@ -102,6 +105,16 @@ impl Galera {
         }
         Look::Ready(())
     }
+}
+
+reenact::playable! {
+    Playable { system: "galera", images: &["galera"], play: |lab, schedule| Box::pin(play(lab, schedule)) }
+}
+
+/// Plays a schedule on a healthy cluster under load, which must then heal by itself.
+async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
+    let stage = recipe::steady(&lab).await?.play(&schedule).await?;
+    stage.heals_itself(Duration::from_secs(90)).await?.account().await
 }
 
 #[async_trait]

@@ -1,10 +1,11 @@
 //! Recovery without SIGKILL: a node that counts as a member and answers nobody.
 //!
-//! The blocked SIGTERM is delivered at the moment when the server, become primary,
-//! starts its signal thread. If that thread is ahead of the starting one, the start
-//! never ends: a zombie. If it is behind, the server shuts down in good order. On a
-//! machine with a single CPU, as small virtual machines have, the signal thread runs
-//! on and is always ahead; with more it is a race.
+//! The blocked SIGTERM is delivered when the server, become primary, starts its signal
+//! thread. From then on each thread that starts ends at once, and the starting thread
+//! hangs if one was gone before it looked (a debugger shows it in `init_slave`, waiting
+//! for the slave's background thread). That is a race in MariaDB: lost, the server
+//! shuts down in good order. On one CPU, with threads that are not pushed aside by
+//! those they wake, it comes out the same each time.
 
 use std::time::Duration;
 
