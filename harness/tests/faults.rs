@@ -11,35 +11,42 @@ use std::{
     ops::Deref,
     path::Path,
     process::ExitCode,
-    sync::Arc,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use futures::future::{BoxFuture, join_all};
+use bollard::models::ContainerState;
+use futures::future::{LocalBoxFuture, join_all, try_join_all};
+use jiff::Timestamp;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use reenact::{
     Error, Result,
     fault::{
-        self, Active, Disconnect, DiskFull, Effect, Fault, Flap, Kill, Partition, Pause, PowerOff, PowerOn, Signal, Undo,
+        self, Active, Disconnect, DiskFull, Effect, Fault, Flap, Kill, Partition, Pause, PowerOff, PowerOn, ShutDown,
+        Signal, Undo,
     },
-    testbed::{Disk, Flow, NodeSpec, Session, Testbed, reaper},
+    testbed::{Disk, Flow, Node, NodeSpec, Session, Testbed, reaper},
     wait::{self, Look},
 };
 use tokio::{runtime::Runtime, sync::OnceCell};
 
-/// How many testbeds there are at once, unless `--test-threads` says otherwise.
-/// Making them keeps the daemon busy; most else is waiting for pings.
+/// How many tests run at once, unless `--test-threads` says otherwise. Most of their
+/// time they wait for pings.
 const THREADS: usize = 4;
 
 const N1: &str = "n1";
 const N2: &str = "n2";
 const N3: &str = "n3";
 
-/// A test: it gets a testbed of its own.
-type Test = fn(Bed) -> BoxFuture<'static, Result<()>>;
+/// A test: it gets a testbed to itself, and leaves it as it was.
+type Test = fn(Bed) -> LocalBoxFuture<'static, Result<()>>;
 
 /// A testbed, and the session for those who want more of it.
+#[derive(Clone)]
 struct Bed {
     session: Arc<Session>,
     bed: Testbed,
@@ -84,6 +91,7 @@ fn main() -> ExitCode {
         a_partition_outlives_a_power_cycle,
         testbeds_are_apart,
         power_goes_and_comes_in_order,
+        machines_shut_down_in_order,
         signals_end_processes,
         a_stop_freezes_a_process,
         a_kill_of_the_first_process_ends_the_node,
@@ -94,7 +102,7 @@ fn main() -> ExitCode {
     ];
     let trial = |(name, test): (&'static str, Test)| {
         let rig = Arc::clone(&rig);
-        Trial::ignorable_test(name, move || rig.run(name, test))
+        Trial::ignorable_test(name, move || rig.run(test))
     };
     let conclusion = libtest_mimic::run(&arguments, tests.into_iter().map(trial).collect());
     match rig.close() {
@@ -109,34 +117,49 @@ fn fail(error: &Error) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
-/// What the tests share: the session. Opened by the first of them.
+/// What the tests share: the session, opened by the first of them, and the testbeds.
 struct Rig {
     runtime: Runtime,
     session: OnceCell<Result<Arc<Session>, String>>,
+    /// Those that no test uses now. A test that fails does not give its testbed back.
+    idle: Mutex<Vec<Bed>>,
+    made: AtomicUsize,
 }
 
 impl Rig {
     fn new() -> Self {
-        Self { runtime: Runtime::new().expect("a runtime"), session: OnceCell::new() }
+        let runtime = Runtime::new().expect("a runtime");
+        Self { runtime, session: OnceCell::new(), idle: Mutex::default(), made: AtomicUsize::new(0) }
     }
 
-    fn run(&self, name: &str, test: Test) -> Result<Completion, Failed> {
+    fn run(&self, test: Test) -> Result<Completion, Failed> {
         let session = match self.runtime.block_on(self.session.get_or_init(open)) {
             Ok(session) => session,
             Err(why) if env::var("REENACT_REQUIRE").as_deref() == Ok("all") => return Err(why.into()),
             Err(why) => return Ok(Completion::ignored_with(why)),
         };
-        let lab = name.replace('_', "-");
         self.runtime.block_on(async {
-            let bed = create(session, &lab).await?;
-            let tested = test(Bed { session: Arc::clone(session), bed }).await;
-            Testbed::remove(session, &lab).await?;
-            tested
+            let bed = self.bed(session).await?;
+            test(bed.clone()).await?;
+            only_cut(&bed, &[]).await?;
+            self.idle().push(bed);
+            Ok::<_, Error>(())
         })?;
         Ok(Completion::Completed)
     }
 
-    /// Removes also what a test that panicked has left.
+    fn idle(&self) -> MutexGuard<'_, Vec<Bed>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn bed(&self, session: &Arc<Session>) -> Result<Bed> {
+        if let Some(bed) = self.idle().pop() {
+            return Ok(bed);
+        }
+        let lab = format!("faults-{}", self.made.fetch_add(1, Ordering::Relaxed));
+        Ok(Bed { session: Arc::clone(session), bed: create(session, &lab).await? })
+    }
+
     fn close(&self) -> Result<()> {
         let Some(Ok(session)) = self.session.get() else { return Ok(()) };
         self.runtime.block_on(session.close())
@@ -182,29 +205,30 @@ fn both(cut: &[Way]) -> Vec<Way> {
 /// Sends one datagram from `$1` to `$2` (process ids), to the address `$3`, where
 /// nobody listens, and says `$4` if the receiver's kernel counted it. Other than a
 /// ping this tells the two ways of a link apart. What arrives is counted within a
-/// millisecond; what does not within 300 ms is lost.
+/// millisecond; what does not within 400 ms is lost.
 const SEND: &str = r#"
 count() { while read -r kind _ none _; do [ "$kind" = Udp: ] && count=$none; done <"/proc/$1/net/snmp"; }
 send() {
   count "$2"; before=$count
   nsenter -t "$1" -n bash -c "echo >/dev/udp/$3/9" 2>/dev/null
-  for ((look = 0; look < 30; look++)); do
-    count "$2"; [ "$count" -gt "$before" ] && { echo "$4"; return; }
+  end=$((${EPOCHREALTIME/./} + 400000))
+  while count "$2"; [ "$count" = "$before" ]; do
+    [ "${EPOCHREALTIME/./}" -gt "$end" ] && return
     sleep 0.01
   done
+  echo "$4"
 }
 "#;
 
 /// The ways on which a datagram arrives. In each of two rounds every node hears from
 /// one other node only, so that a count belongs to one way.
 async fn open_ways(bed: &Testbed) -> Result<BTreeSet<Way>> {
+    let running = running(bed).await?;
     let mut script = String::from(SEND);
     for round in [[(N1, N2), (N2, N3), (N3, N1)], [(N2, N1), (N3, N2), (N1, N3)]] {
         for (from, to) in round {
-            let (sender, receiver) = (bed.node(from)?.state().await?, bed.node(to)?.state().await?);
-            if sender.running && receiver.running {
-                let ip = bed.node(to)?.ip();
-                script.push_str(&format!("send {} {} {ip} {from},{to} &\n", sender.pid, receiver.pid));
+            if let (Some(sender), Some(receiver)) = (running.get(from), running.get(to)) {
+                script.push_str(&format!("send {sender} {receiver} {} {from},{to} &\n", bed.node(to)?.ip()));
             }
         }
         script.push_str("wait\n");
@@ -214,19 +238,17 @@ async fn open_ways(bed: &Testbed) -> Result<BTreeSet<Way>> {
     Ok(all_but(&[]).into_iter().filter(arrived).collect())
 }
 
+/// The first processes of the nodes that run.
+async fn running(bed: &Testbed) -> Result<HashMap<&str, i64>> {
+    let states = try_join_all(bed.nodes().iter().map(|node| node.state())).await?;
+    let nodes = bed.nodes().iter().map(Node::name).zip(states);
+    Ok(nodes.filter(|(_, status)| status.running).map(|(name, status)| (name, status.pid)).collect())
+}
+
 /// Asserts that these ways are cut and no others.
 async fn only_cut(bed: &Testbed, cut: &[Way]) -> Result<()> {
     assert_eq!(open_ways(bed).await?, all_but(cut), "the open ways");
     Ok(())
-}
-
-/// Waits until exactly these ways are open.
-async fn becomes(bed: &Testbed, open: &BTreeSet<Way>) -> Result<()> {
-    until(&format!("only the ways {open:?} to be open"), async || {
-        let seen = open_ways(bed).await?;
-        Ok((seen == *open, format!("open: {seen:?}")))
-    })
-    .await
 }
 
 /// Waits at most 5 s until a look says that it holds.
@@ -282,9 +304,7 @@ fn refused<T>(result: Result<T>, what: &str, help: &str) {
 /// A cut's whole life: it cuts these ways and no others, is not proved twice, and
 /// ends when it is healed.
 async fn live(bed: &Testbed, fault: impl Fault + Clone, cut: &[Way]) -> Result<()> {
-    only_cut(bed, &[]).await?;
     let active = inject(bed, fault.clone()).await?;
-    only_cut(bed, cut).await?;
     inject_again(bed, fault).await;
     only_cut(bed, cut).await?;
     heal(bed, active).await?;
@@ -322,11 +342,15 @@ async fn a_flap_lives(bed: Bed) -> Result<()> {
 }
 
 async fn a_flap_comes_and_goes_until_it_is_healed(bed: Bed) -> Result<()> {
-    let (down, up) = (Duration::from_millis(1500), Duration::from_millis(1500));
+    let (down, up) = (Duration::from_secs(2), Duration::from_secs(2));
     let active = inject(&bed, Flap { cut: Partition::bridge(N1, N2), down, up }).await?;
     let (whole, cut) = (all_but(&[]), all_but(&both(&[(N1, N2)])));
     for phase in [&whole, &cut, &whole] {
-        becomes(&bed, phase).await?;
+        let look = async || {
+            let open = open_ways(&bed).await?;
+            Ok((open == *phase, format!("open: {open:?}")))
+        };
+        until(&format!("only the ways {phase:?} to be open"), look).await?;
     }
     heal(&bed, active).await?;
     // It must not come down once more.
@@ -378,7 +402,7 @@ async fn a_fault_that_hits_too_much_is_noticed(bed: Bed) -> Result<()> {
     let cuts = both(&[(N1, N2), (N2, N3)]);
     let crooked = Crooked { declared: Partition::bridge(N1, N2), cuts, leaves: vec![] };
     inconclusive(fault::inject(&bed, crooked, false).await, "hit more than it should");
-    Ok(())
+    bed.firewall().lift("cut").await
 }
 
 async fn a_fault_that_hits_too_little_is_noticed(bed: Bed) -> Result<()> {
@@ -390,7 +414,7 @@ async fn a_fault_that_hits_too_little_is_noticed(bed: Bed) -> Result<()> {
     // The way back was to stay open.
     let crooked = Crooked { declared: Partition::one_way(&[N1], &[N2]), cuts, leaves: vec![] };
     inconclusive(fault::inject(&bed, crooked, false).await, "n2→n1 lost");
-    Ok(())
+    bed.firewall().lift("cut").await
 }
 
 async fn a_heal_that_leaves_something_is_noticed(bed: Bed) -> Result<()> {
@@ -398,7 +422,7 @@ async fn a_heal_that_leaves_something_is_noticed(bed: Bed) -> Result<()> {
     let crooked = Crooked { declared, cuts: both(&[(N1, N2)]), leaves: both(&[(N1, N3)]) };
     let active = inject(&bed, crooked).await?;
     inconclusive(active.heal(&bed).await, "n1→n3 silent");
-    Ok(())
+    bed.firewall().lift("left").await
 }
 
 async fn partitions_heal_in_either_order(bed: Bed) -> Result<()> {
@@ -507,15 +531,15 @@ async fn signals_end_processes(bed: Bed) -> Result<()> {
 }
 
 async fn a_stop_freezes_a_process(bed: Bed) -> Result<()> {
-    for name in ["victim", "bystander"] {
+    for name in ["frozen", "neighbour"] {
         start(&bed, N1, name).await?;
     }
-    let active = inject(&bed, kill("victim", Signal::Stop)).await?;
-    inject_again(&bed, kill("victim", Signal::Stop)).await;
-    assert_eq!(states(&bed, N1, "victim").await?, "T");
-    assert_eq!(states(&bed, N1, "bystander").await?, "S");
+    let active = inject(&bed, kill("frozen", Signal::Stop)).await?;
+    inject_again(&bed, kill("frozen", Signal::Stop)).await;
+    assert_eq!(states(&bed, N1, "frozen").await?, "T");
+    assert_eq!(states(&bed, N1, "neighbour").await?, "S");
     heal(&bed, active).await?;
-    assert_eq!(states(&bed, N1, "victim").await?, "S");
+    assert_eq!(states(&bed, N1, "frozen").await?, "S");
     Ok(())
 }
 
@@ -529,14 +553,15 @@ async fn a_blocked_signal_proves_nothing(bed: Bed) -> Result<()> {
 async fn a_kill_of_the_first_process_ends_the_node(bed: Bed) -> Result<()> {
     let _active = inject(&bed, kill("sleep infinity", Signal::Kill)).await?;
     assert!(!bed.node(N1)?.state().await?.running, "n1 runs");
-    only_cut(&bed, &both(&[(N1, N2), (N1, N3)])).await
+    let _on = inject(&bed, PowerOn::of(&[N1])).await?;
+    Ok(())
 }
 
 /// A fault whose victim is gone is over.
 async fn what_died_meanwhile_heals(bed: Bed) -> Result<()> {
-    start(&bed, N1, "victim").await?;
-    let stopped = inject(&bed, kill("victim", Signal::Stop)).await?;
-    let _killed = inject(&bed, kill("victim", Signal::Kill)).await?;
+    start(&bed, N1, "dead").await?;
+    let stopped = inject(&bed, kill("dead", Signal::Stop)).await?;
+    let _killed = inject(&bed, kill("dead", Signal::Kill)).await?;
     stopped.heal(&bed).await?;
 
     let paused = inject(&bed, Pause { node: N1.into() }).await?;
@@ -548,16 +573,18 @@ async fn what_died_meanwhile_heals(bed: Bed) -> Result<()> {
     only_cut(&bed, &[]).await
 }
 
-/// Starts a program on a node that writes to its disk for ever.
+/// Starts a program on a node that writes to its disk until `/tmp/beating` goes.
 async fn start_beat(bed: &Testbed, node: &str) -> Result<()> {
-    run_on(bed, node, "(while :; do echo; sleep 0.02; done >/data/beat 2>&1 &)").await.map(drop)
+    let beat = "while [ -e /tmp/beating ]; do echo; sleep 0.02; done >/data/beat 2>&1 &";
+    run_on(bed, node, &format!("touch /tmp/beating; ({beat})")).await.map(drop)
 }
 
 /// Whether that program writes: looked at for 300 ms from outside of the node.
 async fn beats(bed: &Testbed, node: &str) -> Result<bool> {
     let file = bed.node(node)?.disk_path("/data/beat")?;
     let size = format!("$(stat -c %s {file})");
-    let script = format!("before={size}; for i in {{1..30}}; do sleep 0.01; [ {size} -gt $before ] && exit; done; exit 9");
+    let script =
+        format!("before={size}; for i in {{1..30}}; do sleep 0.01; [ {size} -gt $before ] && exit; done; exit 9");
     match bed.probe_shell().run(&script).await? {
         (0, _) => Ok(true),
         (9, _) => Ok(false),
@@ -578,14 +605,26 @@ async fn a_pause_freezes_a_node(bed: Bed) -> Result<()> {
     only_cut(&bed, &[]).await?;
     heal(&bed, active).await?;
     assert!(beats(&bed, N1).await?, "n1 stands still");
+    for node in [N1, N2] {
+        run_on(&bed, node, "rm /tmp/beating /data/beat").await?;
+    }
     Ok(())
 }
 
 /// When a node's machine was last started.
-async fn started_at(bed: &Bed, node: &str) -> Result<jiff::Timestamp> {
+async fn started_at(bed: &Bed, node: &str) -> Result<Timestamp> {
+    Ok(container(bed, node).await?.started_at.expect("it was started").parse().expect("a time"))
+}
+
+/// When a node's machine last ended.
+async fn finished_at(bed: &Bed, node: &str) -> Result<Timestamp> {
+    Ok(container(bed, node).await?.finished_at.expect("it has ended").parse().expect("a time"))
+}
+
+/// The state of a node as the daemon tells it.
+async fn container(bed: &Bed, node: &str) -> Result<ContainerState> {
     let inspected = bed.session.docker().inspect_container(bed.node(node)?.container(), None).await;
-    let state = inspected.map_err(Error::docker("inspect a node"))?.state.expect("a state");
-    Ok(state.started_at.expect("it was started").parse().expect("a time"))
+    Ok(inspected.map_err(Error::docker("inspect a node"))?.state.expect("a state"))
 }
 
 async fn power_goes_and_comes_in_order(bed: Bed) -> Result<()> {
@@ -602,8 +641,21 @@ async fn power_goes_and_comes_in_order(bed: Bed) -> Result<()> {
     inject_again(&bed, PowerOn::of(&[N2, N1])).await;
     assert!(started_at(&bed, N2).await? < started_at(&bed, N1).await?, "n1 came first");
     assert_eq!(started_at(&bed, N3).await?, untouched, "n3 was touched");
-    assert_eq!(run_on(&bed, N1, "cat /data/file").await?, "kept\n");
-    only_cut(&bed, &[]).await
+    assert_eq!(run_on(&bed, N1, "cat /data/file; rm /data/file").await?, "kept\n");
+    Ok(())
+}
+
+/// The nodes' first process ignores SIGTERM, so that each takes its grace.
+async fn machines_shut_down_in_order(bed: Bed) -> Result<()> {
+    let down = ShutDown { nodes: [N2, N1].map(String::from).into(), grace_s: 1 };
+    let active = inject(&bed, down.clone()).await?;
+    assert!(active.took >= Duration::from_secs(2), "one had no grace: {:?}", active.took);
+    inject_again(&bed, down).await;
+    assert!(active.heal(&bed).await?.is_zero(), "something gave the power back");
+    assert_eq!(running(&bed).await?.into_keys().collect::<Vec<_>>(), [N3]);
+    assert!(finished_at(&bed, N2).await? < finished_at(&bed, N1).await?, "n1 went first");
+    let _on = inject(&bed, PowerOn::of(&[N1, N2])).await?;
+    Ok(())
 }
 
 async fn a_full_disk_takes_nothing(bed: Bed) -> Result<()> {
@@ -611,12 +663,12 @@ async fn a_full_disk_takes_nothing(bed: Bed) -> Result<()> {
     let full = DiskFull { node: N1.into() };
     let active = inject(&bed, full.clone()).await?;
     inject_again(&bed, full).await;
-    let wrote = bed.node(N1)?.exec(&["sh", "-c", "echo more >/data/more"]).await?;
+    let wrote = bed.node(N1)?.exec(&["sh", "-c", "cat /etc/issue >/data/more"]).await?;
     assert!(wrote.code != 0 && wrote.text.contains("No space left"), "n1 wrote: {wrote:?}");
-    run_on(&bed, N2, "echo more >/data/more").await?;
+    run_on(&bed, N2, "cat /etc/issue >/data/more; rm /data/more").await?;
     heal(&bed, active).await?;
-    run_on(&bed, N1, "echo more >/data/more").await?;
-    assert_eq!(run_on(&bed, N1, "cd /data; ls -A; cat *").await?, "file\nmore\nkept\nmore\n");
+    run_on(&bed, N1, "cat /etc/issue >/data/more").await?;
+    assert_eq!(run_on(&bed, N1, "cd /data; ls -A; cat file; rm *").await?, "file\nmore\nkept\n");
     Ok(())
 }
 
@@ -631,6 +683,7 @@ fn each_kind() -> Vec<Box<dyn Fault>> {
         Box::new(Flap { cut: Partition::bridge(N1, N2), down, up }),
         Box::new(Disconnect { node: N1.into() }),
         Box::new(PowerOff::of(&[N1])),
+        Box::new(ShutDown { nodes: vec![N1.into()], grace_s: 0 }),
         Box::new(PowerOn::of(&[N3])),
         Box::new(kill("victim", Signal::Kill)),
         Box::new(kill("victim", Signal::Term)),
@@ -649,7 +702,8 @@ async fn faults_left_out_prove_nothing(bed: Bed) -> Result<()> {
         inconclusive(sham, "waited 5s for the effect of the fault");
     }
     assert_eq!(states(&bed, N1, "victim").await?, "S");
-    only_cut(&bed, &both(&[(N1, N3), (N2, N3)])).await
+    let _on = inject(&bed, PowerOn::of(&[N3])).await?;
+    Ok(())
 }
 
 /// A fault that no look ever shows, each look taking a while.
@@ -685,12 +739,13 @@ async fn misfits_are_refused(bed: Bed) -> Result<()> {
     refused(diskless, "n3 has no disk of its own", "give its NodeSpec a disk");
 
     let second = Duration::from_secs(1);
-    let unknown: [Box<dyn Fault>; 8] = [
+    let unknown: [Box<dyn Fault>; 9] = [
         Box::new(Partition::isolate("n9", &[N1])),
         Box::new(Partition::one_way(&[N1], &[N2, "n9"])),
         Box::new(Flap { cut: Partition::bridge(N1, "n9"), down: second, up: second }),
         Box::new(Disconnect { node: "n9".into() }),
         Box::new(PowerOff::of(&[N1, "n9"])),
+        Box::new(ShutDown { nodes: vec![N1.into(), "n9".into()], grace_s: 0 }),
         Box::new(PowerOn::of(&["n9"])),
         Box::new(Pause { node: "n9".into() }),
         Box::new(Kill { node: "n9".into(), process: "sleep".into(), signal: Signal::Term }),

@@ -8,4 +8,4 @@ mod suite;
 pub use registry::{Kind, Scenario, all, matching};
 pub use runner::{Outcome, RunResult, Runner, exit_code};
 pub use schedule::{Action, Event, Playable, Schedule, Span, Timed, playable};
-pub use suite::suite;
+pub use suite::{Hold, suite};

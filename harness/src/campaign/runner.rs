@@ -214,7 +214,8 @@ impl Runner {
             Err(Error::Environment { .. }) if self.require_all => (Outcome::Skipped, 4),
             Err(Error::Environment { .. }) => (Outcome::Skipped, 0),
             Err(error) => match error.exit_code() {
-                4 => (Outcome::Inconclusive, 4),
+                // Also a full disk under the results: nothing is said about the subject.
+                code @ (3 | 4) => (Outcome::Inconclusive, code),
                 code => (Outcome::Fail, code),
             },
         }

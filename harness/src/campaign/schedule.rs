@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    fault::{Disconnect, DiskFull, Fault, Flap, Kill, Partition, Pause, PowerOff, PowerOn, Signal},
+    fault::{Disconnect, DiskFull, Fault, Flap, Kill, Partition, Pause, PowerOff, PowerOn, ShutDown, Signal},
     stage::Lab,
 };
 
@@ -109,6 +109,13 @@ pub enum Action {
         /// Which.
         nodes: Vec<String>,
     },
+    /// Machines are shut down in order, one after another.
+    ShutDown {
+        /// Which, in order.
+        nodes: Vec<String>,
+        /// How many seconds each one has before it is cut off.
+        grace_s: u16,
+    },
     /// Machines get power, one after another.
     PowerOn {
         /// Which, in order.
@@ -149,6 +156,7 @@ impl Action {
             }
             Self::Disconnect { node } => Box::new(Disconnect { node }),
             Self::PowerOff { nodes } => Box::new(PowerOff { nodes }),
+            Self::ShutDown { nodes, grace_s } => Box::new(ShutDown { nodes, grace_s }),
             Self::PowerOn { nodes } => Box::new(PowerOn { nodes }),
             Self::Kill { node, process, signal } => Box::new(Kill { node, process, signal }),
             Self::Pause { node } => Box::new(Pause { node }),
@@ -260,6 +268,7 @@ mod tests {
                 .prop_map(|(left, right, down, up)| Action::Flap { left, right, down, up }),
             node().prop_map(|node| Action::Disconnect { node }),
             nodes().prop_map(|nodes| Action::PowerOff { nodes }),
+            (nodes(), any::<u16>()).prop_map(|(nodes, grace_s)| Action::ShutDown { nodes, grace_s }),
             nodes().prop_map(|nodes| Action::PowerOn { nodes }),
             (node(), "[a-z/\"\\\\ ]{1,12}")
                 .prop_map(|(node, process)| Action::Kill { node, process, signal: Signal::Term }),

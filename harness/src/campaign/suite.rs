@@ -11,7 +11,7 @@ use std::{
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::{runtime::Runtime, sync::OnceCell};
 
-use super::{Outcome, RunResult, Runner, Scenario, registry};
+use super::{Kind, Outcome, RunResult, Runner, Scenario, registry};
 use crate::{
     Error, Result, report,
     testbed::{Session, reaper},
@@ -21,16 +21,25 @@ use crate::{
 /// for timers of the systems under test most of their time.
 const THREADS: usize = 2;
 
-/// The `main` of the test binary.
+/// What the tests hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Every scenario passes.
+    EachPasses,
+    /// With its faults left out, no incident passes: it comes out inconclusive.
+    NoShamPasses,
+}
+
+/// The `main` of a test binary.
 ///
 /// Three variables of the environment steer it: `REENACT_REQUIRE=all` makes a skip a
 /// failure, `REENACT_MODE=full` runs the controls and the wrong runbooks too, and
 /// `REENACT_SEED` sets the seed.
-pub fn suite() -> ExitCode {
+pub fn suite(hold: Hold) -> ExitCode {
     reaper::intercept();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
-    let suite = match Suite::new() {
+    let suite = match Suite::new(hold) {
         Ok(suite) => Arc::new(suite),
         Err(error) => return fail(&error),
     };
@@ -38,11 +47,12 @@ pub fn suite() -> ExitCode {
         Ok(scenarios) => scenarios,
         Err(error) => return fail(&error),
     };
+    let held = |scenario: &&Scenario| hold == Hold::EachPasses || scenario.kind == Kind::Incident;
     let trial = |scenario: &'static Scenario| {
         let suite = Arc::clone(&suite);
         Trial::ignorable_test(scenario.id, move || suite.run(scenario))
     };
-    let conclusion = libtest_mimic::run(&arguments, scenarios.into_iter().map(trial).collect());
+    let conclusion = libtest_mimic::run(&arguments, scenarios.into_iter().filter(held).map(trial).collect());
     match suite.close() {
         Ok(()) => conclusion.exit_code(),
         Err(error) => fail(&error),
@@ -56,6 +66,7 @@ fn fail(error: &Error) -> ExitCode {
 }
 
 struct Suite {
+    hold: Hold,
     runtime: Runtime,
     seed: u64,
     full: bool,
@@ -66,7 +77,7 @@ struct Suite {
 }
 
 impl Suite {
-    fn new() -> Result<Self> {
+    fn new(hold: Hold) -> Result<Self> {
         let seed = match env::var("REENACT_SEED") {
             Ok(seed) => seed.parse().map_err(|_| Error::usage(format!("REENACT_SEED={seed}"), "give a whole number"))?,
             Err(_) => 1,
@@ -82,7 +93,7 @@ impl Suite {
             Ok(other) => return Err(Error::usage(format!("REENACT_REQUIRE={other}"), "say all, or leave it unset")),
         };
         let runtime = Runtime::new().map_err(|error| Error::Bug(format!("no runtime: {error}")))?;
-        Ok(Self { runtime, seed, full, require_all, runner: OnceCell::new(), results: Mutex::default() })
+        Ok(Self { hold, runtime, seed, full, require_all, runner: OnceCell::new(), results: Mutex::default() })
     }
 
     /// Runs one scenario, on a thread of the test runner's.
@@ -93,8 +104,9 @@ impl Suite {
             Err(why) => return Ok(Completion::ignored_with(why)),
         };
         let result = self.runtime.block_on(runner.run(scenario, 1, self.seed));
+        let wanted = if self.hold == Hold::NoShamPasses { Outcome::Inconclusive } else { Outcome::Pass };
         let told = match (result.outcome, &result.reason) {
-            (Outcome::Pass, _) => Ok(Completion::Completed),
+            (outcome, _) if outcome == wanted => Ok(Completion::Completed),
             (Outcome::Skipped, Some(why)) if !self.require_all => Ok(Completion::ignored_with(why)),
             _ => Err(report::line(&result).into()),
         };
@@ -107,7 +119,7 @@ impl Suite {
             let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
             let session = Session::open(&results, HashMap::new(), false).await?;
             let (full, require_all) = (self.full, self.require_all);
-            let runner = Runner { session, full, sham: false, keep: false, require_all };
+            let runner = Runner { session, full, sham: self.hold == Hold::NoShamPasses, keep: false, require_all };
             runner.prepare(registry::all()?.iter().flat_map(|scenario| scenario.images).copied()).await?;
             Ok::<_, Error>(runner)
         };

@@ -1,8 +1,4 @@
-//! `reenact bench`: how soon is a fault in force?
-//!
-//! Three ways to cut one node off, turn by turn in one run, so that the machine's
-//! other load falls on all alike: the firewall of the helper session, a `docker exec
-//! … nft` a cut, and `docker network disconnect`.
+//! `reenact bench`: how soon is a fault in force, and how soon is a system up?
 
 use std::{
     collections::HashMap,
@@ -11,30 +7,45 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::say;
 use crate::{
     Error, Result,
+    campaign::{self, Runner, Schedule},
     fault::{self, Disconnect, Partition},
     testbed::{NodeSpec, Session, Testbed},
 };
 
 #[derive(Args)]
 pub(super) struct Bench {
-    /// How many times each way is measured
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[command(subcommand)]
+    what: What,
+
+    /// How many times each thing is measured
+    #[arg(long, global = true, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
 
     /// Print one JSON array
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 
-/// The figures of one way, in milliseconds from the call until it is in force.
+#[derive(Subcommand)]
+enum What {
+    /// Three ways to cut a node off, turn by turn, so that other load falls on all alike
+    Inject,
+    /// From the call until every node of a system serves
+    Start {
+        /// The system
+        system: String,
+    },
+}
+
+/// The figures of one thing, in milliseconds from its call.
 #[derive(serde::Serialize)]
 struct Row {
-    way: &'static str,
+    what: String,
     runs: usize,
     p50_ms: f64,
     p95_ms: f64,
@@ -42,34 +53,55 @@ struct Row {
 }
 
 impl Row {
-    fn of(way: &'static str, mut times: Vec<Duration>) -> Self {
+    fn of(what: impl Into<String>, mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let at = |share: f64| {
             let rank = (times.len() as f64 * share).ceil() as usize;
             times.get(rank.saturating_sub(1)).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
         };
-        Self { way, runs: times.len(), p50_ms: at(0.5), p95_ms: at(0.95), max_ms: at(1.0) }
+        Self { what: what.into(), runs: times.len(), p50_ms: at(0.5), p95_ms: at(0.95), max_ms: at(1.0) }
     }
 }
 
 impl Bench {
     pub(super) async fn execute(self, results: &Path) -> Result<u8> {
         let session = Session::open(results, HashMap::new(), false).await?;
-        let measured = self.measure(&session).await;
+        let measured = match &self.what {
+            What::Inject => self.inject(&session).await,
+            What::Start { system } => self.start(&session, system).await,
+        };
         session.close().await?;
         let rows = measured?;
         if self.json {
             say(crate::report::to_json(&rows));
         } else {
-            say(format!("{:<34} {:>5} {:>10} {:>10} {:>10}", "call until in force", "runs", "p50", "p95", "max"));
-            for Row { way, runs, p50_ms, p95_ms, max_ms } in rows {
-                say(format!("{way:<34} {runs:>5} {p50_ms:>7.2} ms {p95_ms:>7.2} ms {max_ms:>7.2} ms"));
+            say(format!("{:<36} {:>5} {:>10} {:>10} {:>10}", "call until in force", "runs", "p50", "p95", "max"));
+            for Row { what, runs, p50_ms, p95_ms, max_ms } in rows {
+                say(format!("{what:<36} {runs:>5} {p50_ms:>7.2} ms {p95_ms:>7.2} ms {max_ms:>7.2} ms"));
             }
         }
         Ok(0)
     }
 
-    async fn measure(&self, session: &Arc<Session>) -> Result<Vec<Row>> {
+    /// Plays empty schedules, one after another.
+    async fn start(&self, session: &Arc<Session>, system: &str) -> Result<Vec<Row>> {
+        let playable = campaign::playable(system)?;
+        let runner =
+            Runner { session: Arc::clone(session), full: false, sham: false, keep: false, require_all: true };
+        runner.prepare(playable.images.iter().copied()).await?;
+        let mut times = Vec::new();
+        for seed in 0..self.runs {
+            let empty = Schedule { system: system.into(), seed: seed.into(), faults: Vec::new() };
+            let result = runner.replay(empty, playable).await;
+            let (Some(start), None) = (result.score.start_ms, &result.reason) else {
+                return Err(Error::inconclusive(format!("a start failed: {}", result.reason.unwrap_or_default())));
+            };
+            times.push(Duration::from_millis(start));
+        }
+        Ok(vec![Row::of(format!("{system}: every node serves"), times)])
+    }
+
+    async fn inject(&self, session: &Arc<Session>) -> Result<Vec<Row>> {
         let image = session.image("helper").await?;
         let spec = |name| NodeSpec { name, image: image.clone(), env: vec![], disk: None, single_cpu: false };
         let bed = Testbed::create(session, "bench", &["n1", "n2"], |_| vec![spec("n1"), spec("n2")]).await?;

@@ -4,7 +4,7 @@ mod bench;
 mod run;
 
 use std::{
-    io::{Write, stdout},
+    io::{Write, stderr, stdout},
     path::PathBuf,
     process::ExitCode,
 };
@@ -64,7 +64,7 @@ enum Command {
         /// Its id
         id: String,
     },
-    /// Measure how soon a fault is in force, beside other ways to inject it
+    /// Measure how soon a fault is in force, or a system up
     Bench(bench::Bench),
 }
 
@@ -87,9 +87,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "this is the end of a main")]
+/// A closed standard error is no reason to panic, as `eprintln!` would.
 fn fail(error: &Error) -> ExitCode {
-    eprintln!("error: {error}");
+    let _ = writeln!(stderr(), "error: {error}");
     ExitCode::from(error.exit_code())
 }
 
@@ -162,7 +162,7 @@ async fn clean(all: bool) -> Result<u8> {
 fn explain(id: &str) -> Result<u8> {
     let all = campaign::all()?;
     let Some(scenario) = all.iter().find(|scenario| scenario.id == id) else {
-        let near: Vec<_> = all.iter().map(|scenario| scenario.id).filter(|known| known.contains(id)).collect();
+        let near = nearest(id, all.iter().map(|scenario| scenario.id));
         let help = match near[..] {
             [] => "`reenact list` shows them all".to_owned(),
             _ => format!("did you mean {}?", near.join(" or ")),
@@ -180,6 +180,21 @@ fn explain(id: &str) -> Result<u8> {
     section("fingerprints", scenario.fingerprints.iter().map(|print| format!("{}: {}", print.id, print.report)));
     say(format!("\nrun it: reenact run {}", scenario.id));
     Ok(0)
+}
+
+/// The ids that the text is a part of; else those that share most words with it, the
+/// system's name aside, so that a slip in one word still finds it.
+fn nearest(text: &str, known: impl Iterator<Item = &'static str> + Clone) -> Vec<&'static str> {
+    let parts: Vec<_> = known.clone().filter(|id| id.contains(text)).collect();
+    if !parts.is_empty() {
+        return parts;
+    }
+    let name = |id: &'_ str| id.rsplit("::").next().unwrap_or_default().to_owned();
+    let wanted = name(text);
+    let wanted: Vec<_> = wanted.split('_').collect();
+    let shared = |id: &str| name(id).split('_').filter(|word| wanted.contains(word)).count();
+    let most = known.clone().map(shared).max().unwrap_or_default();
+    known.filter(|id| most > 0 && shared(id) == most).collect()
 }
 
 fn section(title: &str, lines: impl Iterator<Item = String>) {

@@ -13,7 +13,7 @@ use crate::{
     Error, Result,
     campaign::{self, RunResult, Runner, Schedule},
     report,
-    testbed::Session,
+    testbed::{Image, Session},
 };
 
 #[derive(Args)]
@@ -50,10 +50,12 @@ pub(super) struct Run {
     json: bool,
 }
 
-/// Reads `NAME=IMAGE`.
+/// Reads `NAME=IMAGE`. A name that no image has would be left out in silence later.
 pub(super) fn images(pairs: &[String]) -> Result<HashMap<String, String>> {
     let pair = |text: &String| match text.split_once('=') {
-        Some((name, image)) if !name.is_empty() && !image.is_empty() => Ok((name.to_owned(), image.to_owned())),
+        Some((name, image)) if !name.is_empty() && !image.is_empty() => {
+            Image::named(name).map(|_| (name.to_owned(), image.to_owned()))
+        }
         _ => Err(Error::usage(format!("--image {text}"), "write NAME=IMAGE, such as galera=my/galera:11.4")),
     };
     pairs.iter().map(pair).collect()
@@ -122,9 +124,12 @@ async fn conclude(session: &Session, json: bool, work: impl Future<Output = Resu
         done = work => done,
         stopped = interrupted() => stopped,
     };
+    let removing = done.is_err().then(|| report::progress::task("removing what was made".into()));
     let closed = session.close().await;
-    let done = done?;
+    drop(removing);
+    // First, for the error of `done` may say that everything was removed.
     closed?;
+    let done = done?;
     let path = session.results().join("junit.xml");
     fs::write(&path, report::junit(&done)?).map_err(Error::file("write", path))?;
     if !json {

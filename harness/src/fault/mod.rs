@@ -18,15 +18,11 @@ use std::{
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
-use crate::{
-    Error, Result,
-    testbed::Testbed,
-    wait::{self, Look},
-};
+use crate::{Error, Result, testbed::Testbed, wait};
 
 pub use disk::DiskFull;
 pub use network::{Disconnect, Flap, Partition};
-pub use power::{PowerOff, PowerOn};
+pub use power::{PowerOff, PowerOn, ShutDown};
 pub use process::{Kill, Pause, Signal};
 
 /// How long a fault's effect may take to show. The rules themselves are in force
@@ -43,12 +39,15 @@ pub struct Effect {
     /// What the fault should leave alone and was seen to work: whatever is named
     /// here before the fault must be named here afterwards.
     pub control: Vec<String>,
+    /// What of it is there, where it has several parts: none of them may outlast the
+    /// fault.
+    pub parts: Vec<String>,
 }
 
 impl Effect {
     /// What was seen, and whether that is the effect.
     pub fn new(holds: bool, seen: impl Into<String>) -> Self {
-        Self { holds, seen: seen.into(), control: Vec::new() }
+        Self { holds, seen: seen.into(), control: Vec::new(), parts: Vec::new() }
     }
 }
 
@@ -99,6 +98,8 @@ impl Fault for Box<dyn Fault> {
 pub struct Active {
     fault: Box<dyn Fault>,
     undo: Undo,
+    /// The parts of its effect that were there before: another fault's, to be left.
+    before: Vec<String>,
     /// From the call to the moment it was in force.
     pub took: Duration,
     /// What the effect probe saw.
@@ -126,11 +127,11 @@ pub async fn inject(bed: &Testbed, fault: impl Fault, sham: bool) -> Result<Acti
     let called = Instant::now();
     let undo = if sham { Undo::none() } else { fault.inject(bed).await? };
     let took = called.elapsed();
-    let effect = effect_becomes(bed, &fault, true).await?;
+    let effect = effect_becomes(bed, &fault, "effect", |effect| effect.holds).await?;
     if let Some(hit) = before.control.iter().find(|part| !effect.control.contains(part)) {
         return Err(Error::inconclusive(format!("the fault \"{fault}\" hit more than it should: before, {hit}")));
     }
-    Ok(Active { fault: Box::new(fault), undo, took, proof: effect.seen })
+    Ok(Active { fault: Box::new(fault), undo, before: before.parts, took, proof: effect.seen })
 }
 
 impl Active {
@@ -145,7 +146,8 @@ impl Active {
         let Some(undo) = undo else { return Ok(Duration::ZERO) };
         undo.await?;
         let took = called.elapsed();
-        effect_becomes(bed, self.fault.as_ref(), false).await?;
+        let over = |effect: &Effect| !effect.holds && effect.parts.iter().all(|part| self.before.contains(part));
+        effect_becomes(bed, self.fault.as_ref(), "effect's end", over).await?;
         Ok(took)
     }
 }
@@ -156,19 +158,28 @@ impl fmt::Display for Active {
     }
 }
 
-/// Waits until the effect is there, or gone.
-async fn effect_becomes(bed: &Testbed, fault: &dyn Fault, wanted: bool) -> Result<Effect> {
-    let what = if wanted { "effect" } else { "effect's end" };
-    let what = format!("the {what} of the fault \"{fault}\"");
-    let look = || async {
-        match fault.effect(bed).await {
-            Ok(effect) if effect.holds == wanted => Look::Ready(effect),
-            Ok(effect) => Look::NotYet(effect.seen),
-            Err(error) => Look::Never(error),
+/// Looks at the effect until it is as wanted.
+///
+/// Other than [`wait::until`] this cuts no look off at the limit: a script that is cut
+/// off closes the helper's shell to every later fault, and to every heal.
+async fn effect_becomes(
+    bed: &Testbed,
+    fault: &dyn Fault,
+    what: &str,
+    wanted: impl Fn(&Effect) -> bool,
+) -> Result<Effect> {
+    let begun = Instant::now();
+    loop {
+        let effect = fault.effect(bed).await?;
+        if wanted(&effect) {
+            return Ok(effect);
         }
-    };
-    match wait::until(&what, EFFECT_LIMIT, look).await {
-        Err(Error::Failed(why)) => Err(Error::Inconclusive(why)),
-        other => other,
+        if begun.elapsed() > EFFECT_LIMIT {
+            let seen = effect.seen;
+            return Err(Error::inconclusive(format!(
+                "waited {EFFECT_LIMIT:.0?} for the {what} of the fault \"{fault}\": {seen}"
+            )));
+        }
+        tokio::time::sleep(wait::EVERY).await;
     }
 }

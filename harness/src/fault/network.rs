@@ -82,7 +82,8 @@ impl Fault for Partition {
     /// are the control. Where one way only is cut, the request must still arrive
     /// (the receiver's kernel counts it).
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {
-        let (mut cut, mut seen, mut control) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut cut, mut seen) = (Vec::new(), Vec::new());
+        let (mut control, mut parts) = (Vec::new(), Vec::new());
         for link in Link::all(bed).await? {
             let (there, back) = (self.drops(&link.from, &link.to), self.drops(&link.to, &link.from));
             if !there && !back {
@@ -96,12 +97,13 @@ impl Fault for Partition {
             }
             seen.push(link.to_string());
             cut.push(as_meant);
+            parts.extend((!link.answered).then(|| link.to_string()));
         }
         if cut.is_empty() {
             return Ok(Effect::new(false, "too few nodes run to show it"));
         }
         let holds = cut.into_iter().all(|as_meant| as_meant);
-        Ok(Effect { control, ..Effect::new(holds, format!("ping: {}", seen.join(", "))) })
+        Ok(Effect { control, parts, ..Effect::new(holds, format!("ping: {}", seen.join(", "))) })
     }
 }
 
@@ -192,7 +194,11 @@ impl Fault for Disconnect {
 
     /// The node's network namespace holds no interface but `lo`.
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {
-        let pid = bed.node(&self.node)?.state().await?.pid;
+        let status = bed.node(&self.node)?.state().await?;
+        if !status.running {
+            return Ok(Effect::new(false, format!("{} does not run", self.node)));
+        }
+        let pid = status.pid;
         let listed = bed.shell().must(&format!("cat /proc/{pid}/net/dev")).await?;
         let names = listed.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
         let others: Vec<_> = names.filter(|name| *name != "lo").collect();

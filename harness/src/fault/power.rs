@@ -17,6 +17,16 @@ pub struct PowerOff {
     pub nodes: Vec<String>,
 }
 
+/// Machines are shut down in order: SIGTERM to their first process, and SIGKILL to
+/// those that are not down after `grace`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShutDown {
+    /// The nodes, the first one first; each is down before the next one is asked.
+    pub nodes: Vec<String>,
+    /// How many seconds each one has.
+    pub grace_s: u16,
+}
+
 /// Machines get their power back, one after another in the order given; each boots
 /// and starts its services by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +55,12 @@ impl fmt::Display for PowerOff {
     }
 }
 
+impl fmt::Display for ShutDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} shut down", self.nodes.join(", then "))
+    }
+}
+
 impl fmt::Display for PowerOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} powered on", self.nodes.join(", then "))
@@ -67,6 +83,21 @@ impl Fault for PowerOff {
     async fn inject(&self, bed: &Testbed) -> Result<Undo> {
         let nodes = self.nodes.iter().map(|node| bed.node(node)).collect::<Result<Vec<_>>>()?;
         try_join_all(nodes.into_iter().map(|node| node.signal("SIGKILL"))).await?;
+        Ok(Undo::none())
+    }
+
+    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+        let running = running(bed, &self.nodes).await?;
+        Ok(Effect::new(running.is_empty(), format!("running: [{}]", running.join(", "))))
+    }
+}
+
+#[async_trait]
+impl Fault for ShutDown {
+    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+        for node in &self.nodes {
+            bed.node(node)?.stop(self.grace_s.into()).await?;
+        }
         Ok(Undo::none())
     }
 

@@ -21,8 +21,14 @@ pub enum Signal {
     Term,
     /// As Ctrl-C.
     Int,
+    /// As when a terminal goes.
+    Hup,
     /// Ends a process and asks for a core dump.
+    Quit,
+    /// As after a failed assertion.
     Abrt,
+    /// As after a bad access to memory.
+    Segv,
     /// Freezes a process; `CONT` thaws it.
     Stop,
 }
@@ -33,7 +39,10 @@ impl Signal {
             Self::Kill => "KILL",
             Self::Term => "TERM",
             Self::Int => "INT",
+            Self::Hup => "HUP",
+            Self::Quit => "QUIT",
             Self::Abrt => "ABRT",
+            Self::Segv => "SEGV",
             Self::Stop => "STOP",
         }
     }
@@ -80,21 +89,33 @@ impl Fault for Kill {
             return Ok(Undo::none());
         }
         let bed = bed.clone();
-        Ok(Undo::by(async move { bed.shell().must(&format!("kill -CONT {pids}")).await.map(drop) }))
+        // One that has died meanwhile needs no thawing: the effect's end tells.
+        Ok(Undo::by(async move { bed.shell().run(&format!("kill -CONT {pids}")).await.map(drop) }))
     }
 
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {
-        let targets = self.targets(bed).await?;
+        let targets = match self.targets(bed).await {
+            // The daemon cannot list a machine that is just going down with its first
+            // process: look again.
+            Err(error @ Error::Docker { .. }) if self.signal != Signal::Stop => {
+                return Ok(Effect::new(false, error.to_string()));
+            }
+            targets => targets?,
+        };
         if self.signal != Signal::Stop {
             return Ok(Effect::new(targets.is_empty(), format!("{} such processes", targets.len())));
         }
-        let mut states = String::new();
-        for process in &targets {
-            let script = format!("while read -r key value _; do [ $key = State: ] && echo $value; done </proc/{}/status", process.pid);
-            states.push_str(bed.shell().run(&script).await?.1.trim());
+        let (mut states, mut parts) = (String::new(), Vec::new());
+        for Process { pid, .. } in &targets {
+            let script =
+                format!("while read -r key value _; do [ $key = State: ] && echo $value; done </proc/{pid}/status");
+            let (_, said) = bed.shell().run(&script).await?;
+            let state = said.trim();
+            states.push_str(state);
+            parts.extend((state == "T").then(|| format!("process {pid} is frozen")));
         }
         let frozen = !states.is_empty() && states.chars().all(|state| state == 'T');
-        Ok(Effect::new(frozen, format!("process states: {states:?}")))
+        Ok(Effect { parts, ..Effect::new(frozen, format!("process states: {states:?}")) })
     }
 }
 
@@ -117,7 +138,10 @@ impl Fault for Pause {
     async fn inject(&self, bed: &Testbed) -> Result<Undo> {
         let node = bed.node(&self.node)?.clone();
         node.pause().await?;
-        Ok(Undo::by(async move { node.unpause().await }))
+        Ok(Undo::by(async move {
+            // A machine that lost its power meanwhile has nothing to thaw.
+            if node.state().await?.paused { node.unpause().await } else { Ok(()) }
+        }))
     }
 
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {

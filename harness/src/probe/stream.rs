@@ -30,6 +30,8 @@ struct Inner {
     lost: Option<std::io::Error>,
     listener: Listener,
     states: BTreeMap<String, String>,
+    /// Each change of a node's state.
+    turns: Vec<(Moment, String, String)>,
 }
 
 impl Stream {
@@ -39,7 +41,7 @@ impl Stream {
     /// [`Error::File`] if the file cannot be created.
     pub fn create(path: &Path, clock: Clock, listener: Listener) -> Result<Self> {
         let file = BufWriter::new(File::create(path).map_err(Error::file("create", path))?);
-        let inner = Inner { observations: Vec::new(), file, lost: None, listener, states: BTreeMap::new() };
+        let inner = Inner { observations: Vec::new(), file, lost: None, listener, states: BTreeMap::new(), turns: Vec::new() };
         Ok(Self { clock, inner: Mutex::new(inner) })
     }
 
@@ -70,7 +72,16 @@ impl Stream {
 
     /// Notes a node's state in a few words, for people who watch.
     pub fn set_state(&self, node: &str, state: String) {
-        self.lock().states.insert(node.into(), state);
+        let mut inner = self.lock();
+        if inner.states.get(node) != Some(&state) {
+            inner.turns.push((self.clock.now(), node.into(), state.clone()));
+            inner.states.insert(node.into(), state);
+        }
+    }
+
+    /// Each change of a node's state, in order.
+    pub fn turns(&self) -> Vec<(Moment, String, String)> {
+        self.lock().turns.clone()
     }
 
     /// The nodes' states in a few words.

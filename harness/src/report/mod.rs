@@ -3,6 +3,7 @@
 mod junit;
 pub mod progress;
 mod table;
+mod timeline;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use crate::campaign::{Outcome, RunResult};
 
 pub use junit::junit;
 pub use table::{list, summary};
+pub use timeline::Timeline;
 
 /// One run in one line, for people.
 pub fn line(result: &RunResult) -> String {

@@ -15,34 +15,51 @@ use crate::{
     probe::{Clock, Moment},
 };
 
-#[derive(Serialize)]
-struct Note<'a> {
-    at: Moment,
-    kind: &'a str,
-    text: &'a str,
+/// One event of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// When it was noted.
+    pub at: Moment,
+    /// What kind of event: `phase`, `fault`, `heal`, `step`, `judge`, …
+    pub kind: String,
+    /// What happened.
+    pub text: String,
+}
+
+impl Note {
+    /// What it is about: the text up to its first colon.
+    pub fn subject(&self) -> &str {
+        self.text.split_once(": ").map_or(&self.text, |(subject, _)| subject)
+    }
 }
 
 /// The events of one run, kept as JSON lines.
 pub struct Journal {
     clock: Clock,
-    file: Mutex<File>,
+    kept: Mutex<(File, Vec<Note>)>,
 }
 
 impl Journal {
     pub(super) fn create(path: &Path, clock: Clock) -> Result<Self> {
         let file = File::create(path).map_err(Error::file("create", path))?;
-        Ok(Self { clock, file: Mutex::new(file) })
+        Ok(Self { clock, kept: Mutex::new((file, Vec::new())) })
     }
 
     /// Notes an event, for people and for the timeline.
     pub fn note(&self, kind: &str, text: impl AsRef<str>) {
-        let note = Note { at: self.clock.now(), kind, text: text.as_ref() };
+        let note = Note { at: self.clock.now(), kind: kind.into(), text: text.as_ref().into() };
         tracing::debug!(kind, text = note.text);
         let line = serde_json::to_string(&note).unwrap_or_default();
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // One write a line, unbuffered: a run that is killed keeps its journal.
-        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
+        if let Err(error) = kept.0.write_all(format!("{line}\n").as_bytes()) {
             tracing::warn!(%error, "an event could not be kept");
         }
+        kept.1.push(note);
+    }
+
+    /// All events so far.
+    pub fn notes(&self) -> Vec<Note> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 }

@@ -12,8 +12,10 @@ use crate::{
     Error, Result,
     detect::{self, Board, Episode},
     probe::{Clock, Moment, Stream},
+    report::Timeline,
     testbed::{Session, Testbed},
     wait::{self, Look},
+    workload::Ledger,
 };
 
 /// How a scenario is to be run.
@@ -41,6 +43,7 @@ struct Inner {
     stream: Arc<Stream>,
     board: Arc<Mutex<Board>>,
     journal: Journal,
+    ledger: Arc<Ledger>,
     phase: Mutex<String>,
     score: Mutex<Score>,
     bed: Mutex<Option<Testbed>>,
@@ -71,6 +74,7 @@ impl Lab {
             expected,
             clock,
             board,
+            ledger: Arc::default(),
             phase: Mutex::default(),
             score: Mutex::default(),
             bed: Mutex::default(),
@@ -121,6 +125,11 @@ impl Lab {
     /// What was done in it.
     pub fn journal(&self) -> &Journal {
         &self.0.journal
+    }
+
+    /// What the clients were told.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.0.ledger
     }
 
     /// Notes an event.
@@ -192,6 +201,21 @@ impl Lab {
     /// # Errors
     /// The first thing that could not be kept or removed, beside the score.
     pub async fn close(&self, keep: bool) -> (Score, Result<()>) {
+        let score = self.final_score();
+        let drawn = self.draw(&score);
+        self.phase("keep the evidence and clean up");
+        let bed = lock(&self.0.bed).take();
+        let kept = match bed {
+            Some(bed) => bed.keep_evidence(&self.0.dir).await,
+            None => Ok(()),
+        };
+        let removed = if keep { Ok(()) } else { Testbed::remove(&self.0.session, &self.0.id).await };
+        let closed = self.0.stream.close(&self.0.dir.join("observations.jsonl"));
+        let saved = self.0.ledger.save(&self.0.dir.join("ledger.jsonl"));
+        (score, removed.and(closed).and(saved).and(kept).and(drawn))
+    }
+
+    fn final_score(&self) -> Score {
         let mut score = lock(&self.0.score).clone();
         {
             let board = lock(&self.0.board);
@@ -201,15 +225,22 @@ impl Lab {
         let alarms = score.episodes.iter().map(|episode| &episode.detector);
         score.false_alarms = alarms.filter(|id| !self.0.expected.contains(&id.as_str())).cloned().collect();
         score.false_alarms.dedup();
-        self.phase("keep the evidence and clean up");
-        let bed = lock(&self.0.bed).take();
-        let kept = match bed {
-            Some(bed) => bed.keep_evidence(&self.0.dir).await,
-            None => Ok(()),
+        score.acked = self.0.ledger.acknowledged();
+        score
+    }
+
+    /// Keeps the picture of the run.
+    fn draw(&self, score: &Score) -> Result<()> {
+        let timeline = Timeline {
+            title: format!("{}  (seed {})", self.0.id, self.0.plan.seed),
+            end: self.now(),
+            notes: self.0.journal.notes(),
+            states: self.0.stream.turns(),
+            episodes: score.episodes.clone(),
+            entries: self.0.ledger.read(<[_]>::to_vec),
         };
-        let removed = if keep { Ok(()) } else { Testbed::remove(&self.0.session, &self.0.id).await };
-        let closed = self.0.stream.close(&self.0.dir.join("observations.jsonl"));
-        (score, removed.and(closed).and(kept))
+        let path = self.0.dir.join("timeline.svg");
+        fs::write(&path, timeline.svg()).map_err(Error::file("write", path))
     }
 }
 

@@ -11,7 +11,7 @@ mod recover;
 mod score;
 mod steady;
 
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+use std::{marker::PhantomData, time::Duration};
 
 use async_trait::async_trait;
 
@@ -19,14 +19,14 @@ use crate::{
     Error, Result,
     fault::{self, Active, Fault},
     judge::{self, Contents, Findings},
-    probe::{Clock, Moment, Probe, Watch},
+    probe::{Moment, Probe, Watch},
     testbed::Testbed,
     wait::{self, Look},
     workload::{Ledger, Traffic, Workload},
 };
 
 pub use fingerprint::{Fingerprint, latest, logged};
-pub use journal::Journal;
+pub use journal::{Journal, Note};
 pub use lab::{Lab, Plan};
 pub use score::{Fingerprints, Score};
 
@@ -40,7 +40,7 @@ pub trait System: Send + Sync + 'static {
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)>;
 
     /// Starts clients that write to it.
-    fn start_workload(&self, traffic: Traffic, seed: u64, clock: Clock) -> Workload;
+    fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload;
 
     /// What each node holds, read from that node.
     async fn contents(&self) -> Result<Vec<(String, Contents)>>;
@@ -109,7 +109,7 @@ impl<S: System, P> Stage<S, P> {
 
     /// What the clients were told so far.
     pub fn ledger(&self) -> &Ledger {
-        self.run.workload.ledger()
+        self.run.lab.ledger()
     }
 
     /// The clients at work.
@@ -215,7 +215,7 @@ impl<S: System, P> Stage<S, P> {
         run.workload.pause();
         run.workload.idle().await?;
         let contents = run.system.contents().await?.into_iter().collect();
-        let found = run.workload.ledger().read(|entries| judge::compare(entries, &contents));
+        let found = run.lab.ledger().read(|entries| judge::compare(entries, &contents));
         run.lab.note("judge", found.to_string());
         run.lab.score(|score| score.judged(&found));
         Ok(found)
@@ -224,8 +224,9 @@ impl<S: System, P> Stage<S, P> {
     /// Ends the run's tasks and keeps what they saw.
     async fn close(self) -> Result<()> {
         let Run { lab, watch, workload, .. } = *self.run;
-        let ledger: Arc<Ledger> = workload.stop().await?;
+        workload.stop().await?;
         watch.stop().await?;
-        ledger.save(&lab.dir().join("ledger.jsonl"))
+        lab.note("end", "the workload and the probes have ended");
+        Ok(())
     }
 }

@@ -49,7 +49,7 @@ impl Score {
     }
 
     pub(super) fn judged(&mut self, found: &Findings) {
-        (self.acked, self.lost) = (found.acknowledged, found.lost.len());
+        self.lost = found.lost.len();
         self.findings = Some(found.clone());
     }
 

@@ -34,7 +34,7 @@ impl<S: System> Stage<S, Steady> {
         healthy.map_err(|error| Error::inconclusive(format!("the testbed did not come up: {error}")))?;
         lab.score(|score| score.start_ms = Some(lab.now().0));
         lab.note("steady", "every node serves");
-        let workload = system.start_workload(traffic, lab.plan().seed, lab.clock());
+        let workload = system.start_workload(lab, traffic);
         let run = Run {
             lab: lab.clone(),
             system,

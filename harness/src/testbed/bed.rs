@@ -75,13 +75,15 @@ impl Testbed {
         names: &[&'static str],
         specs: impl FnOnce(&HashMap<&'static str, Ipv4Addr>) -> Vec<NodeSpec>,
     ) -> Result<Self> {
+        let making = session.making();
         let helper = session.helper().await?;
         let labels = labels(session, lab);
         let (network, first) = create_network(session, lab, &labels).await?;
         let address = |index: usize| Ipv4Addr::from(u32::from(first) + 2 + index as u32);
         let addresses: HashMap<_, _> = names.iter().enumerate().map(|(at, &name)| (name, address(at))).collect();
         let specs = specs(&addresses);
-        let maker = Maker { session, lab, labels: &labels, network: &network };
+        let hosts = names.iter().map(|&name| format!("{name}:{}", addresses[name])).collect();
+        let maker = Maker { session, lab, labels: &labels, network: &network, hosts };
         let table = format!("{}_{}", std::process::id(), session.next());
         let (keeper, firewall, faults, probes, ()) = tokio::try_join!(
             maker.disks(&specs),
@@ -93,6 +95,7 @@ impl Testbed {
                 try_join_all(specs.iter().map(start)).await.map(drop)
             },
         )?;
+        making.done();
         let node = |spec: &NodeSpec| {
             let from_helper = format!("/proc/{keeper}/root/disks/{}", spec.name);
             let disk = spec.disk.map(|disk| Mounted { on_node: disk.mount.into(), from_helper });
@@ -245,6 +248,10 @@ struct Maker<'a> {
     lab: &'a str,
     labels: &'a HashMap<String, String>,
     network: &'a str,
+    /// The nodes' names and addresses, for their `/etc/hosts`. Without it each look-up
+    /// of a peer's name waits ten seconds for a name server that the testbed's closed
+    /// network does not reach; every rsync of a state transfer makes one.
+    hosts: Vec<String>,
 }
 
 impl Maker<'_> {
@@ -319,6 +326,7 @@ impl Maker<'_> {
             host_config: Some(HostConfig {
                 mounts,
                 network_mode: Some(self.network.to_owned()),
+                extra_hosts: Some(self.hosts.clone()),
                 cpuset_cpus: spec.single_cpu.then(|| "0".into()),
                 ..Default::default()
             }),

@@ -17,9 +17,11 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::Environment`] if there is none, or it does not answer.
 pub async fn connect() -> Result<Docker> {
+    // Some of the client's errors do not say where it looked.
+    let at = std::env::var("DOCKER_HOST").map_or_else(|_| String::new(), |host| format!(" at DOCKER_HOST={host}"));
     let missing = |error: bollard::errors::Error| {
         Error::environment(
-            format!("no Docker daemon answers: {error}"),
+            format!("no Docker daemon answers{at}: {error}"),
             "start Docker, or point DOCKER_HOST at its socket; your user must be allowed to use it \
              (`docker version` shows the same error)",
         )
@@ -28,7 +30,7 @@ pub async fn connect() -> Result<Docker> {
     // A newer client's version is refused by an older daemon: agree on one.
     let docker = tokio::time::timeout(Duration::from_secs(10), docker.negotiate_version())
         .await
-        .map_err(|_| Error::environment("the Docker daemon does not answer within 10 s", "restart it"))?
+        .map_err(|_| Error::environment(format!("the Docker daemon{at} does not answer within 10 s"), "restart it"))?
         .map_err(missing)?;
     Ok(docker)
 }

@@ -34,6 +34,10 @@ impl Check {
         match tried {
             Ok(detail) => Self { name, ok: true, detail, help: None },
             Err(crate::Error::Environment { what, help }) => Self { name, ok: false, detail: what, help: Some(help) },
+            Err(error @ crate::Error::File { .. }) => {
+                let help = Some("set --results to a folder that can be written".into());
+                Self { name, ok: false, detail: error.to_string(), help }
+            }
             Err(error) => Self { name, ok: false, detail: error.to_string(), help: None },
         }
     }
@@ -45,7 +49,8 @@ pub async fn examine(results: &Path) -> Vec<Check> {
     let session = match Session::open(results, HashMap::new(), false).await {
         Ok(session) => session,
         Err(error) => {
-            checks.push(Check::of("daemon", Err(error)));
+            let missing = if matches!(error, crate::Error::File { .. }) { "results" } else { "daemon" };
+            checks.push(Check::of(missing, Err(error)));
             return checks;
         }
     };

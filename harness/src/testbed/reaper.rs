@@ -54,6 +54,25 @@ impl Reaper {
         Ok(Self { child: Mutex::new(Some(child)) })
     }
 
+    /// Has the child do its work now, and waits for its end: for a session that was
+    /// cut off while the daemon may still be making something for it.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] if it did not come to an end with nothing left.
+    pub async fn finish(&self) -> Result<()> {
+        let child = self.child.lock().ok().and_then(|mut child| child.take());
+        let Some((mut child, pipe)) = child else { return Ok(()) };
+        drop(pipe);
+        let ended = tokio::task::spawn_blocking(move || child.wait()).await;
+        match ended {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            _ => Err(Error::environment(
+                "not everything that this session made could be removed",
+                "`reenact clean` removes the rest once the daemon answers",
+            )),
+        }
+    }
+
     /// Sends the child away: nothing is left to reap.
     pub fn dismiss(&self) {
         let child = self.child.lock().ok().and_then(|mut child| child.take());
@@ -85,16 +104,22 @@ pub fn intercept() {
     std::process::exit(i32::from(!reaped));
 }
 
-/// Removes what bears the session's label until nothing more comes.
+/// Removes what bears the session's label until nothing more comes. A daemon that
+/// refuses or fails once is asked again: nobody else will before the next start.
 async fn reap(session: &str) -> Result<()> {
     let docker = docker::connect().await?;
     let label = format!("{SESSION_LABEL}={session}");
     let begun = Instant::now();
     let mut last_seen = Instant::now();
-    while last_seen.elapsed() < SETTLED && begun.elapsed() < LIMIT {
-        let left = Leftovers::find(&docker, &label).await?;
-        if !left.is_empty() {
+    while last_seen.elapsed() < SETTLED {
+        if begun.elapsed() > LIMIT {
+            return Err(Error::failed(format!("something was still there after {LIMIT:?}")));
+        }
+        let left = Leftovers::find(&docker, &label).await;
+        if !left.as_ref().is_ok_and(Leftovers::is_empty) {
             last_seen = Instant::now();
+        }
+        if let Ok(left) = left {
             // What cannot be removed yet, such as a network with an endpoint that
             // is just being made, is tried again in the next round.
             let _ = left.remove(&docker).await;

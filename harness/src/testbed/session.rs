@@ -90,10 +90,13 @@ fn read_word(path: &str) -> Option<String> {
 }
 
 /// Field 22 of `/proc/PID/stat`; the name in field 2 may hold spaces, so count
-/// from its closing bracket.
+/// from its closing bracket. `None` also for a zombie: in a container whose first
+/// process reaps no children, a killed harness stays one for ever.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
 }
 
 /// One process's use of the daemon, from [`Session::open`] to [`Session::close`].
@@ -109,6 +112,27 @@ pub struct Session {
     images: Mutex<HashMap<String, String>>,
     count: AtomicU32,
     kept: AtomicBool,
+    cut_off: AtomicBool,
+}
+
+/// Held while requests to make something are under way. Dropped before
+/// [`Making::done`] it tells the session that the daemon may still be at it.
+#[must_use = "say `done` when all requests were answered"]
+pub(super) struct Making<'a>(Option<&'a AtomicBool>);
+
+impl Making<'_> {
+    /// All requests were answered.
+    pub(super) fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        if let Some(cut_off) = self.0 {
+            cut_off.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Session {
@@ -123,15 +147,22 @@ impl Session {
     pub async fn open(results: &Path, images: HashMap<String, String>, keep: bool) -> Result<Arc<Self>> {
         let docker = docker::connect().await?;
         let owner = Owner::this_process()?;
-        sweep(&docker, Whose::Dead, false).await?;
+        for image in images.values() {
+            let missing = |error| Error::environment(format!("{error}"), format!("`docker pull {image}`, or build it"));
+            docker.inspect_image(image).await.map_err(missing)?;
+        }
+        // A reaper or another start may be at the same things just now.
+        if let Err(error) = sweep(&docker, Whose::Dead, false).await {
+            tracing::warn!(%error, "what a dead session left is still there");
+        }
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         let id = format!("{now}-{}{}", std::process::id(), if keep { KEPT } else { "" });
         let results = std::path::absolute(results.join(&id)).map_err(Error::file("find", results))?;
         fs::create_dir_all(&results).map_err(Error::file("create", &results))?;
         let reaper = Reaper::start(&id)?;
         let (helper, images) = (OnceCell::new(), Mutex::new(images));
-        let (count, kept) = (AtomicU32::new(0), AtomicBool::new(false));
-        Ok(Arc::new(Self { docker, id, owner, results, reaper, helper, images, count, kept }))
+        let (count, kept, cut_off) = (AtomicU32::new(0), AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Arc::new(Self { docker, id, owner, results, reaper, helper, images, count, kept, cut_off }))
     }
 
     /// The daemon.
@@ -186,15 +217,27 @@ impl Session {
         self.kept.store(true, Ordering::Relaxed);
     }
 
-    /// Removes what is left, unless it is to be kept, and dismisses the reaper.
+    /// To be held while requests to make something are under way.
+    pub(super) fn making(&self) -> Making<'_> {
+        Making(Some(&self.cut_off))
+    }
+
+    /// Removes what is left, unless it is to be kept, and dismisses the reaper; but
+    /// where the making of something was cut off, the reaper first waits for what the
+    /// daemon may still bring forth.
     ///
     /// # Errors
     /// [`Error::Docker`] if something cannot be removed; the reaper will try again.
     pub async fn close(&self) -> Result<()> {
-        if !self.kept.load(Ordering::Relaxed) {
-            Leftovers::find(&self.docker, &format!("{SESSION_LABEL}={}", self.id)).await?.remove(&self.docker).await?;
+        if self.kept.load(Ordering::Relaxed) {
+            self.reaper.dismiss();
+        } else if self.cut_off.load(Ordering::Relaxed) {
+            self.reaper.finish().await?;
+        } else {
+            let left = Leftovers::find(&self.docker, &format!("{SESSION_LABEL}={}", self.id)).await?;
+            left.remove(&self.docker).await?;
+            self.reaper.dismiss();
         }
-        self.reaper.dismiss();
         // Goes only if no run was kept in it.
         let _ = fs::remove_dir(&self.results);
         Ok(())

@@ -62,11 +62,6 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A ledger of these entries.
-    pub fn of(entries: Vec<Entry>) -> Self {
-        Self { entries: Mutex::new(entries), in_flight: AtomicUsize::new(0) }
-    }
-
     pub(super) fn begin(&self, now: Moment) -> Moment {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
         now

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{Error, Result, probe::Clock};
+use crate::{Error, Result, probe::Clock, stage::Lab};
 
 pub use ledger::{Ack, Entry, Ledger};
 
@@ -86,13 +86,12 @@ impl Workload {
     /// it goes on to the next one when a write did not succeed, and tries its home
     /// again every [`HOMESICK`].
     pub fn start<C: Client>(
+        lab: &Lab,
         traffic: Traffic,
-        seed: u64,
-        clock: Clock,
         endpoints: usize,
         connect: impl Fn(usize) -> C + Clone + Send + 'static,
     ) -> Self {
-        let ledger = Arc::new(Ledger::default());
+        let (ledger, seed) = (Arc::clone(lab.ledger()), lab.plan().seed);
         let (running, gate) = watch::channel(true);
         let end = Arc::new(AtomicBool::new(false));
         let ids = Arc::new(AtomicU64::new(1));
@@ -104,18 +103,13 @@ impl Workload {
                 random: SmallRng::seed_from_u64(seed ^ u64::from(client).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
                 ids: Arc::clone(&ids),
                 ledger: Arc::clone(&ledger),
-                clock,
+                clock: lab.clock(),
                 gate: gate.clone(),
                 end: Arc::clone(&end),
             };
             tasks.spawn(worker.work(endpoints, connect.clone()));
         }
         Self { ledger, running, end, tasks }
-    }
-
-    /// What became of the writes so far.
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
     }
 
     /// Lets no new write begin; those under way go on.
@@ -146,13 +140,13 @@ impl Workload {
     ///
     /// # Errors
     /// [`Error::Bug`] if a client panicked: its writes would be missing.
-    pub async fn stop(mut self) -> Result<Arc<Ledger>> {
+    pub async fn stop(mut self) -> Result<()> {
         self.end.store(true, Ordering::Relaxed);
         self.running.send_replace(true);
         while let Some(ended) = self.tasks.join_next().await {
             ended.map_err(|error| Error::Bug(format!("a client of the workload: {error}")))?;
         }
-        Ok(self.ledger)
+        Ok(())
     }
 }
 

@@ -23,7 +23,7 @@ use reenact::{
     Error, Result,
     campaign::{Playable, Schedule},
     judge::Contents,
-    probe::{Clock, Files, LogTail, Machine, Ports, Probe, Processes},
+    probe::{Files, LogTail, Machine, Ports, Probe, Processes},
     stage::{Lab, System},
     testbed::{Disk, Node, NodeSpec, Testbed},
     wait::Look,
@@ -137,9 +137,9 @@ impl System for Galera {
         probes
     }
 
-    fn start_workload(&self, traffic: Traffic, seed: u64, clock: Clock) -> Workload {
+    fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
         let nodes: Vec<Node> = self.bed.nodes().to_vec();
-        Workload::start(traffic, seed, clock, nodes.len(), move |endpoint| Writer::new(&nodes[endpoint % nodes.len()]))
+        Workload::start(lab, traffic, nodes.len(), move |endpoint| Writer::new(&nodes[endpoint % nodes.len()]))
     }
 
     async fn contents(&self) -> Result<Vec<(String, Contents)>> {

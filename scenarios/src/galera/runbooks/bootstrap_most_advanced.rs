@@ -72,14 +72,8 @@ async fn objection(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<Optio
 /// Kills all, and starts the cluster from the node that has seen most. `None`: the
 /// positions cannot be compared.
 async fn bootstrap<'a>(operator: &Operator<'a>) -> Result<Option<&'a str>> {
-    operator
-        .step("stop every server for certain", async {
-            for node in operator.nodes() {
-                survey::kill(operator, node).await?;
-            }
-            Ok(())
-        })
-        .await?;
+    let nodes = operator.nodes();
+    operator.step("stop every server for certain", survey::kill_all(operator, &nodes)).await?;
     let positions = operator.step("read every node's position", survey::positions(operator)).await?;
     let Some(first) = most_advanced(&positions) else { return Ok(None) };
     operator.step(&format!("bootstrap {first}"), survey::bootstrap(operator, first)).await?;

@@ -36,9 +36,8 @@ impl Runbook for BootstrapNode {
                 return Ok(Conclusion::Refused { why: format!("{other} is at {position}, {node} only at {own}") });
             }
         }
-        for node in operator.nodes() {
-            operator.step(&format!("kill {node}"), survey::kill(operator, node)).await?;
-        }
+        let nodes = operator.nodes();
+        operator.step("kill every server", survey::kill_all(operator, &nodes)).await?;
         operator.step(&format!("bootstrap {node}"), survey::bootstrap(operator, node)).await?;
         Ok(Conclusion::Done)
     }

@@ -44,9 +44,7 @@ impl fmt::Display for RestartAll {
 #[async_trait]
 impl Runbook for RestartAll {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        for node in self.0 {
-            operator.step(&format!("kill {node}"), survey::kill(operator, node)).await?;
-        }
+        operator.step("kill every server", survey::kill_all(operator, &self.0)).await?;
         for node in self.0 {
             operator.step(&format!("start {node}"), survey::start(operator, node)).await?;
         }

@@ -3,6 +3,7 @@
 
 use std::{fmt, time::Duration};
 
+use futures::future::try_join_all;
 use reenact::{
     Error, Result,
     probe::Answer,
@@ -52,6 +53,20 @@ pub(super) struct Found<'a> {
     pub(super) in_transfer: bool,
 }
 
+impl<'a> Found<'a> {
+    async fn look(operator: &Operator<'a>, name: &'a str) -> Result<Self> {
+        if !operator.is_up(name).await? {
+            return Err(Error::failed(format!("the machine {name} is down; power it on first")));
+        }
+        let service = operator.run(name, &["galera-node", "status"]).await?;
+        let says = |wanted: &dyn Fn(&str) -> bool| service.text.lines().any(wanted);
+        let in_transfer = says(&|line| line == "sst_in_progress=present")
+            && says(&|line| line.starts_with("state_transfer=") && line != "state_transfer=0");
+        let status = node::status(operator.ip(name)?).await;
+        Ok(Self { name, status, runs: service.code == 0, in_transfer })
+    }
+}
+
 /// The whole cluster, as an operator finds it.
 pub(super) struct Survey<'a> {
     pub(super) nodes: Vec<Found<'a>>,
@@ -64,18 +79,7 @@ impl<'a> Survey<'a> {
     /// [`Error::Failed`] if a node's machine is down: nothing can be said or done
     /// without it.
     pub(super) async fn take(operator: &Operator<'a>) -> Result<Self> {
-        let mut nodes = Vec::new();
-        for name in operator.nodes() {
-            if !operator.is_up(name).await? {
-                return Err(Error::failed(format!("the machine {name} is down; power it on first")));
-            }
-            let service = operator.run(name, &["galera-node", "status"]).await?;
-            let says = |wanted: &dyn Fn(&str) -> bool| service.text.lines().any(wanted);
-            let in_transfer = says(&|line| line == "sst_in_progress=present")
-                && says(&|line| line.starts_with("state_transfer=") && line != "state_transfer=0");
-            let status = node::status(operator.ip(name)?).await;
-            nodes.push(Found { name, status, runs: service.code == 0, in_transfer });
-        }
+        let nodes = try_join_all(operator.nodes().into_iter().map(|name| Found::look(operator, name))).await?;
         Ok(Self { nodes })
     }
 
@@ -116,14 +120,17 @@ impl<'a> Survey<'a> {
 /// Two nodes that do not reach each other's group port, if there are such. A refused
 /// connect is reached; a silent one is not.
 pub(super) async fn cut_link<'a>(operator: &Operator<'a>) -> Result<Option<(&'a str, &'a str)>> {
-    for from in operator.nodes() {
-        for to in operator.nodes().into_iter().filter(|to| *to != from) {
-            let connect = format!("timeout 2 bash -c ': </dev/tcp/{}/4567' 2>&1", operator.ip(to)?);
-            let tried = operator.run(from, &["bash", "-c", &connect]).await?;
-            let silent = tried.code == 124 || tried.text.contains("unreachable") || tried.text.contains("No route");
-            if silent {
-                return Ok(Some((from, to)));
-            }
+    let tried = try_join_all(operator.nodes().into_iter().map(|from| out_of_reach(operator, from))).await?;
+    Ok(tried.into_iter().flatten().next())
+}
+
+/// A peer whose group port stays silent, as seen from one node.
+async fn out_of_reach<'a>(operator: &Operator<'a>, from: &'a str) -> Result<Option<(&'a str, &'a str)>> {
+    for to in operator.nodes().into_iter().filter(|to| *to != from) {
+        let connect = format!("timeout 2 bash -c ': </dev/tcp/{}/4567' 2>&1", operator.ip(to)?);
+        let tried = operator.run(from, &["bash", "-c", &connect]).await?;
+        if tried.code == 124 || tried.text.contains("unreachable") || tried.text.contains("No route") {
+            return Ok(Some((from, to)));
         }
     }
     Ok(None)
@@ -137,16 +144,17 @@ pub(super) async fn position(operator: &Operator<'_>, node: &str) -> Result<Posi
 
 /// The positions of all nodes.
 pub(super) async fn positions<'a>(operator: &Operator<'a>) -> Result<Vec<(&'a str, Position)>> {
-    let mut all = Vec::new();
-    for node in operator.nodes() {
-        all.push((node, position(operator, node).await?));
-    }
-    Ok(all)
+    try_join_all(operator.nodes().into_iter().map(async |node| Ok((node, position(operator, node).await?)))).await
 }
 
 /// Ends a node's server for certain: a wedged one blocks SIGTERM.
 pub(super) async fn kill(operator: &Operator<'_>, node: &str) -> Result<()> {
     operator.must(node, &["galera-node", "kill"]).await.map(drop)
+}
+
+/// Ends the servers of these nodes for certain.
+pub(super) async fn kill_all(operator: &Operator<'_>, nodes: &[&str]) -> Result<()> {
+    try_join_all(nodes.iter().map(|node| kill(operator, node))).await.map(drop)
 }
 
 /// Starts a node's server unless it runs already.
