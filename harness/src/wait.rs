@@ -54,9 +54,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn says_what_was_missing_at_the_limit() {
-        let error = until::<(), _, _>("the sun", Duration::from_secs(1), || async { Look::NotYet("it is night".into()) })
-            .await
-            .expect_err("never ready");
+        let error =
+            until::<(), _, _>("the sun", Duration::from_secs(1), || async { Look::NotYet("it is night".into()) })
+                .await
+                .expect_err("never ready");
         assert!(error.to_string().contains("the sun: it is night"), "{error}");
     }
 

@@ -264,14 +264,21 @@ mod tests {
         prop_oneof![
             (nodes(), nodes()).prop_map(|(left, right)| Action::Partition { left, right }),
             (nodes(), nodes()).prop_map(|(from, to)| Action::OneWay { from, to }),
-            (nodes(), nodes(), span(), span())
-                .prop_map(|(left, right, down, up)| Action::Flap { left, right, down, up }),
+            (nodes(), nodes(), span(), span()).prop_map(|(left, right, down, up)| Action::Flap {
+                left,
+                right,
+                down,
+                up
+            }),
             node().prop_map(|node| Action::Disconnect { node }),
             nodes().prop_map(|nodes| Action::PowerOff { nodes }),
             (nodes(), any::<u16>()).prop_map(|(nodes, grace_s)| Action::ShutDown { nodes, grace_s }),
             nodes().prop_map(|nodes| Action::PowerOn { nodes }),
-            (node(), "[a-z/\"\\\\ ]{1,12}")
-                .prop_map(|(node, process)| Action::Kill { node, process, signal: Signal::Term }),
+            (node(), "[a-z/\"\\\\ ]{1,12}").prop_map(|(node, process)| Action::Kill {
+                node,
+                process,
+                signal: Signal::Term
+            }),
             node().prop_map(|node| Action::Pause { node }),
             node().prop_map(|node| Action::DiskFull { node }),
         ]
@@ -282,8 +289,11 @@ mod tests {
         let timed = timed.prop_map(|(at, lasts, action)| Timed { at, lasts, action });
         // TOML's integers end at the largest signed one.
         let seed = 0..=i64::MAX as u64;
-        ("[a-z]{1,8}", seed, prop::collection::vec(timed, 0..6))
-            .prop_map(|(system, seed, faults)| Schedule { system, seed, faults })
+        ("[a-z]{1,8}", seed, prop::collection::vec(timed, 0..6)).prop_map(|(system, seed, faults)| Schedule {
+            system,
+            seed,
+            faults,
+        })
     }
 
     proptest! {

@@ -79,7 +79,9 @@ struct Suite {
 impl Suite {
     fn new(hold: Hold) -> Result<Self> {
         let seed = match env::var("REENACT_SEED") {
-            Ok(seed) => seed.parse().map_err(|_| Error::usage(format!("REENACT_SEED={seed}"), "give a whole number"))?,
+            Ok(seed) => {
+                seed.parse().map_err(|_| Error::usage(format!("REENACT_SEED={seed}"), "give a whole number"))?
+            }
             Err(_) => 1,
         };
         let full = match env::var("REENACT_MODE").as_deref() {

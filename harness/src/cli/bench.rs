@@ -86,8 +86,7 @@ impl Bench {
     /// Plays empty schedules, one after another.
     async fn start(&self, session: &Arc<Session>, system: &str) -> Result<Vec<Row>> {
         let playable = campaign::playable(system)?;
-        let runner =
-            Runner { session: Arc::clone(session), full: false, sham: false, keep: false, require_all: true };
+        let runner = Runner { session: Arc::clone(session), full: false, sham: false, keep: false, require_all: true };
         runner.prepare(playable.images.iter().copied()).await?;
         let mut times = Vec::new();
         for seed in 0..self.runs {

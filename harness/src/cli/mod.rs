@@ -174,7 +174,8 @@ fn explain(id: &str) -> Result<u8> {
     section("what is done", scenario.faults.iter().map(|fault| (*fault).to_owned()));
     let detector = scenario.detector.iter().map(|id| (*id, "must fire"));
     let also = scenario.also.iter().map(|id| (*id, "may fire: true as well at some moment"));
-    let summary = |id: &str| crate::detect::all().into_iter().find(|entry| entry.id == id).map_or("", |entry| entry.summary);
+    let summary =
+        |id: &str| crate::detect::all().into_iter().find(|entry| entry.id == id).map_or("", |entry| entry.summary);
     section("detectors", detector.chain(also).map(|(id, role)| format!("{id} ({role}): {}", summary(id))));
     section("runbooks", scenario.runbooks.iter().map(|runbook| (*runbook).to_owned()));
     section("fingerprints", scenario.fingerprints.iter().map(|print| format!("{}: {}", print.id, print.report)));

@@ -87,7 +87,16 @@ impl Board {
     pub fn summary(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
         self.seats.iter().map(|seat| {
             let fired = self.episodes.iter().any(|episode| episode.detector == seat.id);
-            (seat.id, if fired { "fired" } else if seat.saw { "quiet" } else { "unknown" })
+            (
+                seat.id,
+                if fired {
+                    "fired"
+                } else if seat.saw {
+                    "quiet"
+                } else {
+                    "unknown"
+                },
+            )
         })
     }
 }

@@ -41,7 +41,8 @@ impl Stream {
     /// [`Error::File`] if the file cannot be created.
     pub fn create(path: &Path, clock: Clock, listener: Listener) -> Result<Self> {
         let file = BufWriter::new(File::create(path).map_err(Error::file("create", path))?);
-        let inner = Inner { observations: Vec::new(), file, lost: None, listener, states: BTreeMap::new(), turns: Vec::new() };
+        let inner =
+            Inner { observations: Vec::new(), file, lost: None, listener, states: BTreeMap::new(), turns: Vec::new() };
         Ok(Self { clock, inner: Mutex::new(inner) })
     }
 

@@ -61,15 +61,17 @@ impl Timeline {
         )
     }
 
-    /// A bar for each fault from its injection to its healing, or to the end.
+    /// A bar for each fault from its injection to its healing, and a mark for those
+    /// that nothing takes back.
     fn faults(&self, drawing: &mut Drawing) {
-        let healed = |name: &str, from: Moment| {
-            let heal = self.notes.iter().find(|note| note.kind == "heal" && note.at >= from && note.subject() == name);
-            heal.map_or(self.end, |note| note.at)
-        };
         for note in self.notes.iter().filter(|note| note.kind == "fault") {
+            let heals =
+                |other: &&Note| other.kind == "heal" && other.at >= note.at && other.subject() == note.subject();
             drawing.label("fault");
-            drawing.bar(note.at, healed(note.subject(), note.at), PALETTE[0], note.subject(), &note.text);
+            match self.notes.iter().find(heals) {
+                Some(heal) => drawing.bar(note.at, heal.at, PALETTE[0], note.subject(), &note.text),
+                None => drawing.mark(note.at, note.subject()),
+            }
             drawing.y += STEP;
         }
     }
@@ -158,7 +160,11 @@ impl Drawing {
         if room >= 4 {
             let shown: String = text.chars().take(room).collect();
             let (x, y) = (x + 4.0, y + LANE * 0.7);
-            let _ = writeln!(self.body, "<text x=\"{x:.1}\" y=\"{y:.1}\" fill=\"#fff\" font-size=\"11\">{}</text>", escape(&shown));
+            let _ = writeln!(
+                self.body,
+                "<text x=\"{x:.1}\" y=\"{y:.1}\" fill=\"#fff\" font-size=\"11\">{}</text>",
+                escape(&shown)
+            );
         }
     }
 

@@ -21,10 +21,7 @@ pub fn logged(seen: &[Observation], words: &[&str]) -> bool {
 }
 
 /// The last word of each node on something.
-pub fn latest<'a, T>(
-    seen: &'a [Observation],
-    pick: impl Fn(&'a Signal) -> Option<T>,
-) -> BTreeMap<&'a str, T> {
+pub fn latest<'a, T>(seen: &'a [Observation], pick: impl Fn(&'a Signal) -> Option<T>) -> BTreeMap<&'a str, T> {
     seen.iter().filter_map(|observation| Some((observation.node.as_str(), pick(&observation.signal)?))).collect()
 }
 
@@ -47,11 +44,7 @@ mod tests {
 
     #[test]
     fn the_latest_word_of_each_node_counts() {
-        let seen = [
-            port(1, "a", PortState::Open),
-            port(2, "b", PortState::Closed),
-            port(3, "a", PortState::Closed),
-        ];
+        let seen = [port(1, "a", PortState::Open), port(2, "b", PortState::Closed), port(3, "a", PortState::Closed)];
         let states = latest(&seen, |signal| match signal {
             Signal::Port { state, .. } => Some(*state),
             _ => None,

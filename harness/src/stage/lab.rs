@@ -145,7 +145,8 @@ impl Lab {
 
     /// What is going on now, and each node's state, in one line.
     pub fn glance(&self) -> String {
-        let states: Vec<_> = self.0.stream.states().into_iter().map(|(node, state)| format!("{node} {state}")).collect();
+        let states: Vec<_> =
+            self.0.stream.states().into_iter().map(|(node, state)| format!("{node} {state}")).collect();
         format!("{}  [{}]", lock(&self.0.phase), states.join(", "))
     }
 

@@ -140,8 +140,11 @@ impl<S: System> Stage<S, Detected> {
         lab.phase(format!("runbook: {runbook}"));
         let called = lab.now();
         let work = async {
-            let conclusion =
-                if lab.plan().full { self.killed_after_each_step(runbook).await? } else { self.operate(runbook, None).await? };
+            let conclusion = if lab.plan().full {
+                self.killed_after_each_step(runbook).await?
+            } else {
+                self.operate(runbook, None).await?
+            };
             match conclusion {
                 Conclusion::Done => self.until_healthy(limit).await,
                 other => Err(Error::failed(format!("\"{runbook}\" did not heal: {other:?}"))),

@@ -8,14 +8,7 @@ use super::{
     Run, Stage, System,
     phase::{Faulted, Steady},
 };
-use crate::{
-    Error, Result,
-    campaign::Schedule,
-    fault::Fault,
-    probe::Watch,
-    stage::Lab,
-    workload::Traffic,
-};
+use crate::{Error, Result, campaign::Schedule, fault::Fault, probe::Watch, stage::Lab, workload::Traffic};
 
 /// How long a testbed may take to serve, on a loaded machine. Typically it takes
 /// some three seconds.

@@ -212,11 +212,7 @@ fn endpoint(ip: Ipv4Addr) -> EndpointSettings {
 
 /// Takes the first network of the pool that the daemon lets us have. It has no way
 /// out: nothing that a node does leaves the machine.
-async fn create_network(
-    session: &Session,
-    lab: &str,
-    labels: &HashMap<String, String>,
-) -> Result<(String, Ipv4Addr)> {
+async fn create_network(session: &Session, lab: &str, labels: &HashMap<String, String>) -> Result<(String, Ipv4Addr)> {
     let name = format!("reenact-{}-{lab}", session.id());
     // Processes start looking at different places, so that they seldom collide.
     let start = std::process::id().wrapping_mul(97).wrapping_add(session.next());
@@ -239,7 +235,10 @@ async fn create_network(
         }
     }
     let [a, b] = POOL;
-    Err(Error::environment(format!("every network of {a}.{b}.0.0/16 is taken"), "`reenact clean` removes what is left over"))
+    Err(Error::environment(
+        format!("every network of {a}.{b}.0.0/16 is taken"),
+        "`reenact clean` removes what is left over",
+    ))
 }
 
 /// Makes the parts of one testbed.

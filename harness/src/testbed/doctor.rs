@@ -123,8 +123,9 @@ fn memory() -> Result<String> {
 }
 
 fn space(folder: &Path) -> Result<String> {
-    let stat = rustix::fs::statvfs(folder)
-        .map_err(|error| crate::Error::environment(format!("cannot tell the free space: {error}"), "look at --results"))?;
+    let stat = rustix::fs::statvfs(folder).map_err(|error| {
+        crate::Error::environment(format!("cannot tell the free space: {error}"), "look at --results")
+    })?;
     enough("disk", stat.f_bavail * stat.f_frsize / 1024 / 1024, SPACE_MIB, "make room, or set --results")
 }
 

@@ -37,7 +37,9 @@ impl Firewall {
         let firewall = Self { table: format!("reenact_{name}"), nft: Mutex::new(Some(nft)) };
         let table = &firewall.table;
         // The counter `ack` never counts: listing it ends every answer.
-        firewall.commit(&format!("add table bridge {table} {{ flags owner; }}; add counter bridge {table} ack")).await?;
+        firewall
+            .commit(&format!("add table bridge {table} {{ flags owner; }}; add counter bridge {table} ack"))
+            .await?;
         Ok(firewall)
     }
 

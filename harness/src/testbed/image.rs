@@ -144,7 +144,8 @@ impl Session {
         }
         task.change("no registry answers; making the base image from Debian's packages");
         let archive = make_base(&task).await?;
-        let options = CreateImageOptionsBuilder::new().from_src("-").changes(vec![r#"CMD ["/bin/bash"]"#.into()]).build();
+        let options =
+            CreateImageOptionsBuilder::new().from_src("-").changes(vec![r#"CMD ["/bin/bash"]"#.into()]).build();
         let body = bollard::body_full(archive.into());
         let mut import = self.docker().create_image(Some(options), Some(body), None);
         let mut id = None;

@@ -64,13 +64,7 @@ pub struct Output {
 }
 
 impl Node {
-    pub(super) fn new(
-        name: &str,
-        ip: Ipv4Addr,
-        container: String,
-        docker: Docker,
-        disk: Option<Mounted>,
-    ) -> Self {
+    pub(super) fn new(name: &str, ip: Ipv4Addr, container: String, docker: Docker, disk: Option<Mounted>) -> Self {
         Self(Arc::new(Inner { name: name.into(), ip, container, docker, disk }))
     }
 

@@ -40,7 +40,8 @@ impl Client for Writer {
             },
         };
         let Write { id, client, value } = write;
-        let done = conn.query_drop(format!("INSERT INTO ops (id, client, value) VALUES ({id}, {client}, {value})")).await;
+        let done =
+            conn.query_drop(format!("INSERT INTO ops (id, client, value) VALUES ({id}, {client}, {value})")).await;
         match done.map_err(|error| node::answer(&error)) {
             Ok(()) => {
                 self.conn = Some(conn);

@@ -10,15 +10,16 @@ use reenact::{
     Result,
     fault::{DiskFull, Partition, PowerOff, PowerOn},
     probe::{Moment, Observation, PortState, Signal},
+    runbook::Runbook,
     stage::{
         Fingerprint, Lab, Stage, latest, logged,
-        phase::{Faulted, Steady},
+        phase::{Detected, Faulted, Steady},
     },
     wait::Look,
     workload::Traffic,
 };
 
-use super::{Galera, Machines, NODES};
+use super::{Galera, Machines, NODES, detectors::NON_PRIMARY_WEDGE};
 
 /// How long the majority may take to install its view: it suspects after 5 s, and
 /// was seen to be done after 5.0 to 6.6 s.
@@ -97,6 +98,23 @@ async fn meet(lab: &Lab, since: Moment, nodes: &[&str], members: usize) -> Look<
         nodes.iter().copied().filter(|node| !logged(node)).collect::<Vec<_>>()
     });
     if alone.is_empty() { Look::Ready(()) } else { Look::NotYet(format!("{} did not", alone.join(", "))) }
+}
+
+/// The wedge as the report has it: its marks are seen, and its detector fires.
+pub(super) async fn detected(wedged: Stage<Galera, Faulted>) -> Result<Stage<Galera, Detected>> {
+    let seen = wedged.fingerprints(FINGERPRINTS, Duration::from_secs(20)).await?;
+    seen.detect(NON_PRIMARY_WEDGE, Duration::from_secs(15)).await
+}
+
+/// The right runbook heals it, and finds nothing more to do afterwards.
+pub(super) async fn healed_by(runbook: &dyn Runbook, broken: Stage<Galera, Detected>, limit: Duration) -> Result<()> {
+    broken.recover(runbook, limit).await?.stays_healthy(QUIET).await?.again(runbook).await?.finish().await
+}
+
+/// With the fault gone it comes back by itself.
+pub(super) async fn comes_back(broken: Stage<Galera, Detected>) -> Result<()> {
+    let whole = broken.heal().await?.heals_itself(Duration::from_secs(40)).await?;
+    whole.stays_healthy(QUIET).await?.finish().await
 }
 
 /// The marks of the report. Where Galera has changed its wording since 3.20, the

@@ -24,7 +24,7 @@ scenario! {
 }
 
 async fn run(lab: Lab) -> Result<()> {
-    recipe::steady(&lab)
+    let broken = recipe::steady(&lab)
         .await?
         .inject(DiskFull { node: "n3".into() })
         .await?
@@ -33,13 +33,6 @@ async fn run(lab: Lab) -> Result<()> {
         .heal()
         .await?
         .stays_broken(Duration::from_secs(20))
-        .await?
-        .recover(&BootstrapMostAdvanced, Duration::from_secs(80))
-        .await?
-        .stays_healthy(Duration::from_secs(3))
-        .await?
-        .again(&BootstrapMostAdvanced)
-        .await?
-        .finish()
-        .await
+        .await?;
+    recipe::healed_by(&BootstrapMostAdvanced, broken, Duration::from_secs(80)).await
 }

@@ -39,13 +39,5 @@ async fn run(lab: Lab) -> Result<()> {
         .await?;
     stage.must_refuse(&PcBootstrap { node: "n1", force: false }).await?;
     stage.must_refuse(&BootstrapMostAdvanced).await?;
-    stage
-        .heal()
-        .await?
-        .heals_itself(Duration::from_secs(40))
-        .await?
-        .stays_healthy(Duration::from_secs(3))
-        .await?
-        .finish()
-        .await
+    recipe::comes_back(stage).await
 }

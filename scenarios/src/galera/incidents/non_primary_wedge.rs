@@ -49,11 +49,8 @@ scenario! {
 }
 
 async fn run(lab: Lab) -> Result<()> {
-    recipe::full_disk_wedge(&lab)
-        .await?
-        .fingerprints(FINGERPRINTS, Duration::from_secs(20))
-        .await?
-        .detect(NON_PRIMARY_WEDGE, Duration::from_secs(15))
+    let wedged = recipe::full_disk_wedge(&lab).await?;
+    let broken = recipe::detected(wedged)
         .await?
         .stays_broken(Duration::from_secs(30))
         .await?
@@ -62,13 +59,6 @@ async fn run(lab: Lab) -> Result<()> {
         .does_not_help(&RestartOne("n2"), Duration::from_secs(15))
         .await?
         .does_not_help(&RestartAll(["n2", "n3", "n1"]), Duration::from_secs(20))
-        .await?
-        .recover(&BootstrapMostAdvanced, Duration::from_secs(60))
-        .await?
-        .stays_healthy(Duration::from_secs(3))
-        .await?
-        .again(&BootstrapMostAdvanced)
-        .await?
-        .finish()
-        .await
+        .await?;
+    recipe::healed_by(&BootstrapMostAdvanced, broken, Duration::from_secs(60)).await
 }

@@ -38,24 +38,14 @@ scenario! {
 }
 
 async fn run(lab: Lab) -> Result<()> {
-    recipe::missed_view_wedge(&lab, Machines::Ordinary)
-        .await?
-        .fingerprints(FINGERPRINTS, Duration::from_secs(20))
-        .await?
-        .detect(NON_PRIMARY_WEDGE, Duration::from_secs(15))
+    let wedged = recipe::missed_view_wedge(&lab, Machines::Ordinary).await?;
+    let broken = recipe::detected(wedged)
         .await?
         .stays_broken(Duration::from_secs(30))
         .await?
         .refuses(&BootstrapNode { node: "n1", force: false })
         .await?
         .does_not_help(&RestartAll(["n1", "n3", "n2"]), Duration::from_secs(20))
-        .await?
-        .recover(&BootstrapMostAdvanced, Duration::from_secs(60))
-        .await?
-        .stays_healthy(Duration::from_secs(3))
-        .await?
-        .again(&BootstrapMostAdvanced)
-        .await?
-        .finish()
-        .await
+        .await?;
+    recipe::healed_by(&BootstrapMostAdvanced, broken, Duration::from_secs(60)).await
 }

@@ -22,18 +22,11 @@ scenario! {
 }
 
 async fn run(lab: Lab) -> Result<()> {
-    recipe::steady(&lab)
+    let broken = recipe::steady(&lab)
         .await?
         .inject(Partition::one_way(&["n2", "n3"], &["n1"]))
         .await?
         .detect(MINORITY_PARTITION, Duration::from_secs(30))
-        .await?
-        .heal()
-        .await?
-        .heals_itself(Duration::from_secs(40))
-        .await?
-        .stays_healthy(Duration::from_secs(3))
-        .await?
-        .finish()
-        .await
+        .await?;
+    recipe::comes_back(broken).await
 }

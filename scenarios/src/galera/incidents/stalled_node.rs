@@ -33,18 +33,11 @@ scenario! {
 }
 
 async fn run(lab: Lab) -> Result<()> {
-    recipe::steady(&lab)
+    let broken = recipe::steady(&lab)
         .await?
         .inject(Kill { node: "n3".into(), process: "/usr/sbin/mariadbd".into(), signal: Signal::Stop })
         .await?
         .detect(STALLED_NODE, Duration::from_secs(6))
-        .await?
-        .heal()
-        .await?
-        .heals_itself(Duration::from_secs(40))
-        .await?
-        .stays_healthy(Duration::from_secs(3))
-        .await?
-        .finish()
-        .await
+        .await?;
+    recipe::comes_back(broken).await
 }

@@ -31,12 +31,8 @@ scenario! {
 }
 
 async fn run(lab: Lab) -> Result<()> {
-    let stage = recipe::full_disk_wedge(&lab)
-        .await?
-        .fingerprints(FINGERPRINTS, Duration::from_secs(20))
-        .await?
-        .detect(NON_PRIMARY_WEDGE, Duration::from_secs(15))
-        .await?;
+    let wedged = recipe::full_disk_wedge(&lab).await?;
+    let stage = recipe::detected(wedged).await?;
     let unseen = stage.ledger().acknowledged_by(|entry| entry.node != "n1");
     stage.must_refuse(&BootstrapNode { node: "n1", force: false }).await?;
     stage.force(&BootstrapNode { node: "n1", force: true }).await?;

@@ -38,23 +38,12 @@ scenario! {
 }
 
 async fn run(lab: Lab) -> Result<()> {
-    let mut stage = recipe::missed_view_wedge(&lab, Machines::SingleCpu)
-        .await?
-        .fingerprints(FINGERPRINTS, Duration::from_secs(20))
-        .await?
-        .detect(NON_PRIMARY_WEDGE, Duration::from_secs(15))
-        .await?;
+    let wedged = recipe::missed_view_wedge(&lab, Machines::SingleCpu).await?;
+    let mut stage = recipe::detected(wedged).await?;
     stage.force(&StopWithoutKill { asked: "n2", odd: "n1" }).await?;
     stage.effect_begins();
-    stage
+    let broken = stage
         .then_detects(ZOMBIE_NODE, Duration::from_secs(30))
-        .await?
-        .recover(&BootstrapMostAdvanced, Duration::from_secs(90))
-        .await?
-        .stays_healthy(Duration::from_secs(3))
-        .await?
-        .again(&BootstrapMostAdvanced)
-        .await?
-        .finish()
-        .await
+        .await?;
+    recipe::healed_by(&BootstrapMostAdvanced, broken, Duration::from_secs(90)).await
 }

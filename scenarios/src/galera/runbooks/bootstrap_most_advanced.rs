@@ -60,10 +60,14 @@ impl Runbook for BootstrapMostAdvanced {
 /// Why this is not the time for it.
 async fn objection(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<Option<String>> {
     if let Some(joiner) = survey.joiner() {
-        return Ok(Some(format!("{joiner} is receiving a copy of the data: to kill it or its donor now loses time or data")));
+        return Ok(Some(format!(
+            "{joiner} is receiving a copy of the data: to kill it or its donor now loses time or data"
+        )));
     }
     if let Some(sizes) = survey.components_disagree() {
-        return Ok(Some(format!("there is more than one primary component ({sizes}): a person must choose the one to keep")));
+        return Ok(Some(format!(
+            "there is more than one primary component ({sizes}): a person must choose the one to keep"
+        )));
     }
     let cut = survey::cut_link(operator).await?;
     Ok(cut.map(|(from, to)| format!("{from} does not reach {to}: mend the network first, else they part again")))

@@ -72,7 +72,8 @@ impl fmt::Display for StopWithoutKill {
 impl Runbook for StopWithoutKill {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
         let Self { asked, odd } = *self;
-        let stopped = operator.step(&format!("stop {asked}"), operator.run(asked, &["galera-node", "stop", "3"])).await?;
+        let stopped =
+            operator.step(&format!("stop {asked}"), operator.run(asked, &["galera-node", "stop", "3"])).await?;
         if stopped.code == 0 {
             return Err(Error::inconclusive(format!("{asked} did stop at SIGTERM: this is no wedge")));
         }

@@ -109,11 +109,13 @@ impl<'a> Survey<'a> {
     /// or a size other than their number, means more than one component.
     pub(super) fn components_disagree(&self) -> Option<String> {
         let primary = self.primary();
-        let sizes: Vec<_> = primary.iter().map(|f| (f.name, f.status.get("wsrep_cluster_size").unwrap_or("?"))).collect();
+        let sizes: Vec<_> =
+            primary.iter().map(|f| (f.name, f.status.get("wsrep_cluster_size").unwrap_or("?"))).collect();
         let mut distinct: Vec<_> = sizes.iter().map(|(_, size)| *size).collect();
         distinct.sort_unstable();
         distinct.dedup();
-        (distinct.len() > 1).then(|| sizes.iter().map(|(name, size)| format!("{name} counts {size}")).collect::<Vec<_>>().join(", "))
+        (distinct.len() > 1)
+            .then(|| sizes.iter().map(|(name, size)| format!("{name} counts {size}")).collect::<Vec<_>>().join(", "))
     }
 }
 
