@@ -220,19 +220,21 @@ impl Probe for Files {
 pub struct LogTail {
     node: Node,
     lines: Option<BoxStream<'static, String>>,
-    /// The daemon's stamp of the last line passed on. After a restart the log is
-    /// read again from the start, for the daemon seeks by whole seconds only.
-    last: String,
+    /// How many lines were passed on. After a restart the log is read again from its
+    /// start (the daemon seeks by whole seconds only), and that many are left out:
+    /// unlike the lines' stamps, their number does not depend on anybody's clock.
+    passed: usize,
+    to_skip: usize,
 }
 
 impl LogTail {
     /// Follows this node's log from its first line.
     pub fn new(node: &Node) -> Self {
-        Self { node: node.clone(), lines: None, last: String::new() }
+        Self { node: node.clone(), lines: None, passed: 0, to_skip: 0 }
     }
 
     fn open(&self) -> BoxStream<'static, String> {
-        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).timestamps(true).build();
+        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).build();
         let chunks = self.node.docker().logs(self.node.container(), Some(options));
         chunks.filter_map(|chunk| async { chunk.ok().map(|chunk| chunk.to_string()) }).boxed()
     }
@@ -246,7 +248,7 @@ impl Probe for LogTail {
 
     async fn look(&mut self) -> Vec<Signal> {
         if self.lines.is_none() {
-            self.lines = Some(self.open());
+            (self.lines, self.to_skip) = (Some(self.open()), self.passed);
         }
         let Some(lines) = &mut self.lines else { return Vec::new() };
         let Some(line) = lines.next().await else {
@@ -255,12 +257,12 @@ impl Probe for LogTail {
             tokio::time::sleep(crate::wait::EVERY * 5).await;
             return Vec::new();
         };
-        let Some((stamp, text)) = line.split_once(' ') else { return Vec::new() };
-        if stamp <= self.last.as_str() {
+        if self.to_skip > 0 {
+            self.to_skip -= 1;
             return Vec::new();
         }
-        self.last = stamp.into();
-        vec![Signal::Log { line: text.trim_end_matches(['\n', '\r']).into() }]
+        self.passed += 1;
+        vec![Signal::Log { line: line.trim_end_matches(['\n', '\r']).into() }]
     }
 }
 

@@ -114,12 +114,9 @@ impl Node {
         let options = TopOptionsBuilder::new().ps_args("-eo pid,args").build();
         let listed = match self.0.docker.top_processes(&self.0.container, Some(options)).await {
             Ok(listed) => listed,
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 409 | 500, message })
-                if message.contains("is not running") =>
-            {
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(self.cannot("list the processes of")(error)),
+            // The daemon has many words for a container that is gone or just going.
+            Err(error) if self.state().await?.running => return Err(self.cannot("list the processes of")(error)),
+            Err(_) => return Ok(Vec::new()),
         };
         let process = |row: Vec<String>| {
             let [pid, command] = row.try_into().ok()?;
