@@ -36,11 +36,6 @@ const VICTIM: [&str; 5] = ["run", "galera::non_primary_wedge", "galera::minority
 /// Makes the images, if they are not there yet.
 const WARM_UP: [&str; 2] = ["run", "galera::twin_healthy_under_load"];
 
-/// The latest moment of a kill after the start, in seconds.
-const LATEST: f64 = 14.0;
-/// The latest moment of a kill after the first fault is in force, in seconds: others
-/// follow, and a disk or a network is healed.
-const LATEST_IN_FAULT: f64 = 6.0;
 /// How many harnesses live, and die, at once. They must not disturb each other.
 const AT_ONCE: usize = 3;
 /// How long it may take until nothing is left.
@@ -121,21 +116,57 @@ impl fmt::Display for Target {
 /// One kill to be done.
 struct Kill {
     number: usize,
+    since: Since,
     moment: Duration,
-    /// Whether the moment is counted from the first fault and not from the start.
-    /// However busy the machine is, these kills come while faults are in force.
-    in_fault: bool,
     target: Target,
 }
 
-/// Draws the kills. Most moments after the start are early, where objects are made
-/// many at a time.
+/// What a kill's moment is counted from, so that the same share of kills comes at each
+/// of these times however busy the machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// The start of the process.
+    Start,
+    /// The first request to make something: many are under way at once.
+    Making,
+    /// The moment that the first fault is in force.
+    Fault,
+}
+
+impl Since {
+    /// The latest moment after it, in seconds.
+    fn latest(self) -> f64 {
+        match self {
+            Self::Start => 14.0,
+            Self::Making => 1.2,
+            Self::Fault => 6.0,
+        }
+    }
+
+    /// Whether it has come, by what the harness keeps on disk.
+    fn has_come(self, results: &Path) -> bool {
+        match self {
+            Self::Start => true,
+            Self::Making => !journals(results).is_empty(),
+            Self::Fault => journals(results).iter().any(|journal| journal.contains(r#""kind":"fault""#)),
+        }
+    }
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Start => "start",
+            Self::Making => "making",
+            Self::Fault => "fault",
+        })
+    }
+}
+
+/// Draws the kills.
 fn draw(seed: u64, count: u64) -> Vec<Kill> {
     let mut random = SmallRng::seed_from_u64(seed);
-    let mut moment = move |in_fault: bool| {
-        let share = random.random::<f64>();
-        Duration::from_secs_f64(if in_fault { LATEST_IN_FAULT * share } else { LATEST * share.powf(2.5) })
-    };
+    let mut moment = move |since: Since| Duration::from_secs_f64(since.latest() * random.random::<f64>());
     let target = |number: usize| match number % 10 {
         4 => Target::Group,
         6 => Target::ThenClean,
@@ -143,8 +174,8 @@ fn draw(seed: u64, count: u64) -> Vec<Kill> {
         _ => Target::Harness,
     };
     let kill = |number: usize| {
-        let in_fault = number % 3 == 0;
-        Kill { number, moment: moment(in_fault), in_fault, target: target(number) }
+        let since = [Since::Fault, Since::Making, Since::Start][number % 3];
+        Kill { number, since, moment: moment(since), target: target(number) }
     };
     (1..=count as usize).map(kill).collect()
 }
@@ -157,7 +188,7 @@ struct Death {
     /// What was there when it died, by kind.
     had: BTreeMap<String, usize>,
     /// Until nothing was left; the reaper itself ends later.
-    clean_after: Duration,
+    clean_after: Option<Duration>,
     /// What was wrong, if anything.
     trouble: Option<String>,
 }
@@ -308,17 +339,18 @@ impl Observer {
         }
         // A look takes longer than some kills have time for, and what it is to see in a
         // fault is soon gone afterwards.
-        let seen = if kill.in_fault { self.look().await } else { Snapshot::new() };
+        let in_fault = kill.since == Since::Fault;
+        let seen = if in_fault { self.look().await } else { Snapshot::new() };
         strike(&kill, &mut child, &marks).await;
         let died = Instant::now();
-        let seen = if kill.in_fault { seen } else { self.look().await };
+        let seen = if in_fault { seen } else { self.look().await };
         let (had, phase) = (marks.of_kinds(&seen), last_phase(results.path()));
         let after = if kill.target.with_reaper() { self.tidy(kill.target, &marks).await } else { Ok(()) };
-        let watched = self.until_clean(&marks, died).await;
+        let watched = self.until_clean(&kill, &marks, died).await;
         let said = stderr_of(results.path());
         let panicked = said.contains("panicked").then(|| format!("it panicked: {said}"));
         let trouble = after.err().or(watched.as_ref().err().cloned()).or(panicked);
-        Death { kill, marks, phase, had, clean_after: watched.unwrap_or(LIMIT), trouble }
+        Death { kill, marks, phase, had, clean_after: watched.ok(), trouble }
     }
 
     /// With the reaper dead: waits until the daemon is done, then has the leavings
@@ -342,8 +374,8 @@ impl Observer {
 
     /// Waits until nothing bears the marks and the reaper has ended, and gives the
     /// time from the death to the first look that found nothing and no later look
-    /// anything.
-    async fn until_clean(&self, marks: &Marks, died: Instant) -> Result<Duration, String> {
+    /// anything. A reaper must not end before: another start's sweep would hide it.
+    async fn until_clean(&self, kill: &Kill, marks: &Marks, died: Instant) -> Result<Duration, String> {
         let begun = Instant::now();
         let mut clean_after = None;
         loop {
@@ -355,12 +387,16 @@ impl Observer {
                 left = marks.among(&self.machine().await);
             }
             clean_after = if left.is_empty() { clean_after.or(Some(looked)) } else { None };
+            let gave_up = !reaping && !kill.target.with_reaper();
             match clean_after {
                 Some(time) if !reaping => return Ok(time),
-                _ if begun.elapsed() > LIMIT => {
-                    let reaper = if reaping { "; its reaper still runs" } else { "" };
+                _ if gave_up || begun.elapsed() > LIMIT => {
+                    let reaper = if reaping { "still runs" } else { "has ended" };
                     let left: Vec<_> = left.into_iter().collect();
-                    return Err(format!("after {LIMIT:?} there is left: {}{reaper}", left.join(", ")));
+                    return Err(format!(
+                        "after {looked:.1?}, when its reaper {reaper}, there is left: {}",
+                        left.join(", ")
+                    ));
                 }
                 _ => tokio::time::sleep(EVERY).await,
             }
@@ -370,8 +406,8 @@ impl Observer {
 
 /// Comes back when it is time for the kill.
 async fn moment_of(kill: &Kill, results: &Path) {
-    while kill.in_fault && !journals(results).iter().any(|journal| journal.contains(r#""kind":"fault""#)) {
-        tokio::time::sleep(EVERY).await;
+    while !kill.since.has_come(results) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::time::sleep(kill.moment).await;
 }
@@ -478,7 +514,7 @@ fn reapers() -> Snapshot {
 
 /// Prints what came of each kill.
 fn tell(deaths: &[Death]) {
-    println!(" #   killed at       who, and who tidies");
+    println!(" #  killed at         who, and who tidies");
     for Death { kill, phase, had, clean_after, trouble, .. } in deaths {
         let count = |kind| had.get(kind).copied().unwrap_or_default();
         let had = format!(
@@ -490,10 +526,11 @@ fn tell(deaths: &[Death]) {
             count("rule"),
             count("mount")
         );
-        let (number, moment, who) = (kill.number, kill.moment.as_secs_f64(), kill.target);
-        let from = if kill.in_fault { "fault +" } else { "start +" };
-        let clean = clean_after.as_secs_f64();
-        println!("{number:>2} {from}{moment:>6.2} s  {who:<18} had {had}; clean after {clean:>5.2} s; {phase}");
+        let Kill { number, since, target: who, .. } = kill;
+        let moment = kill.moment.as_secs_f64();
+        let clean =
+            clean_after.map_or("never clean".into(), |time| format!("clean after {:>5.2} s", time.as_secs_f64()));
+        println!("{number:>2} {since:<6} + {moment:>5.2} s  {who:<18} had {had}; {clean}; {phase}");
         if let Some(trouble) = trouble {
             println!("    NOT CLEAN: {trouble}");
         }
@@ -504,7 +541,7 @@ fn tell(deaths: &[Death]) {
         let mut times: Vec<_> = deaths
             .iter()
             .filter(|death| death.kill.target.with_reaper() == later)
-            .map(|death| death.clean_after)
+            .filter_map(|death| death.clean_after)
             .collect();
         times.sort_unstable();
         if let (Some(median), Some(longest)) = (times.get(times.len() / 2), times.last()) {
@@ -527,7 +564,7 @@ fn judge(deaths: &[Death], before: &Snapshot, after: &Snapshot) {
     let kinds = ["container", "network", "volume", "table", "rule", "mount"];
     println!("killed while there were: {}", kinds.map(|kind| format!("{kind}s {}", killed_with(kind))).join(", "));
     // Else it was not shown that any of it goes.
-    let faults = deaths.iter().any(|death| death.kill.in_fault);
+    let faults = deaths.iter().any(|death| death.kill.since == Since::Fault);
     assert!(killed_with("volume") > 0, "every kill came before there was anything to leave");
     assert!(!faults || killed_with("rule") > 0, "no kill came while a network was cut");
 }
