@@ -367,9 +367,10 @@ impl Observer {
         // Doctor opens a session as every other start does, and is soon done.
         let command = if target == Target::ThenClean { "clean" } else { "doctor" };
         let results = tempfile::tempdir().expect("a folder");
-        let status = reenact(results.path(), &[command]).status().await.expect("the binary");
+        reenact(results.path(), &[command]).status().await.expect("the binary");
+        // Its exit code may be about what others left; what counts is looked at next.
         let said = stderr_of(results.path());
-        if status.success() { Ok(()) } else { Err(format!("`reenact {command}`: {status}: {said}")) }
+        if said.contains("panicked") { Err(format!("`reenact {command}`: {said}")) } else { Ok(()) }
     }
 
     /// Waits until nothing bears the marks and the reaper has ended, and gives the
@@ -513,6 +514,7 @@ fn reapers() -> Snapshot {
 }
 
 /// Prints what came of each kill.
+#[expect(clippy::print_stdout, reason = "the figures are a result of this test")]
 fn tell(deaths: &[Death]) {
     println!(" #  killed at         who, and who tidies");
     for Death { kill, phase, had, clean_after, trouble, .. } in deaths {
@@ -551,6 +553,7 @@ fn tell(deaths: &[Death]) {
 }
 
 /// Holds that nothing is left, and that there was something to leave.
+#[expect(clippy::print_stdout, reason = "the figures are a result of this test")]
 fn judge(deaths: &[Death], before: &Snapshot, after: &Snapshot) {
     let troubles: Vec<_> = deaths.iter().filter_map(|death| death.trouble.as_deref()).collect();
     assert!(troubles.is_empty(), "{}", troubles.join("\n"));

@@ -110,21 +110,24 @@ async fn reap(session: &str) -> Result<()> {
     let docker = docker::connect().await?;
     let label = format!("{SESSION_LABEL}={session}");
     let begun = Instant::now();
-    let mut last_seen = Instant::now();
-    while last_seen.elapsed() < SETTLED {
-        if begun.elapsed() > LIMIT {
-            return Err(Error::failed(format!("something was still there after {LIMIT:?}")));
-        }
-        let left = Leftovers::find(&docker, &label).await;
-        if !left.as_ref().is_ok_and(Leftovers::is_empty) {
-            last_seen = Instant::now();
-        }
-        if let Ok(left) = left {
-            // What cannot be removed yet, such as a network with an endpoint that
-            // is just being made, is tried again in the next round.
-            let _ = left.remove(&docker).await;
+    let mut last_seen = begun;
+    while begun.elapsed() < LIMIT {
+        match Leftovers::find(&docker, &label).await {
+            Ok(left) if left.is_empty() => {
+                if last_seen.elapsed() > SETTLED {
+                    return Ok(());
+                }
+            }
+            Ok(left) => {
+                // What cannot be removed yet, such as a network with an endpoint that
+                // is just being made, is tried again in the next round.
+                let _ = left.remove(&docker).await;
+                // Only now: a busy daemon may take longer to remove it than SETTLED.
+                last_seen = Instant::now();
+            }
+            Err(_) => last_seen = Instant::now(),
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Ok(())
+    Err(Error::failed(format!("something was still there after {LIMIT:?}")))
 }

@@ -257,10 +257,11 @@ pub enum Whose {
 /// removed when `kept` says so.
 ///
 /// # Errors
-/// [`Error::Docker`] if the daemon cannot tell or cannot remove it.
+/// [`Error::Docker`] if the daemon cannot tell, or for the first thing that it could
+/// not remove; all the others are tried all the same.
 pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Leftovers> {
     let here = Owner::this_process()?;
-    let mut swept = Leftovers::default();
+    let (mut swept, mut outcome) = (Leftovers::default(), Ok(()));
     for (session, owner) in sessions(docker).await? {
         let dead = owner.parse::<Owner>().is_ok_and(|owner| owner.is_dead(&here));
         if !(dead || whose == Whose::Everybodys) {
@@ -271,12 +272,12 @@ pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Leftover
         }
         let left = Leftovers::find(docker, &format!("{SESSION_LABEL}={session}")).await?;
         tracing::info!(session, %left, "sweeping what a dead session left");
-        left.remove(docker).await?;
+        outcome = outcome.and(left.remove(docker).await);
         swept.containers.extend(left.containers);
         swept.networks.extend(left.networks);
         swept.volumes.extend(left.volumes);
     }
-    Ok(swept)
+    outcome.map(|()| swept)
 }
 
 /// Every session that has something on the daemon, with its owner's label.
