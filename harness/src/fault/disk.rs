@@ -39,18 +39,29 @@ impl DiskFull {
 impl Fault for DiskFull {
     async fn inject(&self, bed: &Testbed) -> Result<Undo> {
         let (fill, _) = self.files(bed)?;
-        // dd writes until ENOSPC, so no room is left whatever was freed meanwhile.
-        bed.shell().must(&format!("dd if=/dev/zero of={fill} bs=1M status=none 2>/dev/null; dd if=/dev/zero of={fill} bs=4k oflag=append conv=notrunc status=none 2>/dev/null; [ -s {fill} ]")).await?;
+        // In large blocks first, then to the last page; both end with ENOSPC.
+        let large = format!("dd if=/dev/zero of={fill} bs=1M status=none 2>/dev/null");
+        bed.shell().must(&format!("{large}; {}; [ -s {fill} ]", top_up(&fill))).await?;
         let bed = bed.clone();
         Ok(Undo::by(async move { bed.shell().must(&format!("rm -f {fill}")).await.map(drop) }))
     }
 
-    /// A write of one page fails.
+    /// A write of one page fails. What the node itself gave back since the fill, as a
+    /// server does that ends for want of room, is filled first: else the proof would
+    /// race with the fault's own consequences.
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {
-        let (_, page) = self.files(bed)?;
-        let script = format!("head -c 4096 /dev/zero >{page}; code=$?; rm -f {page}; exit $code");
+        let (fill, page) = self.files(bed)?;
+        let script = format!(
+            "[ ! -e {fill} ] || {}; head -c 4096 /dev/zero >{page}; code=$?; rm -f {page}; exit $code",
+            top_up(&fill)
+        );
         let (code, said) = bed.shell().run(&script).await?;
         let seen = if code == 0 { "a page was written".into() } else { said.trim().to_owned() };
         Ok(Effect::new(code != 0 && said.contains("No space left"), seen))
     }
+}
+
+/// Appends to a file until not a page is left.
+fn top_up(fill: &str) -> String {
+    format!("dd if=/dev/zero of={fill} bs=4k oflag=append conv=notrunc status=none 2>/dev/null")
 }
