@@ -12,6 +12,7 @@ use std::{
     env, fmt, fs,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -67,9 +68,10 @@ async fn nothing_is_left_however_the_harness_dies() {
     }
     let after = observer.look().await;
     observer.leave().await;
+    let held = observer.held.lock().expect("no test panicked").clone();
     deaths.sort_by_key(|death| death.kill.number);
     tell(&deaths);
-    judge(&deaths, &before, &after);
+    judge(&deaths, &before, &after, &held);
 }
 
 fn env_number(name: &str, default: u64) -> u64 {
@@ -221,6 +223,8 @@ async fn prepare() -> Result<Observer, String> {
 struct Observer {
     docker: Docker,
     container: String,
+    /// What the daemon cannot remove any more.
+    held: Mutex<Snapshot>,
 }
 
 impl Observer {
@@ -249,7 +253,7 @@ impl Observer {
         let options = CreateContainerOptionsBuilder::new().name(&container).build();
         docker.create_container(Some(options), body).await.map_err(|error| error.to_string())?;
         docker.start_container(&container, None).await.map_err(|error| error.to_string())?;
-        Ok(Self { docker, container })
+        Ok(Self { docker, container, held: Mutex::default() })
     }
 
     async fn leave(&self) {
@@ -392,6 +396,9 @@ impl Observer {
             match clean_after {
                 Some(time) if !reaping => return Ok(time),
                 _ if gave_up || begun.elapsed() > LIMIT => {
+                    if self.held_by_daemon(&left).await {
+                        return Ok(looked);
+                    }
                     let reaper = if reaping { "still runs" } else { "has ended" };
                     let left: Vec<_> = left.into_iter().collect();
                     return Err(format!(
@@ -402,6 +409,30 @@ impl Observer {
                 _ => tokio::time::sleep(EVERY).await,
             }
         }
+    }
+}
+
+impl Observer {
+    /// Whether all that is left are networks that the daemon itself can no longer
+    /// remove: nothing is attached to them, and it refuses for their "active
+    /// endpoints". Docker 20.10 was seen to lose count of a container's endpoint when
+    /// the container is removed while it starts; only the daemon's restart helps.
+    /// They are counted and told apart.
+    async fn held_by_daemon(&self, left: &Snapshot) -> bool {
+        for line in left {
+            let Some(name) = line.strip_prefix("network ").and_then(|rest| rest.split(' ').next()) else {
+                return false;
+            };
+            let Ok(network) = self.docker.inspect_network(name, None).await else { return false };
+            let refused = self.docker.remove_network(name).await.is_err_and(|error| {
+                error.to_string().contains("active endpoints") && network.containers.is_none_or(|all| all.is_empty())
+            });
+            if !refused {
+                return false;
+            }
+        }
+        self.held.lock().expect("no test panicked").extend(left.iter().cloned());
+        !left.is_empty()
     }
 }
 
@@ -554,10 +585,11 @@ fn tell(deaths: &[Death]) {
 
 /// Holds that nothing is left, and that there was something to leave.
 #[expect(clippy::print_stdout, reason = "the figures are a result of this test")]
-fn judge(deaths: &[Death], before: &Snapshot, after: &Snapshot) {
+fn judge(deaths: &[Death], before: &Snapshot, after: &Snapshot, held: &Snapshot) {
     let troubles: Vec<_> = deaths.iter().filter_map(|death| death.trouble.as_deref()).collect();
     assert!(troubles.is_empty(), "{}", troubles.join("\n"));
-    let new: Vec<_> = after.difference(before).collect();
+    println!("{} networks that the daemon itself cannot remove any more", held.len());
+    let new: Vec<_> = after.difference(before).filter(|line| !held.contains(*line)).collect();
     let ours: Vec<_> = new.iter().filter(|line| deaths.iter().any(|death| death.marks.bear(line))).collect();
     assert!(ours.is_empty(), "left at the end: {ours:?}");
     if !new.is_empty() {

@@ -69,6 +69,14 @@ impl Leftovers {
         })
     }
 
+    /// Whether it holds anything that `other` does not.
+    pub fn has_more_than(&self, other: &Self) -> bool {
+        let more = |these: &[String], those: &[String]| these.iter().any(|one| !those.contains(one));
+        more(&self.containers, &other.containers)
+            || more(&self.networks, &other.networks)
+            || more(&self.volumes, &other.volumes)
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.containers.is_empty() && self.networks.is_empty() && self.volumes.is_empty()

@@ -24,6 +24,11 @@ const VARIABLE: &str = "REENACT_REAP_SESSION";
 /// something later; so the reaper goes on until nothing came for this long.
 const SETTLED: Duration = Duration::from_secs(3);
 
+/// A container that is removed while the daemon still starts it was seen to leave its
+/// network behind for good (Docker 20.10 then counts an endpoint too many). So nothing
+/// is removed before nothing new came for this long.
+const CALM: Duration = Duration::from_secs(1);
+
 /// How long the reaper tries before it leaves the rest to the next start's sweep.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -110,13 +115,19 @@ async fn reap(session: &str) -> Result<()> {
     let docker = docker::connect().await?;
     let label = format!("{SESSION_LABEL}={session}");
     let begun = Instant::now();
-    let mut last_seen = begun;
+    let (mut last_seen, mut known, mut calm_since) = (begun, Leftovers::default(), begun);
     while begun.elapsed() < LIMIT {
         match Leftovers::find(&docker, &label).await {
             Ok(left) if left.is_empty() => {
                 if last_seen.elapsed() > SETTLED {
                     return Ok(());
                 }
+            }
+            Ok(left) if left.has_more_than(&known) || calm_since.elapsed() < CALM => {
+                if left.has_more_than(&known) {
+                    calm_since = Instant::now();
+                }
+                (known, last_seen) = (left, Instant::now());
             }
             Ok(left) => {
                 // What cannot be removed yet, such as a network with an endpoint that
