@@ -104,7 +104,7 @@ pub fn all() -> Result<Vec<&'static Scenario>> {
     }
 }
 
-/// The scenarios whose id contains any of the patterns; all of them if there is
+/// The scenarios whose id is or contains any of the patterns; all of them if there is
 /// no pattern.
 ///
 /// # Errors
@@ -118,6 +118,9 @@ pub fn matching(patterns: &[String]) -> Result<Vec<&'static Scenario>> {
             format!("a pattern is a part of an id; there are:\n    {}", known.join("\n    ")),
         ));
     }
-    let fits = |id: &str| patterns.is_empty() || patterns.iter().any(|pattern| id.contains(pattern));
-    Ok(all.into_iter().filter(|scenario| fits(scenario.id)).collect())
+    // A whole id means that scenario, also where other ids begin with it.
+    let whole = |pattern: &str| all.iter().any(|scenario| scenario.id == pattern);
+    let meant = |pattern: &String, id: &str| if whole(pattern) { id == pattern } else { id.contains(pattern) };
+    let fits = |id: &str| patterns.is_empty() || patterns.iter().any(|pattern| meant(pattern, id));
+    Ok(all.iter().copied().filter(|scenario| fits(scenario.id)).collect())
 }

@@ -187,7 +187,7 @@ impl Testbed {
     /// [`Error::Docker`] if something cannot be removed, [`Error::Failed`] if
     /// something is still there afterwards.
     pub async fn remove(session: &Session, lab: &str) -> Result<()> {
-        let label = format!("{LAB_LABEL}={lab}");
+        let label = format!("{LAB_LABEL}={}", lab_of(session, lab));
         Leftovers::find(session.docker(), &label).await?.remove(session.docker()).await?;
         let left = Leftovers::find(session.docker(), &label).await?;
         if left.is_empty() { Ok(()) } else { Err(Error::failed(format!("after the run there are left: {left}"))) }
@@ -201,8 +201,14 @@ impl Testbed {
 
 fn labels(session: &Session, lab: &str) -> HashMap<String, String> {
     let mut labels = session.labels();
-    labels.insert(LAB_LABEL.into(), lab.into());
+    labels.insert(LAB_LABEL.into(), lab_of(session, lab));
     labels
+}
+
+/// A run's name on the daemon. Runs of other sessions may have the same id: without
+/// the session in it one run's clean-up would take another's nodes away.
+fn lab_of(session: &Session, lab: &str) -> String {
+    format!("{}/{lab}", session.id())
 }
 
 fn endpoint(ip: Ipv4Addr) -> EndpointSettings {
