@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Undo};
-use crate::{Error, Result, testbed::Testbed};
+use crate::{Result, testbed::Testbed};
 
 /// Not a byte is left on a node's disk. Only a disk of the node's own can be
 /// filled: filling one that it shares with the host would harm the host.
@@ -25,12 +25,9 @@ impl fmt::Display for DiskFull {
 impl DiskFull {
     /// The file that takes the room, and one to try a write with, as the helper
     /// sees them.
-    fn files(&self, bed: &Testbed) -> Result<(String, String)> {
+    async fn files(&self, bed: &Testbed) -> Result<(String, String)> {
         let node = bed.node(&self.node)?;
-        let mount = node
-            .disk_mount()
-            .ok_or_else(|| Error::usage(format!("{} has no disk of its own", self.node), "give its NodeSpec a disk"))?;
-        let folder = node.disk_path(mount)?;
+        let folder = node.reach(node.disk_mount()?).await?;
         Ok((format!("{folder}/.reenact-fill"), format!("{folder}/.reenact-try")))
     }
 }
@@ -38,19 +35,23 @@ impl DiskFull {
 #[async_trait]
 impl Fault for DiskFull {
     async fn inject(&self, bed: &Testbed) -> Result<Undo> {
-        let (fill, _) = self.files(bed)?;
+        let (fill, _) = self.files(bed).await?;
         // In large blocks first, then to the last page; both end with ENOSPC.
         let large = format!("dd if=/dev/zero of={fill} bs=1M status=none 2>/dev/null");
         bed.shell().must(&format!("{large}; {}; [ -s {fill} ]", top_up(&fill))).await?;
-        let bed = bed.clone();
-        Ok(Undo::by(async move { bed.shell().must(&format!("rm -f {fill}")).await.map(drop) }))
+        let (fault, bed) = (self.clone(), bed.clone());
+        Ok(Undo::by(async move {
+            // Looked up again: the node may have been restarted meanwhile.
+            let (fill, _) = fault.files(&bed).await?;
+            bed.shell().must(&format!("rm -f {fill}")).await.map(drop)
+        }))
     }
 
     /// A write of one page fails. What the node itself gave back since the fill, as a
     /// server does that ends for want of room, is filled first: else the proof would
     /// race with the fault's own consequences.
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {
-        let (fill, page) = self.files(bed)?;
+        let (fill, page) = self.files(bed).await?;
         let script = format!(
             "[ ! -e {fill} ] || {}; head -c 4096 /dev/zero >{page}; code=$?; rm -f {page}; exit $code",
             top_up(&fill)

@@ -5,9 +5,11 @@
 //! there afterwards proves the fault; anything else makes the run inconclusive.
 
 mod disk;
+mod mount;
 mod network;
 mod power;
 mod process;
+mod slow;
 
 use std::{
     fmt,
@@ -21,9 +23,11 @@ use futures::future::BoxFuture;
 use crate::{Error, Result, testbed::Testbed, wait};
 
 pub use disk::DiskFull;
+pub use mount::{BindReadOnly, DeviceShrunk, FilesystemError, FilesystemShutDown, RemountReadOnly, WriteProtected};
 pub use network::{Disconnect, Flap, Partition};
 pub use power::{PowerOff, PowerOn, ShutDown};
 pub use process::{Kill, Pause, Signal};
+pub use slow::SlowDevice;
 
 /// How long a fault's effect may take to show. The rules themselves are in force
 /// at once; a process may need a moment to die.

@@ -1,6 +1,7 @@
 //! Probes read one signal each, the way a person on call could; what they see
 //! becomes one timestamped stream.
 
+mod disk;
 mod stream;
 mod watch;
 
@@ -10,6 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::clock::{Clock, Moment};
+pub use crate::testbed::Access;
+pub use disk::{KernelLog, Mount, Mounts, Writer};
 pub use stream::Stream;
 pub use watch::{Files, LogTail, Machine, Ports, Probe, Processes, Watch};
 
@@ -61,6 +64,16 @@ pub enum Signal {
         /// One entry a process, arguments joined by spaces.
         commands: Vec<String>,
     },
+    /// The node's mount table.
+    Mounts {
+        /// All its rows, one a place.
+        table: Vec<Mount>,
+    },
+    /// A new line of the kernel's log on one of the node's block devices.
+    Kernel {
+        /// The line without its time.
+        line: String,
+    },
     /// The machine that the node runs on: here its container.
     Machine {
         /// Whether it runs (paused counts as running).
@@ -69,6 +82,12 @@ pub enum Signal {
         paused: bool,
         /// The exit code of its last run, where it does not run.
         exit_code: Option<i64>,
+        /// Whether the kernel ended its last run for want of memory.
+        #[serde(default)]
+        oom_killed: bool,
+        /// When its last run ended, by the daemon's clock, where it does not run.
+        #[serde(default)]
+        finished: Option<Timestamp>,
     },
     /// The probe itself could not look; this says nothing about the node.
     Blind {

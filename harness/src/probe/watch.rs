@@ -146,6 +146,8 @@ impl Probe for Machine {
                 running: state.running,
                 paused: state.paused,
                 exit_code: (!state.running).then_some(state.exit_code),
+                oom_killed: !state.running && state.oom_killed,
+                finished: state.finished.filter(|_| !state.running),
             },
             Err(error) => blind("machine", error),
         }]
@@ -184,7 +186,7 @@ impl Probe for Processes {
     }
 }
 
-/// Reads small text files on a node's disk.
+/// Reads small text files of a node.
 pub struct Files {
     node: Node,
     shell: Arc<Shell>,
@@ -192,7 +194,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Reads these paths, which must lie on the node's disk.
+    /// Reads these paths.
     pub fn new(node: &Node, shell: &Arc<Shell>, paths: &[&str]) -> Self {
         Self { node: node.clone(), shell: Arc::clone(shell), paths: paths.iter().map(|&path| path.into()).collect() }
     }
@@ -207,7 +209,7 @@ impl Probe for Files {
     async fn look(&mut self) -> Vec<Signal> {
         let mut seen = Vec::new();
         for path in &self.paths {
-            seen.push(match self.node.read_disk(&self.shell, path).await {
+            seen.push(match self.node.read(&self.shell, path).await {
                 Ok(content) => Signal::File { path: path.clone(), content },
                 Err(error) => blind("files", error),
             });
@@ -267,6 +269,6 @@ impl Probe for LogTail {
 }
 
 /// For a probe that could not look.
-fn blind(probe: &str, error: Error) -> Signal {
+pub(super) fn blind(probe: &str, error: Error) -> Signal {
     Signal::Blind { probe: probe.into(), why: error.to_string() }
 }

@@ -4,14 +4,19 @@ use std::{collections::HashMap, fs, net::Ipv4Addr, path::Path, sync::Arc};
 
 use bollard::{
     models::{
-        ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Ipam, IpamConfig, Mount, MountType,
-        NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest, NetworkingConfig, VolumeCreateRequest,
+        ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Ipam, IpamConfig, NetworkConnectRequest,
+        NetworkCreateRequest, NetworkDisconnectRequest, NetworkingConfig,
     },
     query_parameters::{CreateContainerOptionsBuilder, LogsOptionsBuilder},
 };
 use futures::{StreamExt, future::try_join_all};
 
-use super::{Firewall, LAB_LABEL, Leftovers, Node, Session, Shell, node::Mounted};
+use super::{
+    Device, Disk, Firewall, LAB_LABEL, Leftovers, Lines, Node, Session, Shell,
+    disk::{Devices, mappings},
+    helper::Reach,
+    node::Disks,
+};
 use crate::{Error, Result};
 
 /// The pool that the testbeds' networks of 16 addresses are taken from.
@@ -19,22 +24,8 @@ const POOL: [u8; 2] = [10, 213];
 /// How many networks the pool holds.
 const NETWORKS: u32 = 4096;
 
-/// A persistent disk: a file system of its own, of a stated size, that outlives
-/// its node's container.
-///
-/// It is kept in memory and held mounted by a container of the testbed's own. A
-/// killed process loses nothing of it, as on a real disk; a power cut of the whole
-/// machine is not modelled.
-#[derive(Debug, Clone, Copy)]
-pub struct Disk {
-    /// Where the node has it mounted.
-    pub mount: &'static str,
-    /// Its size in MiB.
-    pub mebibytes: u32,
-}
-
-/// What a node is made of.
-#[derive(Debug, Clone)]
+/// What a node is made of; to be filled up with `..NodeSpec::default()`.
+#[derive(Debug, Clone, Default)]
 pub struct NodeSpec {
     /// Its name, such as `n1`.
     pub name: &'static str,
@@ -42,10 +33,16 @@ pub struct NodeSpec {
     pub image: String,
     /// Its environment.
     pub env: Vec<String>,
-    /// Its disk, if it has one of its own.
-    pub disk: Option<Disk>,
+    /// What it runs instead of the image's own command; empty: that one.
+    pub command: Vec<&'static str>,
+    /// Its disks: at most one volume, and any number of block devices.
+    pub disks: Vec<Disk>,
+    /// Whether it may write on its disks only, and not on its root file system.
+    pub read_only: bool,
     /// Whether it is a machine with a single CPU; else it has all of the host's.
     pub single_cpu: bool,
+    /// Whether it is left switched off, for [`Node::start`] to come later.
+    pub off: bool,
 }
 
 /// The running system; cheap to clone.
@@ -57,6 +54,7 @@ struct Inner {
     lab: String,
     network: String,
     nodes: Vec<Node>,
+    reach: Reach,
     firewall: Firewall,
     faults: Shell,
     probes: Arc<Shell>,
@@ -76,7 +74,6 @@ impl Testbed {
         specs: impl FnOnce(&HashMap<&'static str, Ipv4Addr>) -> Vec<NodeSpec>,
     ) -> Result<Self> {
         let making = session.making();
-        let helper = session.helper().await?;
         let labels = labels(session, lab);
         let (network, first) = create_network(session, lab, &labels).await?;
         let address = |index: usize| Ipv4Addr::from(u32::from(first) + 2 + index as u32);
@@ -84,26 +81,29 @@ impl Testbed {
         let specs = specs(&addresses);
         let hosts = names.iter().map(|&name| format!("{name}:{}", addresses[name])).collect();
         let maker = Maker { session, lab, labels: &labels, network: &network, hosts };
+        let devices = maker.keep_devices(&specs).await?;
+        let reach = if devices.is_empty() { Reach::Networks } else { Reach::Disks };
+        let helper = session.helper(reach).await?;
         let table = format!("{}_{}", std::process::id(), session.next());
         let (keeper, firewall, faults, probes, ()) = tokio::try_join!(
-            maker.disks(&specs),
+            maker.keep_volumes(&specs),
             helper.firewall(session, &table),
             helper.shell(session),
             helper.shell(session),
             async {
-                let start = |spec| maker.node(spec, addresses[spec.name]);
+                let start = |spec| maker.node(spec, addresses[spec.name], of(&devices, spec.name));
                 try_join_all(specs.iter().map(start)).await.map(drop)
             },
         )?;
         making.done();
         let node = |spec: &NodeSpec| {
-            let from_helper = format!("/proc/{keeper}/root/disks/{}", spec.name);
-            let disk = spec.disk.map(|disk| Mounted { on_node: disk.mount.into(), from_helper });
-            Node::new(spec.name, addresses[spec.name], maker.container(spec.name), session.docker().clone(), disk)
+            let docker = session.docker().clone();
+            let disks = Disks::new(spec, keeper, of(&devices, spec.name).to_vec());
+            Node::new(spec.name, addresses[spec.name], maker.container(spec.name), docker, disks)
         };
         let nodes = specs.iter().map(node).collect();
         let (session, lab, probes) = (Arc::clone(session), lab.into(), Arc::new(probes));
-        Ok(Self(Arc::new(Inner { session, lab, network, nodes, firewall, faults, probes })))
+        Ok(Self(Arc::new(Inner { session, lab, network, nodes, reach, firewall, faults, probes })))
     }
 
     /// Its nodes, in the order of their making.
@@ -135,6 +135,12 @@ impl Testbed {
     /// The shell of probes, in the helper, so that a slow look delays no fault.
     pub fn probe_shell(&self) -> &Arc<Shell> {
         &self.0.probes
+    }
+
+    /// Runs a program in the helper and follows what it writes.
+    pub(crate) async fn follow(&self, command: &[&str]) -> Result<Lines> {
+        let session = &self.0.session;
+        Ok(Lines::new(session.helper(self.0.reach).await?.open(session, command).await?))
     }
 
     /// A name that no other rule of this testbed has.
@@ -199,6 +205,11 @@ impl Testbed {
     }
 }
 
+/// A node's block devices.
+fn of<'a>(devices: &'a Devices, node: &str) -> &'a [Device] {
+    devices.get(node).map_or(&[], Vec::as_slice)
+}
+
 fn labels(session: &Session, lab: &str) -> HashMap<String, String> {
     let mut labels = session.labels();
     labels.insert(LAB_LABEL.into(), lab_of(session, lab));
@@ -248,11 +259,11 @@ async fn create_network(session: &Session, lab: &str, labels: &HashMap<String, S
 }
 
 /// Makes the parts of one testbed.
-struct Maker<'a> {
-    session: &'a Session,
+pub(super) struct Maker<'a> {
+    pub(super) session: &'a Session,
     lab: &'a str,
-    labels: &'a HashMap<String, String>,
-    network: &'a str,
+    pub(super) labels: &'a HashMap<String, String>,
+    pub(super) network: &'a str,
     /// The nodes' names and addresses, for their `/etc/hosts`. Without it each look-up
     /// of a peer's name waits ten seconds for a name server that the testbed's closed
     /// network does not reach; every rsync of a state transfer makes one.
@@ -260,76 +271,27 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn container(&self, node: &str) -> String {
+    pub(super) fn container(&self, node: &str) -> String {
         format!("{}-{node}", self.network)
     }
 
-    fn volume(&self, spec: &NodeSpec) -> String {
-        format!("{}-{}-disk", self.network, spec.name)
-    }
-
-    fn mount(&self, spec: &NodeSpec, target: String) -> Mount {
-        Mount {
-            typ: Some(MountType::VOLUME),
-            source: Some(self.volume(spec)),
-            target: Some(target),
-            ..Default::default()
-        }
-    }
-
-    /// Makes the disks and the container that holds them; gives its process's id.
-    async fn disks(&self, specs: &[NodeSpec]) -> Result<i64> {
-        let with_disk: Vec<_> = specs.iter().filter(|spec| spec.disk.is_some()).collect();
-        if with_disk.is_empty() {
-            return Ok(0);
-        }
-        let mounts = with_disk.iter().map(|spec| self.mount(spec, format!("/disks/{}", spec.name))).collect();
-        try_join_all(with_disk.iter().map(|spec| self.create_disk(spec))).await?;
-        let body = ContainerCreateBody {
-            image: Some(self.session.image("helper").await?),
-            cmd: Some(vec!["sleep".into(), "infinity".into()]),
-            network_disabled: Some(true),
-            labels: Some(self.labels.clone()),
-            host_config: Some(HostConfig { mounts: Some(mounts), ..Default::default() }),
-            ..Default::default()
-        };
-        let name = self.container("disks");
-        self.run(&name, body).await?;
-        let inspected = self.session.docker().inspect_container(&name, None).await;
-        let state = inspected.map_err(Error::docker("inspect the disks' container"))?.state;
-        Ok(state.and_then(|state| state.pid).unwrap_or_default())
-    }
-
-    async fn create_disk(&self, spec: &NodeSpec) -> Result<()> {
-        let Some(disk) = spec.disk else { return Ok(()) };
-        let option = |name: &str, value: String| (name.to_owned(), value);
-        let request = VolumeCreateRequest {
-            name: Some(self.volume(spec)),
-            driver: Some("local".into()),
-            driver_opts: Some(HashMap::from([
-                option("type", "tmpfs".into()),
-                option("device", "tmpfs".into()),
-                option("o", format!("size={}m", disk.mebibytes)),
-            ])),
-            labels: Some(self.labels.clone()),
-            ..Default::default()
-        };
-        let made = self.session.docker().create_volume(request).await;
-        made.map(drop).map_err(Error::docker(format!("create the disk of {}", spec.name)))
-    }
-
-    async fn node(&self, spec: &NodeSpec, ip: Ipv4Addr) -> Result<()> {
-        self.create_disk(spec).await?;
-        let mounts = spec.disk.map(|disk| vec![self.mount(spec, disk.mount.into())]);
+    async fn node(&self, spec: &NodeSpec, ip: Ipv4Addr, devices: &[Device]) -> Result<()> {
+        self.create_volumes(spec).await?;
         let networks = HashMap::from([(self.network.to_owned(), endpoint(ip))]);
         let body = ContainerCreateBody {
             image: Some(spec.image.clone()),
+            cmd: (!spec.command.is_empty()).then(|| spec.command.iter().map(|&word| word.into()).collect()),
             hostname: Some(spec.name.into()),
             env: Some(spec.env.clone()),
             labels: Some(self.labels.clone()),
             networking_config: Some(NetworkingConfig { endpoints_config: Some(networks) }),
             host_config: Some(HostConfig {
-                mounts,
+                mounts: Some(self.mounts(spec)),
+                // A machine that has devices mounts them by itself.
+                cap_add: (!devices.is_empty()).then(|| vec!["SYS_ADMIN".into()]),
+                security_opt: (!devices.is_empty()).then(|| vec!["apparmor=unconfined".into()]),
+                devices: Some(mappings(devices)),
+                readonly_rootfs: Some(spec.read_only),
                 network_mode: Some(self.network.to_owned()),
                 extra_hosts: Some(self.hosts.clone()),
                 cpuset_cpus: spec.single_cpu.then(|| "0".into()),
@@ -337,14 +299,22 @@ impl Maker<'_> {
             }),
             ..Default::default()
         };
-        self.run(&self.container(spec.name), body).await
+        let name = self.container(spec.name);
+        if spec.off { self.create(&name, body).await } else { self.run(&name, body).await }
     }
 
-    async fn run(&self, name: &str, body: ContainerCreateBody) -> Result<()> {
-        let docker = self.session.docker();
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<()> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
-        let action = || Error::docker(format!("start {name} of {}", self.lab));
-        docker.create_container(Some(options), body).await.map_err(action())?;
-        docker.start_container(name, None).await.map_err(action())
+        let made = self.session.docker().create_container(Some(options), body).await;
+        made.map(drop).map_err(self.cannot_start(name))
+    }
+
+    fn cannot_start(&self, name: &str) -> impl FnOnce(bollard::errors::Error) -> Error {
+        Error::docker(format!("start {name} of {}", self.lab))
+    }
+
+    pub(super) async fn run(&self, name: &str, body: ContainerCreateBody) -> Result<()> {
+        self.create(name, body).await?;
+        self.session.docker().start_container(name, None).await.map_err(self.cannot_start(name))
     }
 }

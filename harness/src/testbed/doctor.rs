@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Disk, NodeSpec, Session, Testbed};
 use crate::{
     Result,
-    fault::{self, DiskFull, Partition},
+    fault::{self, DiskFull, FilesystemError, Partition},
     probe::{PortState, Ports},
 };
 
@@ -15,6 +15,9 @@ use crate::{
 const MEMORY_MIB: u64 = 2048;
 /// The images take about 1 GiB.
 const SPACE_MIB: u64 = 4096;
+
+/// The first line of the kernel's log comes at once.
+const LOG_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// One thing that was tried.
 #[derive(Debug, Clone, Serialize)]
@@ -59,6 +62,7 @@ pub async fn examine(results: &Path) -> Vec<Check> {
     checks.push(Check::of("images", session.image("helper").await));
     if checks.iter().all(|check| check.ok) {
         checks.extend(try_faults(&session).await);
+        checks.extend(try_disks(&session).await);
     }
     if let Err(error) = session.close().await {
         checks.push(Check::of("clean-up", Err(error)));
@@ -70,8 +74,8 @@ pub async fn examine(results: &Path) -> Vec<Check> {
 async fn try_faults(session: &Arc<Session>) -> Vec<Check> {
     let made = async {
         let image = session.image("helper").await?;
-        let disk = Some(Disk { mount: "/data", mebibytes: 1 });
-        let spec = |name| NodeSpec { name, image: image.clone(), env: vec![], disk, single_cpu: false };
+        let disk = Disk::volume("/data", 1);
+        let spec = |name| NodeSpec { name, image: image.clone(), disks: vec![disk], ..NodeSpec::default() };
         Testbed::create(session, "doctor", &["n1", "n2"], |_| vec![spec("n1"), spec("n2")]).await
     };
     let bed = match made.await {
@@ -92,6 +96,51 @@ async fn try_faults(session: &Arc<Session>) -> Vec<Check> {
     let mut checks = vec![helper, Check::of("network", reach(&bed).await)];
     checks.push(Check::of("partition", partition.await));
     checks.push(Check::of("disk full", disk.await));
+    checks
+}
+
+/// Makes a machine that mounts a block device by itself, and tries what only some
+/// scenarios need. Where it fails, all others still run.
+async fn try_disks(session: &Arc<Session>) -> Vec<Check> {
+    let made = async {
+        let image = session.image("helper").await?;
+        let disks = vec![Disk::device("/dev/sdd1", "/data", 8)];
+        let spec = NodeSpec { name: "n1", image, disks, ..NodeSpec::default() };
+        let bed = Testbed::create(session, "doctor-disks", &["n1"], |_| vec![spec]).await?;
+        let mount = "mkfs.ext4 -q /dev/sdd1 && mkdir /data && mount -o errors=remount-ro /dev/sdd1 /data";
+        let mounted = bed.node("n1")?.exec(&["sh", "-c", mount]).await?;
+        match mounted.code {
+            0 => Ok(bed),
+            _ => Err(crate::Error::environment(
+                format!("a container with SYS_ADMIN and its own block device cannot mount it: {}", mounted.text.trim()),
+                "the daemon must allow --cap-add SYS_ADMIN with apparmor=unconfined, the kernel must have ext4",
+            )),
+        }
+    };
+    let bed = match made.await {
+        Ok(bed) => bed,
+        Err(error) => return vec![Check::of("block devices", Err(error))],
+    };
+    let devices = bed.node("n1").map(|node| node.devices().iter().map(|d| d.kernel.clone()).collect::<Vec<_>>());
+    let mut checks = vec![Check::of("block devices", devices.map(|names| format!("ext4 on {}", names.join(", "))))];
+    let log = bed.follow(&["follow-kernel-log"]);
+    let error = async {
+        let active = fault::inject(&bed, FilesystemError { node: "n1".into() }, false).await?;
+        Ok(format!("in force after {:.1?}: {}", active.took, active.proof))
+    };
+    let kernel_log = async {
+        let mut lines = log.await?;
+        let first = tokio::time::timeout(LOG_LIMIT, lines.next()).await;
+        match first.unwrap_or_else(|_| Ok("nothing".into()))?.as_str() {
+            "following" => Ok("can be followed".to_owned()),
+            said => Err(crate::Error::environment(
+                format!("the kernel's log cannot be read: {said}"),
+                "the daemon must allow --cap-add SYSLOG and access to /dev/kmsg",
+            )),
+        }
+    };
+    checks.push(Check::of("kernel log", kernel_log.await));
+    checks.push(Check::of("file system error", error.await));
     checks
 }
 

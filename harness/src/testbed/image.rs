@@ -25,6 +25,9 @@ static SOURCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../docker");
 /// The Debian release under all images.
 const SUITE: &str = "bookworm";
 
+/// Under this name a Dockerfile finds the certificates that this machine trusts.
+const CERTIFICATES: &str = "ca-certificates.crt";
+
 /// How long a registry may take to begin to answer before the base image is made
 /// here instead.
 const PULL_LIMIT: Duration = Duration::from_secs(120);
@@ -50,11 +53,30 @@ impl Image {
         })
     }
 
-    /// Its files, in an order that does not depend on the file system.
+    /// Its files, those of its folders too, in an order that does not depend on the file
+    /// system.
     fn files(&self) -> Vec<&'static File<'static>> {
-        let mut files: Vec<_> = self.folder.files().collect();
+        fn below(folder: &'static Dir<'static>) -> Vec<&'static File<'static>> {
+            folder.files().chain(folder.dirs().flat_map(below)).collect()
+        }
+        let mut files = below(self.folder);
         files.sort_by_key(|file| file.path());
         files
+    }
+
+    /// What the image is built from: its files, and the certificates that this machine
+    /// trusts. Those are no part of the image and of its tag: a build may only reach the
+    /// network through an authority that the machine's owner has added.
+    fn source(&self, repository: &str, tag: &str) -> GenericBuildableImage {
+        let mut source = GenericBuildableImage::new(repository, tag);
+        for file in self.files() {
+            let path = file.path().strip_prefix(self.name).unwrap_or(file.path());
+            source = source.with_data(file.contents(), path.to_string_lossy());
+        }
+        match trusted_certificates() {
+            Some(bundle) => source.with_data(bundle, CERTIFICATES),
+            None => source,
+        }
     }
 
     /// `reenact/NAME:HASH`, the hash being over its files and what it stands on.
@@ -105,13 +127,8 @@ impl Session {
             return Ok(reference);
         }
         let task = progress::task(format!("building the image {reference}"));
-        let mut source = GenericBuildableImage::new(&repository, &tag);
-        for file in image.files() {
-            let name = file.path().file_name().unwrap_or_default().to_string_lossy();
-            source = source.with_data(file.contents(), name.as_ref());
-        }
         let options = BuildImageOptions::new().with_build_arg("BASE", base);
-        let built = source.build_image_with(options).await;
+        let built = image.source(&repository, &tag).build_image_with(options).await;
         built.map(drop).map_err(|error| {
             Error::environment(
                 format!("the image {reference} cannot be built: {error:?}"),
@@ -158,6 +175,12 @@ impl Session {
         task.done();
         Ok(made)
     }
+}
+
+/// The certificates that this machine trusts, as one file, if it has one.
+fn trusted_certificates() -> Option<Vec<u8>> {
+    let path = std::env::var_os("SSL_CERT_FILE").unwrap_or_else(|| "/etc/ssl/certs/ca-certificates.crt".into());
+    std::fs::read(path).ok()
 }
 
 /// Runs `docker/base/make.sh`, which writes the archive of a root file system.
@@ -210,6 +233,13 @@ mod tests {
     fn an_unknown_image_names_the_known_ones() {
         let error = Image::named("nonesuch").expect_err("unknown");
         assert!(error.to_string().contains("helper"), "{error}");
+    }
+
+    #[test]
+    fn the_files_of_folders_are_part_of_an_image() {
+        let services = Image::named("services").expect("known");
+        let nested = services.files().into_iter().filter(|file| file.path().components().count() > 2);
+        assert!(nested.count() > 0);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! sweep at the next start can tell it from what is not ours.
 
 mod bed;
+mod disk;
 mod docker;
 pub mod doctor;
 mod firewall;
@@ -15,13 +16,16 @@ pub mod reaper;
 mod session;
 mod shell;
 
-pub use bed::{Disk, NodeSpec, Testbed};
+pub use bed::{NodeSpec, Testbed};
+pub use disk::{Access, Device, Disk, DiskKind};
 pub use docker::{Leftovers, connect};
 pub use firewall::{Firewall, Flow};
 pub use image::Image;
 pub use node::{Node, NodeStatus, Output, Process};
 pub use session::{Owner, Session, Whose, sweep};
-pub use shell::Shell;
+pub use shell::{Lines, Shell};
+
+pub(crate) use helper::SYS;
 
 /// The label that every object of a session bears; its value is the session's id.
 pub const SESSION_LABEL: &str = "reenact.session";

@@ -8,8 +8,9 @@ use bollard::{
     query_parameters::{KillContainerOptionsBuilder, StopContainerOptionsBuilder, TopOptionsBuilder},
 };
 use futures::StreamExt;
+use jiff::Timestamp;
 
-use super::Shell;
+use super::{Access, Device, NodeSpec, Shell};
 use crate::{Error, Result};
 
 /// A node of a testbed; cheap to clone.
@@ -21,15 +22,29 @@ struct Inner {
     ip: Ipv4Addr,
     container: String,
     docker: Docker,
-    disk: Option<Mounted>,
+    disks: Disks,
 }
 
-/// Where a node's disk is mounted, and where it can be reached while the node is
-/// down.
+/// What a node has of disks.
 #[derive(Debug, Clone)]
-pub(super) struct Mounted {
-    pub(super) on_node: String,
-    pub(super) from_helper: String,
+pub(super) struct Disks {
+    /// Where the volume is mounted on the node, and where the helper reaches it while
+    /// the node is down.
+    volume: Option<(String, String)>,
+    devices: Vec<Device>,
+    /// Where the node was made with what access: its disks, then its root.
+    declared: Vec<(String, Access)>,
+}
+
+impl Disks {
+    pub(super) fn new(spec: &NodeSpec, keeper: i64, devices: Vec<Device>) -> Self {
+        let volume = spec.disks.iter().find(|disk| disk.device_path().is_none());
+        let from_helper = format!("/proc/{keeper}/root/disks/{}", spec.name);
+        let mut declared: Vec<_> = spec.disks.iter().map(|disk| (disk.mount.to_owned(), disk.access())).collect();
+        declared.dedup();
+        declared.push(("/".into(), if spec.read_only { Access::ReadOnly } else { Access::ReadWrite }));
+        Self { volume: volume.map(|disk| (disk.mount.into(), from_helper)), devices, declared }
+    }
 }
 
 /// The state of a node's container.
@@ -41,6 +56,10 @@ pub struct NodeStatus {
     pub paused: bool,
     /// The exit code of its last end; 0 while it runs.
     pub exit_code: i64,
+    /// Whether the kernel ended its last run for want of memory.
+    pub oom_killed: bool,
+    /// When it last ended, by the daemon's clock; `None` if it never did.
+    pub finished: Option<Timestamp>,
     /// Its first process on the daemon's machine; 0 while it does not run.
     pub pid: i64,
 }
@@ -64,8 +83,8 @@ pub struct Output {
 }
 
 impl Node {
-    pub(super) fn new(name: &str, ip: Ipv4Addr, container: String, docker: Docker, disk: Option<Mounted>) -> Self {
-        Self(Arc::new(Inner { name: name.into(), ip, container, docker, disk }))
+    pub(super) fn new(name: &str, ip: Ipv4Addr, container: String, docker: Docker, disks: Disks) -> Self {
+        Self(Arc::new(Inner { name: name.into(), ip, container, docker, disks }))
     }
 
     /// Its name in the testbed, such as `n1`.
@@ -102,6 +121,9 @@ impl Node {
             running: state.running.unwrap_or_default(),
             paused: state.paused.unwrap_or_default(),
             exit_code: state.exit_code.unwrap_or_default(),
+            oom_killed: state.oom_killed.unwrap_or_default(),
+            // The daemon says the year 1 for never.
+            finished: state.finished_at.and_then(|at| at.parse().ok()).filter(|at| *at > Timestamp::UNIX_EPOCH),
             pid: state.pid.unwrap_or_default(),
         })
     }
@@ -178,30 +200,67 @@ impl Node {
         self.0.docker.unpause_container(&self.0.container).await.map_err(self.cannot("unpause"))
     }
 
-    /// Where a path on the node's disk can be reached from the helper, also while
-    /// the node is down.
-    ///
-    /// # Errors
-    /// [`Error::Bug`] if the path does not lie on a disk of the node's own.
-    pub fn disk_path(&self, path: &str) -> Result<String> {
-        let disk = self.0.disk.as_ref();
-        let below = disk.and_then(|disk| Some((disk, path.strip_prefix(disk.on_node.as_str())?)));
-        let (disk, rest) = below.ok_or_else(|| Error::Bug(format!("{path} is not on a disk of {}", self.0.name)))?;
-        Ok(format!("{}{rest}", disk.from_helper))
+    /// Its block devices.
+    pub fn devices(&self) -> &[Device] {
+        &self.0.disks.devices
     }
 
-    /// Where the node's disk is mounted on the node, if it has one of its own.
-    pub fn disk_mount(&self) -> Option<&str> {
-        self.0.disk.as_ref().map(|disk| disk.on_node.as_str())
-    }
-
-    /// Reads a text file on the node's disk, also while the node is down; `None`:
-    /// there is no such file.
+    /// The block device under that path.
     ///
     /// # Errors
-    /// As [`Node::disk_path`] and [`Shell::run`].
-    pub async fn read_disk(&self, shell: &Shell, path: &str) -> Result<Option<String>> {
-        let path = self.disk_path(path)?;
+    /// [`Error::Usage`] if it has none there; it lists those there are.
+    pub fn device(&self, path: &str) -> Result<&Device> {
+        let devices = self.devices();
+        devices.iter().find(|device| device.path == path).ok_or_else(|| {
+            let known: Vec<_> = devices.iter().map(|device| device.path.as_str()).collect();
+            Error::usage(
+                format!("{} has no block device {path:?}", self.0.name),
+                format!("it has: [{}]", known.join(", ")),
+            )
+        })
+    }
+
+    /// Where it was made with what access: its disks, then its root. A person on call
+    /// finds the same in Docker's `.Mounts[].RW`, or in a pod's specification.
+    pub fn declared(&self) -> &[(String, Access)] {
+        &self.0.disks.declared
+    }
+
+    /// Where its first disk is mounted, or will be.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it has none of its own.
+    pub fn disk_mount(&self) -> Result<&str> {
+        let first = self.0.disks.declared.iter().find(|(path, _)| path != "/");
+        first
+            .map(|(path, _)| path.as_str())
+            .ok_or_else(|| Error::usage(format!("{} has no disk of its own", self.0.name), "give its NodeSpec a disk"))
+    }
+
+    /// Where the helper sees a path of the node. What lies on a volume can be reached
+    /// also while the node is down.
+    ///
+    /// # Errors
+    /// [`Error::Inconclusive`] if the node is down and the path does not lie on a
+    /// volume.
+    pub async fn reach(&self, path: &str) -> Result<String> {
+        if let Some((on_node, from_helper)) = &self.0.disks.volume
+            && let Some(rest) = path.strip_prefix(on_node.as_str())
+        {
+            return Ok(format!("{from_helper}{rest}"));
+        }
+        match self.state().await?.pid {
+            0 => Err(Error::inconclusive(format!("{path} cannot be reached while {} is down", self.0.name))),
+            pid => Ok(format!("/proc/{pid}/root{path}")),
+        }
+    }
+
+    /// Reads a text file of the node; `None`: there is no such file.
+    ///
+    /// # Errors
+    /// As [`Node::reach`] and [`Shell::run`].
+    pub async fn read(&self, shell: &Shell, path: &str) -> Result<Option<String>> {
+        let path = self.reach(path).await?;
         // `$(<…)` reads without a fork.
         let (code, content) = shell.run(&format!("[ -e {path} ] || exit 44; printf '%s' \"$(<{path})\"")).await?;
         match code {

@@ -13,11 +13,19 @@ use std::{
 use bollard::Docker;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{Leftovers, OWNER_LABEL, SESSION_LABEL, docker, helper::Helper, reaper::Reaper};
+use super::{
+    Leftovers, OWNER_LABEL, SESSION_LABEL, docker,
+    helper::{Helper, Reach},
+    reaper::Reaper,
+};
 use crate::{Error, Result};
 
 /// The end of the id of a session that may leave something on purpose.
 const KEPT: &str = "-keep";
+
+/// How many numbers this process's sessions have drawn. Not each session's own: what is
+/// named after the process and a number must be another's in another session.
+static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// Which process made something, told precisely enough that another process can
 /// say whether it still lives.
@@ -109,8 +117,8 @@ pub struct Session {
     results: PathBuf,
     reaper: Reaper,
     helper: OnceCell<Helper>,
+    disk_helper: OnceCell<Helper>,
     images: Mutex<HashMap<String, String>>,
-    count: AtomicU32,
     kept: AtomicBool,
     cut_off: AtomicBool,
 }
@@ -160,9 +168,9 @@ impl Session {
         let results = std::path::absolute(results.join(&id)).map_err(Error::file("find", results))?;
         fs::create_dir_all(&results).map_err(Error::file("create", &results))?;
         let reaper = Reaper::start(&id)?;
-        let (helper, images) = (OnceCell::new(), Mutex::new(images));
-        let (count, kept, cut_off) = (AtomicU32::new(0), AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Self { docker, id, owner, results, reaper, helper, images, count, kept, cut_off }))
+        let (helper, disk_helper, images) = (OnceCell::new(), OnceCell::new(), Mutex::new(images));
+        let (kept, cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Arc::new(Self { docker, id, owner, results, reaper, helper, disk_helper, images, kept, cut_off }))
     }
 
     /// The daemon.
@@ -185,25 +193,30 @@ impl Session {
         &self.images
     }
 
-    /// The helper container, started at the first call.
+    /// The helper container that reaches so far, started at the first call.
     ///
     /// # Errors
     /// [`Error::Environment`] if its image cannot be had or its rights are refused.
-    pub(super) async fn helper(&self) -> Result<&Helper> {
-        self.helper.get_or_try_init(|| Helper::start(self)).await
+    pub(super) async fn helper(&self, reach: Reach) -> Result<&Helper> {
+        let helper = match reach {
+            Reach::Networks => &self.helper,
+            Reach::Disks => &self.disk_helper,
+        };
+        helper.get_or_try_init(|| Helper::start(self, reach)).await
     }
 
     /// Runs a command in the helper by an exec of its own, as other tools do for
     /// each fault. For the benchmark.
     pub(crate) async fn exec_in_helper(&self, command: &[&str]) -> Result<(i64, String)> {
-        let output = super::node::exec(&self.docker, self.helper().await?.container(), command).await;
+        let output = super::node::exec(&self.docker, self.helper(Reach::Networks).await?.container(), command).await;
         let output = output.map_err(Error::docker("run a command in the helper"))?;
         Ok((output.code, output.text))
     }
 
-    /// A number that no other object of this session has.
+    /// A number that no other object of this process has.
+    #[expect(clippy::unused_self, reason = "a session makes the objects")]
     pub(crate) fn next(&self) -> u32 {
-        self.count.fetch_add(1, Ordering::Relaxed)
+        COUNT.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The labels that every object of this session bears.

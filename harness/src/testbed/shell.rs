@@ -70,6 +70,23 @@ impl Pipes {
     }
 }
 
+/// The lines that a program in the helper writes, as they come.
+pub struct Lines(Pipes);
+
+impl Lines {
+    pub(super) fn new(pipes: Pipes) -> Self {
+        Self(pipes)
+    }
+
+    /// Waits for the next line.
+    ///
+    /// # Errors
+    /// [`Error::Inconclusive`] if the program has ended.
+    pub async fn next(&mut self) -> Result<String> {
+        self.0.read_until(b'\n').await
+    }
+}
+
 fn gone(error: impl std::fmt::Display) -> Error {
     Error::inconclusive(format!("the helper container does not answer any more ({error}); was it removed by hand?"))
 }

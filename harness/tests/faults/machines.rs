@@ -105,7 +105,7 @@ pub(crate) async fn start_beat(bed: &Testbed, node: &str) -> Result<()> {
 
 /// Whether that program writes: looked at for 300 ms from outside of the node.
 pub(crate) async fn beats(bed: &Testbed, node: &str) -> Result<bool> {
-    let file = bed.node(node)?.disk_path("/data/beat")?;
+    let file = bed.node(node)?.reach("/data/beat").await?;
     let size = format!("$(stat -c %s {file})");
     let script =
         format!("before={size}; for i in {{1..30}}; do sleep 0.01; [ {size} -gt $before ] && exit; done; exit 9");

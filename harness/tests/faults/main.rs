@@ -6,7 +6,9 @@
 //! a failure.
 
 mod cuts;
+mod disks;
 mod machines;
+mod sessions;
 mod unproved;
 
 use std::{
@@ -28,7 +30,7 @@ use futures::future::{LocalBoxFuture, join_all, try_join_all};
 use jiff::Timestamp;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use reenact::{
-    Error, Result,
+    Error, Result, cli,
     fault::{
         self, Active, Disconnect, DiskFull, Effect, Fault, Flap, Kill, Partition, Pause, PowerOff, PowerOn, ShutDown,
         Signal, Undo,
@@ -39,7 +41,9 @@ use reenact::{
 use tokio::{runtime::Runtime, sync::OnceCell};
 
 use cuts::*;
+use disks::*;
 use machines::*;
+use sessions::*;
 use unproved::*;
 
 /// How many tests run at once, unless `--test-threads` says otherwise. Most of their
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         overlapping_partitions_heal_last_first,
         a_partition_outlives_a_power_cycle,
         testbeds_are_apart,
+        a_namesake_of_another_session_stays,
         power_goes_and_comes_in_order,
         machines_shut_down_in_order,
         signals_end_processes,
@@ -107,6 +112,20 @@ fn main() -> ExitCode {
         a_pause_freezes_a_node,
         a_full_disk_takes_nothing,
         misfits_are_refused,
+        file_systems_left_alone_prove_nothing,
+        a_remount_takes_writes_and_gives_them_back,
+        a_remount_waits_for_the_last_writer,
+        a_bind_mount_alone_can_be_read_only,
+        a_file_system_error_shows_in_the_kernels_log,
+        a_file_system_that_shut_down_answers_nothing,
+        a_shrunk_device_gets_its_end_back,
+        a_write_protected_device_mounts_read_only,
+        a_full_block_device_takes_nothing,
+        a_slowed_device_writes_late_and_loses_nothing,
+        a_slow_device_heals_under_load,
+        only_what_can_be_slowed_is,
+        a_slow_device_goes_with_its_keeper,
+        a_write_to_a_stuck_device_hangs,
     ];
     let trial = |(name, test): (&'static str, Test)| {
         let rig = Arc::clone(&rig);
@@ -115,14 +134,8 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, tests.into_iter().map(trial).collect());
     match rig.close() {
         Ok(()) => conclusion.exit_code(),
-        Err(error) => fail(&error),
+        Err(error) => cli::fail(&error),
     }
-}
-
-#[expect(clippy::print_stderr, reason = "this is the end of a main")]
-fn fail(error: &Error) -> ExitCode {
-    eprintln!("error: {error}");
-    ExitCode::from(error.exit_code())
 }
 
 /// What the tests share: the session, opened by the first of them, and the testbeds.
@@ -188,8 +201,8 @@ async fn open() -> Result<Arc<Session>, String> {
 /// Three machines, each with a small disk but for n3, which has none.
 async fn create(session: &Arc<Session>, lab: &str) -> Result<Testbed> {
     let image = session.image("helper").await?;
-    let disk = |name| (name != N3).then_some(Disk { mount: "/data", mebibytes: 1 });
-    let spec = |name| NodeSpec { name, image: image.clone(), env: vec![], disk: disk(name), single_cpu: false };
+    let disks = |name| if name == N3 { vec![] } else { vec![Disk::volume("/data", 1)] };
+    let spec = |name| NodeSpec { name, image: image.clone(), disks: disks(name), ..NodeSpec::default() };
     Testbed::create(session, lab, &[N1, N2, N3], |_| [N1, N2, N3].map(spec).into()).await
 }
 
