@@ -1,0 +1,38 @@
+//! `bosh clean-up`, and what it and the deploy command list before: this director keeps no releases, stemcells or disks.
+
+use std::collections::HashMap;
+
+use axum::extract::{Query, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::{Answer, Api, Client};
+use crate::director::jobs::{Work, cleanup};
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/cleanup", post(start))
+        .route("/cleanup/dryrun", get(dry_run))
+        .route("/stemcells", get(empty))
+        .route("/releases", get(empty))
+        .route("/disks", get(empty))
+        .route("/runtime_configs", get(empty))
+}
+
+async fn start(State(api): State<Api>, client: Client, Json(asked): Json<Value>) -> Answer {
+    let flag = |name: &str| asked["config"][name].as_bool().unwrap_or_default();
+    let (remove_all, keep_orphaned_disks) = (flag("remove_all"), flag("keep_orphaned_disks"));
+    api.start(&client, &Work::CleanupArtifacts(cleanup::Order { remove_all, keep_orphaned_disks })).await
+}
+
+async fn dry_run(Query(_): Query<HashMap<String, String>>) -> Answer {
+    Ok(super::json(&json!({
+        "releases": [], "stemcells": [], "compiled_packages": [], "orphaned_disks": [], "orphaned_vms": [],
+        "exported_releases": [], "dns_blobs": [],
+    })))
+}
+
+async fn empty() -> Answer {
+    Ok(super::json(&json!([])))
+}

@@ -1,0 +1,247 @@
+//! `bosh cck`: a scan for VMs that are gone or silent, and the fix of what it found. Neither waits for the lock at all.
+//!
+//! It sees what the director knows: a VM that the CPI made for nobody has no row in `vms` and is no problem here \[M\].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Job;
+use crate::director::agent::Agent;
+use crate::director::clock;
+use crate::director::cpi::Cpi;
+use crate::director::db::{Db, Row, lit};
+use crate::director::deploy::{Plan, vm};
+use crate::director::error::{Error, Kind, Result};
+use crate::director::lock::with_deployment_lock;
+use crate::director::log::Logger;
+use crate::director::manifest::{CloudConfig, Manifest};
+use crate::director::store::instances::{self, Instance};
+use crate::director::store::{configs, deployments};
+
+/// What the scan is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScanOrder {
+    /// The deployment.
+    pub deployment: String,
+}
+
+/// What the fix is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FixOrder {
+    /// The deployment.
+    pub deployment: String,
+    /// By problem number: the name of a resolution; null: the default one.
+    pub resolutions: BTreeMap<String, Option<String>>,
+}
+
+/// A row of `deployment_problems`.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// Its number.
+    pub id: i64,
+    /// `missing_vm` or `unresponsive_agent`.
+    pub kind: String,
+    /// The instance's number.
+    pub instance: i64,
+    /// What was seen.
+    pub data: Value,
+}
+
+impl Problem {
+    /// As `GET …/problems` shows it.
+    pub fn shown(&self) -> Value {
+        let text = |key: &str| self.data[key].as_str().unwrap_or_default();
+        let (label, cid) = (text("label"), text("cid"));
+        let description = match self.kind.as_str() {
+            "missing_vm" if cid.is_empty() => format!("VM for '{label}' missing."),
+            "missing_vm" => format!("VM for '{label}' with cloud ID '{cid}' missing."),
+            _ => format!("VM for '{label}' with cloud ID '{cid}' is not responding."),
+        };
+        let resolutions: Vec<_> = self
+            .resolutions()
+            .iter()
+            .map(|(name, plan)| json!({"name": name, "plan": plan.replace("{}", label)}))
+            .collect();
+        json!({"id": self.id, "type": self.kind, "data": self.data, "description": description,
+            "resolutions": resolutions, "instance_group": text("job")})
+    }
+
+    fn resolutions(&self) -> &'static [(&'static str, &'static str)] {
+        match self.kind.as_str() {
+            "missing_vm" => &[
+                ("ignore", "Skip for now"),
+                ("recreate_vm", "Recreate VM for '{}' and wait for processes to start"),
+                ("recreate_vm_without_wait", "Recreate VM for '{}' without waiting for processes to start"),
+                ("delete_vm_reference", "Delete VM reference"),
+            ],
+            _ => &[
+                ("ignore", "Skip for now"),
+                ("reboot_vm", "Reboot VM for '{}'"),
+                ("recreate_vm", "Recreate VM for '{}' and wait for processes to start"),
+                ("recreate_vm_without_wait", "Recreate VM for '{}' without waiting for processes to start"),
+                ("delete_vm", "Delete VM for '{}'"),
+                (
+                    "delete_vm_reference",
+                    "Delete VM reference (forceful; may need to manually delete VM from the Cloud to avoid IP conflicts)",
+                ),
+            ],
+        }
+    }
+}
+
+/// The open problems of a deployment.
+///
+/// # Errors
+/// The database's.
+pub async fn problems(db: &Db, log: &Logger, deployment: i64) -> Result<Vec<Problem>> {
+    let sql = format!(
+        r#"SELECT * FROM "deployment_problems" WHERE (("deployment_id" = {deployment}) AND ("state" = 'open')) ORDER BY "id""#
+    );
+    Ok(db.query(log, &sql).await?.iter().map(problem).collect())
+}
+
+fn problem(row: &Row) -> Problem {
+    let data = serde_json::from_str(&row.string("data_json")).unwrap_or_default();
+    Problem { id: row.number("id"), kind: row.string("type"), instance: row.number("resource_id"), data }
+}
+
+/// Under the lock, or at once the error that the real one gives.
+async fn locked(job: &Job, name: &str, work: impl Future<Output = Result<String>>) -> Result<String> {
+    let nothing = std::time::Duration::ZERO;
+    with_deployment_lock(job, name, nothing, work).await.map_err(|error| match error.kind {
+        Kind::LockTimeout => {
+            Error::lock("Unable to get deployment lock, maybe a deployment is in progress. Try again later.")
+        }
+        _ => error,
+    })
+}
+
+/// Looks for problems and notes them.
+///
+/// # Errors
+/// That the deployment is locked; the CPI's; the database's.
+pub async fn scan(job: &Job, order: ScanOrder) -> Result<String> {
+    locked(job, &order.deployment, scan_vms(job, &order)).await
+}
+
+async fn scan_vms(job: &Job, order: &ScanOrder) -> Result<String> {
+    let (db, log) = (&job.config.db, &job.log);
+    let deployment = deployments::find(db, log, &order.deployment).await?;
+    let closed = format!(
+        r#"UPDATE "deployment_problems" SET "state" = 'closed' WHERE (("deployment_id" = {}) AND ("state" = 'open'))"#,
+        deployment.id
+    );
+    db.execute(log, &closed).await?;
+    let there = instances::list(db, log, deployment.id).await?;
+    let wanted: Vec<_> = there.iter().filter(|instance| instance.state != "detached").collect();
+    let stage = job.events.stage(&format!("Scanning {} VMs", wanted.len()), &[], 2);
+    let check = async {
+        let found = futures_util::future::join_all(wanted.iter().map(|instance| seen(job, instance))).await;
+        for (instance, kind) in wanted.iter().zip(found) {
+            if let Some(kind) = kind? {
+                note(job, deployment.id, instance, kind).await?;
+            }
+        }
+        problems(db, log, deployment.id).await
+    };
+    let found = stage.track(log, "Checking VM states", check).await?;
+    let count = |kind: &str| found.iter().filter(|problem| problem.kind == kind).count();
+    let (silent, missing) = (count("unresponsive_agent"), count("missing_vm"));
+    let ok = wanted.len() - found.len();
+    let summary = format!("{ok} OK, {silent} unresponsive, {missing} missing, 0 unbound");
+    stage.track(log, &summary, job.checkpoint()).await?;
+    let stage = job.events.stage("Scanning 0 persistent disks", &[], 2);
+    stage.track(log, "Looking for inactive disks", job.checkpoint()).await?;
+    stage.track(log, "0 OK, 0 missing, 0 inactive, 0 mount-info mismatch", job.checkpoint()).await?;
+    Ok("scan complete".to_owned())
+}
+
+async fn seen(job: &Job, instance: &Instance) -> Result<Option<&'static str>> {
+    let Some(vm) = &instance.vm else { return Ok(Some("missing_vm")) };
+    match Agent::of(job, instance, vm)?.get_state(job.config.intervals.agent_state()).await {
+        Ok(_) => Ok(None),
+        Err(error) if error.kind == Kind::RpcTimeout => {
+            let there = Cpi { job }.call("has_vm", json!([vm.cid])).await?;
+            Ok(Some(if there == json!(false) { "missing_vm" } else { "unresponsive_agent" }))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn note(job: &Job, deployment: i64, instance: &Instance, kind: &str) -> Result<()> {
+    let cid = instance.vm.as_ref().map(|vm| vm.cid.as_str());
+    let data = json!({"label": instance.label(), "cid": cid, "job": instance.job}).to_string();
+    let now = clock::sql(job.config.clock.now());
+    let sql = format!(
+        r#"INSERT INTO "deployment_problems" ("deployment_id", "resource_id", "type", "data_json", "state", "created_at", "last_seen_at") VALUES ({deployment}, {}, {}, {}, 'open', {now}, {now}) RETURNING "id""#,
+        instance.id,
+        lit(kind),
+        lit(data.as_str())
+    );
+    job.config.db.save(&job.log, &sql).await.map(drop)
+}
+
+/// Fixes the problems as told.
+///
+/// # Errors
+/// That the deployment is locked; the CPI's; the agent's; the database's.
+pub async fn fix(job: &Job, order: FixOrder) -> Result<String> {
+    locked(job, &order.deployment, apply(job, &order)).await
+}
+
+async fn apply(job: &Job, order: &FixOrder) -> Result<String> {
+    let (db, log) = (&job.config.db, &job.log);
+    let deployment = deployments::find(db, log, &order.deployment).await?;
+    let asked: Vec<_> = problems(db, log, deployment.id).await?;
+    let asked: Vec<_> =
+        asked.into_iter().filter(|problem| order.resolutions.contains_key(&problem.id.to_string())).collect();
+    let stage = job.events.stage("Applying problem resolutions", &[], asked.len());
+    for problem in &asked {
+        let wanted = order.resolutions.get(&problem.id.to_string()).cloned().flatten();
+        let resolution = wanted.unwrap_or_else(|| "recreate_vm".to_owned());
+        let known = problem.resolutions().iter().find(|(name, _)| *name == resolution);
+        let unknown = || Error::bad(410003, format!("Problem {} can't be resolved by '{resolution}'", problem.id));
+        let (name, plan) = known.ok_or_else(unknown)?;
+        let label = problem.data["label"].as_str().unwrap_or_default();
+        let title = format!("VM for '{label}' ({}): {}", problem.kind, plan.replace("{}", label));
+        stage.track(log, &title, resolve(job, &order.deployment, problem, name)).await?;
+        let sql = format!(r#"UPDATE "deployment_problems" SET "state" = 'resolved' WHERE ("id" = {})"#, problem.id);
+        db.save(log, &sql).await?;
+        job.checkpoint().await?;
+    }
+    Ok(format!("{} resolved", asked.len()))
+}
+
+async fn resolve(job: &Job, name: &str, problem: &Problem, resolution: &str) -> Result<()> {
+    let (db, log) = (&job.config.db, &job.log);
+    let deployment = deployments::find(db, log, name).await?;
+    let there = instances::list(db, log, deployment.id).await?;
+    let Some(instance) = there.iter().find(|instance| instance.id == problem.instance) else { return Ok(()) };
+    let cid = instance.vm.as_ref().map(|vm| vm.cid.as_str());
+    match (resolution, cid) {
+        ("reboot_vm", Some(cid)) => Cpi { job }.call("reboot_vm", json!([cid])).await.map(drop),
+        ("delete_vm", Some(cid)) => vm::delete(job, name, instance, cid).await,
+        ("delete_vm_reference", Some(cid)) => instances::remove_vm(db, log, cid).await,
+        ("recreate_vm" | "recreate_vm_without_wait", cid) => {
+            if let Some(cid) = cid {
+                vm::delete(job, name, instance, cid).await?;
+            }
+            recreate(job, deployment, instance).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn recreate(job: &Job, deployment: deployments::Deployment, instance: &Instance) -> Result<()> {
+    let (db, log) = (&job.config.db, &job.log);
+    let manifest = Manifest::parse(deployment.manifest.as_deref().unwrap_or("name: none"))?;
+    let rows = configs::by_ids(db, log, &deployments::configs(db, deployment.id).await?).await?;
+    let cloud: CloudConfig =
+        rows.first().and_then(|row| serde_yaml_ng::from_str(&row.content).ok()).unwrap_or_default();
+    let groups = manifest.instance_groups;
+    let plan = Plan { deployment, groups, desired: Vec::new(), obsolete: Vec::new() };
+    let made = vm::create(job, &plan, instance, &cloud).await?;
+    Agent::of(job, instance, &made)?.set_jobs("running").await
+}

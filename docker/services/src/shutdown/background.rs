@@ -1,0 +1,176 @@
+//! Who does the work, by variant, and what the shutdown knows of it.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Service, Variant, store::Execution};
+use crate::database::Failure;
+
+/// How long a worker that finds no intent, or no database, waits before it looks
+/// again.
+const IDLE: Duration = Duration::from_millis(50);
+
+#[derive(Debug)]
+pub(super) enum Background {
+    Spawn,
+    Queue(mpsc::UnboundedSender<i64>),
+    Tracker(TaskTracker),
+    /// Workers that claim intents until they are told to stop.
+    Claimants {
+        stop: CancellationToken,
+        workers: TaskTracker,
+    },
+}
+
+impl Background {
+    /// Starts the workers, where the variant has any.
+    pub fn start(service: &Arc<Service>) -> Self {
+        match service.settings.variant {
+            Variant::Spawn => Self::Spawn,
+            Variant::Queue => Self::Queue(start_queue(service)),
+            Variant::Tracker => Self::Tracker(TaskTracker::new()),
+            Variant::Outbox | Variant::AckFirst => {
+                let (stop, workers) = (CancellationToken::new(), TaskTracker::new());
+                for _ in 0..service.settings.workers {
+                    workers.spawn(claimant(Arc::clone(service), stop.clone()));
+                }
+                Self::Claimants { stop, workers }
+            }
+        }
+    }
+
+    /// Starts the work of a request whose row is committed, just before its answer.
+    pub fn start_work(&self, service: &Arc<Service>, id: i64) {
+        match self {
+            Self::Spawn => drop(tokio::spawn(perform(Arc::clone(service), id))),
+            Self::Tracker(tasks) => drop(tasks.spawn(perform(Arc::clone(service), id))),
+            Self::Queue(queue) => {
+                service.gauges.queued.fetch_add(1, Relaxed);
+                // The receiver lives as long as the workers, which never end.
+                let _ = queue.send(id);
+            }
+            // The intent is in the table.
+            Self::Claimants { .. } => {}
+        }
+    }
+
+    /// The part of the shutdown that the incident's service lacks. All requests
+    /// have ended, so no new work can come: no worker may claim any more, then what
+    /// is in flight is waited for, but not longer than the drain limit, which must
+    /// be less than the grace that is left.
+    pub async fn drain(&self, service: &Service) {
+        let tasks = match self {
+            Self::Spawn | Self::Queue(_) => return,
+            Self::Tracker(tasks) => tasks,
+            Self::Claimants { stop, workers } => {
+                stop.cancel();
+                workers
+            }
+        };
+        tasks.close();
+        let limit = service.settings.drain;
+        match tokio::time::timeout(limit, tasks.wait()).await {
+            Ok(()) => println!("drain complete, {}", service.gauges),
+            Err(_) => println!("drain timed out after {} ms, {}", limit.as_millis(), service.gauges),
+        }
+    }
+}
+
+fn start_queue(service: &Arc<Service>) -> mpsc::UnboundedSender<i64> {
+    let (queue, works) = mpsc::unbounded_channel();
+    let works = Arc::new(Mutex::new(works));
+    for _ in 0..service.settings.workers {
+        let (service, works) = (Arc::clone(service), Arc::clone(&works));
+        tokio::spawn(async move {
+            loop {
+                let next = works.lock().await.recv().await;
+                let Some(id) = next else { return };
+                service.gauges.queued.fetch_sub(1, Relaxed);
+                perform(Arc::clone(&service), id).await;
+            }
+        });
+    }
+    queue
+}
+
+/// One work that is known in memory only.
+async fn perform(service: Arc<Service>, id: i64) {
+    service.gauges.work_begins(id);
+    tokio::time::sleep(service.settings.work).await;
+    while let Err(error) = service.store.execute(Some(&[id]), Execution::Blind, "work").await {
+        let Some(pause) = service.settings.retry else {
+            return service.gauges.work_fails(id, &error);
+        };
+        println!("work retried id={id}: {error}");
+        tokio::time::sleep(pause).await;
+    }
+    service.gauges.work_is_done(id);
+}
+
+/// One worker over the table of intents.
+async fn claimant(service: Arc<Service>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let found = match service.settings.variant {
+            Variant::AckFirst => forget_then_work(&service).await,
+            _ => work_then_finish(&service).await,
+        };
+        let pause = match found {
+            Ok(true) => continue,
+            Ok(false) => IDLE,
+            Err(error) => {
+                println!("worker: {error}");
+                IDLE * 4
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// The outbox's order. Whatever ends it before the commit leaves the intent open.
+async fn work_then_finish(service: &Service) -> Result<bool, Failure> {
+    let mut lease = service.store.lease().await?;
+    let Some(claim) = service.store.claim(&mut lease).await? else {
+        lease.keep();
+        return Ok(false);
+    };
+    let id = claim.id;
+    service.gauges.work_begins(id);
+    tokio::time::sleep(service.settings.work).await;
+    let finished = service.store.finish(claim).await;
+    // Not lost by a failure: the next worker finds the intent.
+    finished.inspect_err(|error| service.gauges.work_fails(id, error))?;
+    service.gauges.work_is_done(id);
+    lease.keep();
+    Ok(true)
+}
+
+/// The wrong order: from here to the effect, no row says that the work is owed.
+async fn forget_then_work(service: &Arc<Service>) -> Result<bool, Failure> {
+    let claimed = service.store.claim_and_forget().await?;
+    if let Some(id) = claimed {
+        perform(Arc::clone(service), id).await;
+    }
+    Ok(claimed.is_some())
+}
+
+/// A work that nobody would miss: neither waited for nor tried again, and dropped
+/// if there is much of it.
+pub(super) fn start_telemetry(service: &Arc<Service>, id: i64) {
+    if !service.gauges.telemetry_begins(service.settings.telemetry_limit) {
+        return;
+    }
+    let service = Arc::clone(service);
+    tokio::spawn(async move {
+        tokio::time::sleep(service.settings.work).await;
+        let _ = service.store.execute(Some(&[id]), Execution::Blind, "telemetry").await;
+        service.gauges.telemetry_ends();
+    });
+}
