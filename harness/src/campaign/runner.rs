@@ -19,6 +19,9 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a replay may take beyond its last event: to start, to heal, to compare.
 const REPLAY_LIMIT: Duration = Duration::from_secs(180);
 
+/// How long after its own limit a trial is cut off.
+const TRIAL_HANGS: Duration = Duration::from_secs(5);
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,6 +142,19 @@ impl Runner {
             expected: crate::detect::all().into_iter().map(|entry| entry.id).collect(),
         };
         self.conduct(work, |lab| (playable.play)(lab, schedule)).await
+    }
+
+    /// Runs a trial's story once. It keeps its limit by itself; beyond it, it hangs.
+    pub(super) async fn conduct_trial(
+        &self,
+        id: String,
+        run: u32,
+        seed: u64,
+        limit: Duration,
+        start: impl FnOnce(Lab) -> BoxFuture<'static, Result<()>>,
+    ) -> RunResult {
+        let expected = crate::detect::all().into_iter().map(|entry| entry.id).collect();
+        self.conduct(Work { id, run, seed, limit: limit + TRIAL_HANGS, expected }, start).await
     }
 
     /// Runs one piece of work in a lab of its own, and judges how it ended.

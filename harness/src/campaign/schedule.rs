@@ -20,7 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    fault::{Disconnect, DiskFull, Fault, Flap, Kill, Partition, Pause, PowerOff, PowerOn, ShutDown, Signal},
+    fault::{
+        BindReadOnly, DeviceShrunk, Disconnect, DiskFull, Fault, FilesystemError, FilesystemShutDown, Flap, Kill,
+        Partition, Pause, PowerOff, PowerOn, RemountReadOnly, ShutDown, Signal, WriteProtected,
+    },
     stage::Lab,
 };
 
@@ -140,6 +143,18 @@ pub enum Action {
         /// Whose.
         node: String,
     },
+    /// A disk is remounted read-only.
+    RemountReadOnly(RemountReadOnly),
+    /// A mount is made read-only from outside.
+    BindReadOnly(BindReadOnly),
+    /// A file system finds an error.
+    FilesystemError(FilesystemError),
+    /// A file system shuts itself down.
+    FilesystemShutDown(FilesystemShutDown),
+    /// A block device is smaller than its file system.
+    DeviceShrunk(DeviceShrunk),
+    /// A block device is write-protected.
+    WriteProtected(WriteProtected),
 }
 
 impl Action {
@@ -161,6 +176,12 @@ impl Action {
             Self::Kill { node, process, signal } => Box::new(Kill { node, process, signal }),
             Self::Pause { node } => Box::new(Pause { node }),
             Self::DiskFull { node } => Box::new(DiskFull { node }),
+            Self::RemountReadOnly(fault) => Box::new(fault),
+            Self::BindReadOnly(fault) => Box::new(fault),
+            Self::FilesystemError(fault) => Box::new(fault),
+            Self::FilesystemShutDown(fault) => Box::new(fault),
+            Self::DeviceShrunk(fault) => Box::new(fault),
+            Self::WriteProtected(fault) => Box::new(fault),
         }
     }
 }
@@ -281,6 +302,13 @@ mod tests {
             }),
             node().prop_map(|node| Action::Pause { node }),
             node().prop_map(|node| Action::DiskFull { node }),
+            node().prop_map(|node| Action::RemountReadOnly(RemountReadOnly { node })),
+            node().prop_map(|node| Action::BindReadOnly(BindReadOnly { node })),
+            node().prop_map(|node| Action::FilesystemError(FilesystemError { node })),
+            node().prop_map(|node| Action::FilesystemShutDown(FilesystemShutDown { node })),
+            (node(), "/dev/sd[a-z]", any::<u32>())
+                .prop_map(|(node, device, mebibytes)| Action::DeviceShrunk(DeviceShrunk { node, device, mebibytes })),
+            (node(), "/dev/sd[a-z]").prop_map(|(node, device)| Action::WriteProtected(WriteProtected { node, device })),
         ]
     }
 
@@ -330,6 +358,8 @@ mod tests {
         assert!(error.contains("nodee") && error.contains("node"), "{error}");
         let error = broken("system = \"galera\"\n[[fault]]\nat = \"soon\"\nkind = \"pause\"\nnode = \"n1\"\n");
         assert!(error.contains("line 3") && error.contains('^'), "{error}");
+        let error = broken("system = \"x\"\n[[fault]]\nat = \"1s\"\nkind = \"remount_read_only\"\nnodee = \"n1\"\n");
+        assert!(error.contains("nodee") && error.contains("node"), "{error}");
         let error = broken("system = \"galera\"\nsede = 4\n");
         assert!(error.contains("line 2") && error.contains("seed"), "{error}");
     }

@@ -13,13 +13,15 @@ use tokio::{runtime::Runtime, sync::OnceCell};
 
 use super::{Kind, Outcome, RunResult, Runner, Scenario, registry};
 use crate::{
-    Error, Result, report,
+    Error, Result,
+    cli::fail,
+    report,
     testbed::{Session, reaper},
 };
 
 /// How many scenarios run at once unless `--test-threads` says otherwise. They wait
 /// for timers of the systems under test most of their time.
-const THREADS: usize = 2;
+const THREADS: usize = 4;
 
 /// What the tests hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +61,9 @@ pub fn suite(hold: Hold) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "this is the end of a main")]
-fn fail(error: &Error) -> ExitCode {
-    eprintln!("error: {error}");
-    ExitCode::from(error.exit_code())
+#[expect(clippy::print_stdout, reason = "this is the end of a main")]
+fn tell(text: &str) {
+    println!("{text}");
 }
 
 struct Suite {
@@ -133,6 +134,7 @@ impl Suite {
         self.runtime.block_on(runner.session.close())?;
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         results.sort_by(|a, b| a.id.cmp(&b.id));
+        tell(&report::matrix(&results));
         let path = runner.session.results().join("junit.xml");
         fs::write(&path, report::junit(&results)?).map_err(Error::file("write", path))
     }

@@ -102,7 +102,7 @@ impl Bench {
 
     async fn inject(&self, session: &Arc<Session>) -> Result<Vec<Row>> {
         let image = session.image("helper").await?;
-        let spec = |name| NodeSpec { name, image: image.clone(), env: vec![], disk: None, single_cpu: false };
+        let spec = |name| NodeSpec { name, image: image.clone(), ..NodeSpec::default() };
         let bed = Testbed::create(session, "bench", &["n1", "n2"], |_| vec![spec("n1"), spec("n2")]).await?;
         let (mut firewall, mut exec, mut disconnect) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.runs {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod run;
+mod try_;
 
 use std::{
     io::{Write, stderr, stdout},
@@ -47,6 +48,8 @@ enum Command {
     Run(run::Run),
     /// Play a plan file: timed faults on one system, judged by the ledger
     Replay(run::Replay),
+    /// Stop a service of your own under load, and count the acknowledged updates that it loses
+    Try(try_::Try),
     /// Say what this machine can do, and what to mend
     Doctor {
         /// Print one JSON array
@@ -87,8 +90,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A closed standard error is no reason to panic, as `eprintln!` would.
-fn fail(error: &Error) -> ExitCode {
+/// The end of a `main` that failed: tells why, and gives the exit code. A closed
+/// standard error is no reason to panic, as `eprintln!` would.
+pub fn fail(error: &Error) -> ExitCode {
     let _ = writeln!(stderr(), "error: {error}");
     ExitCode::from(error.exit_code())
 }
@@ -104,6 +108,7 @@ async fn dispatch(arguments: Arguments) -> Result<u8> {
         Command::List { json } => list(json),
         Command::Run(run) => run.execute(&arguments.results, images).await,
         Command::Replay(replay) => replay.execute(&arguments.results, images).await,
+        Command::Try(attempt) => attempt.execute(&arguments.results, images).await,
         Command::Doctor { json } => diagnose(&arguments.results, json).await,
         Command::Clean { all } => clean(all).await,
         Command::Explain { id } => explain(&id),

@@ -96,7 +96,7 @@ impl Run {
             runner.prepare(images).await?;
             Ok(runner.run_all(&scenarios, self.seed, self.repeat, self.jobs.into(), told).await)
         };
-        conclude(&runner.session, self.json, work).await
+        tell(&runner.session, self.json, &conclude(&runner.session, work).await?)
     }
 }
 
@@ -114,12 +114,12 @@ impl Replay {
             }
             Ok(vec![result])
         };
-        conclude(&runner.session, self.json, work).await
+        tell(&runner.session, self.json, &conclude(&runner.session, work).await?)
     }
 }
 
-/// Does the work, or is stopped; cleans up in either case, and tells what came of it.
-async fn conclude(session: &Session, json: bool, work: impl Future<Output = Result<Vec<RunResult>>>) -> Result<u8> {
+/// Does the work, or is stopped; cleans up in either case.
+pub(super) async fn conclude<T>(session: &Session, work: impl Future<Output = Result<T>>) -> Result<T> {
     let done = tokio::select! {
         done = work => done,
         stopped = interrupted() => stopped,
@@ -129,14 +129,25 @@ async fn conclude(session: &Session, json: bool, work: impl Future<Output = Resu
     drop(removing);
     // First, for the error of `done` may say that everything was removed.
     closed?;
-    let done = done?;
-    let path = session.results().join("junit.xml");
-    fs::write(&path, report::junit(&done)?).map_err(Error::file("write", path))?;
+    done
+}
+
+/// Keeps what came of it, and tells it.
+fn tell(session: &Session, json: bool, done: &[RunResult]) -> Result<u8> {
+    keep_junit(session, done)?;
     if !json {
-        say(report::summary(&done));
+        say(report::summary(done));
+        report::facts(done).into_iter().for_each(say);
+        say(report::matrix(done));
         say(format!("kept in {}", session.results().display()));
     }
-    Ok(campaign::exit_code(&done))
+    Ok(campaign::exit_code(done))
+}
+
+/// Keeps the results for other tools.
+pub(super) fn keep_junit(session: &Session, done: &[RunResult]) -> Result<()> {
+    let path = session.results().join("junit.xml");
+    fs::write(&path, report::junit(done)?).map_err(Error::file("write", path))
 }
 
 /// Ends with an error at SIGINT or SIGTERM, so that all is cleaned up.

@@ -33,6 +33,8 @@ pub struct Findings {
     pub garbled: BTreeSet<u64>,
     /// Not the same on all nodes.
     pub divergent: BTreeSet<u64>,
+    /// Took effect more than once.
+    pub repeated: BTreeSet<u64>,
 }
 
 /// Holds the ledger against every node's contents.
@@ -67,8 +69,8 @@ pub fn compare(entries: &[Entry], nodes: &BTreeMap<String, Contents>) -> Finding
 impl Findings {
     /// Whether nothing that was acknowledged is lost and all nodes agree.
     pub fn is_clean(&self) -> bool {
-        let Self { lost, risen, alien, garbled, divergent, .. } = self;
-        [lost, risen, alien, garbled, divergent].iter().all(|ids| ids.is_empty())
+        let Self { lost, risen, alien, garbled, divergent, repeated, .. } = self;
+        [lost, risen, alien, garbled, divergent, repeated].iter().all(|ids| ids.is_empty())
     }
 }
 
@@ -81,6 +83,7 @@ impl fmt::Display for Findings {
             ("alien", &self.alien),
             ("garbled", &self.garbled),
             ("different between nodes", &self.divergent),
+            ("done more than once", &self.repeated),
         ];
         for (kind, ids) in kinds.iter().filter(|(_, ids)| !ids.is_empty()) {
             let some: Vec<_> = ids.iter().take(8).map(u64::to_string).collect();

@@ -1,6 +1,7 @@
 //! What people and machines read: the live view, a table, JSON lines, JUnit.
 
 mod junit;
+mod matrix;
 pub mod progress;
 mod table;
 mod timeline;
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 use crate::campaign::{Outcome, RunResult};
 
 pub use junit::junit;
-pub use table::{list, summary};
+pub use matrix::matrix;
+pub use table::{facts, list, summary};
 pub use timeline::Timeline;
 
 /// One run in one line, for people.
@@ -43,6 +45,7 @@ pub fn json(result: &RunResult) -> Value {
         "false_alarms": score.false_alarms,
         "acked": score.acked,
         "lost": score.lost,
+        "facts": score.facts,
         "duration_ms": result.duration_ms,
         "run_dir": result.run_dir,
     })
@@ -58,7 +61,7 @@ fn word(outcome: Outcome) -> &'static str {
 }
 
 /// The median, if there is any value.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {

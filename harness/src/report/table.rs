@@ -1,13 +1,13 @@
 //! Tables for the terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 
 use super::median;
 use crate::campaign::{Kind, Outcome, RunResult, Scenario};
 
-fn table(header: &[&str]) -> Table {
+pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
     table
@@ -60,6 +60,32 @@ pub fn summary(results: &[RunResult]) -> String {
         table.add_row(row.into_iter().enumerate().map(align));
     }
     table.to_string()
+}
+
+/// What the scenarios themselves tell, as medians over their runs; `None` if none of
+/// them tells anything.
+pub fn facts(results: &[RunResult]) -> Option<String> {
+    let mut told: BTreeMap<&str, BTreeMap<&str, Vec<f64>>> = BTreeMap::new();
+    for result in results.iter().filter(|result| !result.score.facts.is_empty()) {
+        let row = told.entry(&result.id).or_default();
+        for (name, value) in &result.score.facts {
+            row.entry(name).or_default().push(*value);
+        }
+    }
+    let names: BTreeSet<_> = told.values().flat_map(BTreeMap::keys).copied().collect();
+    let mut table = table(&std::iter::once("scenario").chain(names.iter().copied()).collect::<Vec<_>>());
+    for (id, row) in &told {
+        let median = |name: &&str| row.get(name).and_then(|values| median(values.clone()));
+        let cells = names.iter().map(|name| median(name).map_or_else(|| "–".into(), number));
+        let right = cells.map(|text| Cell::new(text).set_alignment(CellAlignment::Right));
+        table.add_row(std::iter::once(Cell::new(id)).chain(right));
+    }
+    (!told.is_empty()).then(|| table.to_string())
+}
+
+/// A whole number as such, others with two digits.
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
 fn time(ms: f64) -> String {

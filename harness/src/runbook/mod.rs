@@ -79,6 +79,16 @@ impl<'a> Operator<'a> {
         Ok(state.running && !state.paused)
     }
 
+    /// Switches a node's machine on; no error if it is.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if it cannot be started.
+    pub async fn power_on(&self, node: &str) -> Result<()> {
+        self.node(node)?.start().await?;
+        self.journal.note("operator", format!("{node} is switched on"));
+        Ok(())
+    }
+
     /// Runs a command on a node, as root, and waits for its end.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ mod recover;
 mod score;
 mod steady;
 
-use std::{marker::PhantomData, time::Duration};
+use std::{collections::BTreeSet, marker::PhantomData, time::Duration};
 
 use async_trait::async_trait;
 
@@ -30,6 +30,9 @@ pub use journal::{Journal, Note};
 pub use lab::{Lab, Plan};
 pub use score::{Fingerprints, Score};
 
+/// How long work that goes on after the acknowledgement may take to end.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+
 /// A system under test, deployed.
 #[async_trait]
 pub trait System: Send + Sync + 'static {
@@ -44,6 +47,16 @@ pub trait System: Send + Sync + 'static {
 
     /// What each node holds, read from that node.
     async fn contents(&self) -> Result<Vec<(String, Contents)>>;
+
+    /// The writes that took effect more than once, where that can be told.
+    async fn repeated(&self) -> Result<BTreeSet<u64>> {
+        Ok(BTreeSet::new())
+    }
+
+    /// Whether all that was acknowledged has had its time to take effect.
+    async fn settled(&self) -> Look<()> {
+        Look::Ready(())
+    }
 
     /// Whether every node serves, asked by real use and not by a status alone.
     async fn healthy(&self) -> Look<()>;
@@ -214,8 +227,14 @@ impl<S: System, P> Stage<S, P> {
         run.lab.phase("compare the contents of all nodes");
         run.workload.pause();
         run.workload.idle().await?;
+        match wait::until("what is under way to end", SETTLE_LIMIT, || run.system.settled()).await {
+            // What does not come to its end is what the comparison is to find.
+            Ok(()) | Err(Error::Failed(_)) => {}
+            Err(error) => return Err(error),
+        }
         let contents = run.system.contents().await?.into_iter().collect();
-        let found = run.lab.ledger().read(|entries| judge::compare(entries, &contents));
+        let mut found = run.lab.ledger().read(|entries| judge::compare(entries, &contents));
+        found.repeated = run.system.repeated().await?;
         run.lab.note("judge", found.to_string());
         run.lab.score(|score| score.judged(&found));
         Ok(found)

@@ -95,6 +95,26 @@ impl<S: System> Stage<S, Detected> {
         }
     }
 
+    /// A runbook that believes to have healed it, and has not: a false success.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if it does not claim so, or every node serves within `time`
+    /// after it.
+    pub async fn is_deceived(self, runbook: &dyn Runbook, time: Duration) -> Result<Self> {
+        match self.force(runbook).await? {
+            Conclusion::Done => {}
+            other => return Err(Error::failed(format!("\"{runbook}\" should have claimed success, but: {other:?}"))),
+        }
+        match self.until_healthy(time).await {
+            Ok(()) => Err(Error::failed(format!("\"{runbook}\" healed it, although it should only seem to"))),
+            Err(Error::Failed(why)) => {
+                self.run.lab.note("false success", format!("\"{runbook}\": {why}"));
+                Ok(self)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
     /// Runs a wrong runbook to its end, whatever comes of it.
     ///
     /// # Errors
@@ -111,6 +131,17 @@ impl<S: System> Stage<S, Detected> {
     pub async fn then_detects(self, detector: &str, limit: Duration) -> Result<Self> {
         let stage: Stage<S, super::phase::Faulted> = self.turn();
         stage.detect(detector, limit).await
+    }
+
+    /// Holds that a detector fires at this moment, whatever was done meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if it has fallen silent.
+    pub fn still_detects(self, detector: &str) -> Result<Self> {
+        if self.run.lab.episodes().iter().any(|episode| episode.detector == detector && episode.to.is_none()) {
+            return Ok(self);
+        }
+        Err(Error::failed(format!("{detector} has fallen silent, although nothing is healed")))
     }
 
     /// Ends a run whose wrong runbook must be found to have done harm. Gives the

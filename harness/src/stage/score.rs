@@ -41,6 +41,8 @@ pub struct Score {
     pub acked: usize,
     /// Acknowledged writes that are missing.
     pub lost: usize,
+    /// What the scenario itself wants to tell, by name, such as an exit code.
+    pub facts: BTreeMap<String, f64>,
 }
 
 impl Score {
