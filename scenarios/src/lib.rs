@@ -1,4 +1,7 @@
 //! The systems under test and their incidents: one folder per system, and in its
 //! `incidents/` one file per incident or twin.
 
+pub mod blobstore;
+pub mod bosh;
 pub mod galera;
+pub mod shutdown;

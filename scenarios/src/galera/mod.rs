@@ -39,7 +39,7 @@ pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
 const DATA: &str = "/var/lib/mysql";
 /// Room for the seed (41 MiB once up) and for every write of a run; a donor's and a
 /// joiner's caches included.
-const DISK: Disk = Disk { mount: DATA, mebibytes: 256 };
+const DISK: Disk = Disk::volume(DATA, 256);
 
 /// What a node writes of itself: the view and the position that it would return to,
 /// whether it is being sent a copy of the data, and its process.
@@ -80,8 +80,9 @@ impl Galera {
                     format!("PEERS={peers}"),
                     format!("SCHEDULE={}", if machines == Machines::SingleCpu { "batch" } else { "" }),
                 ],
-                disk: Some(DISK),
+                disks: vec![DISK],
                 single_cpu: machines == Machines::SingleCpu,
+                ..NodeSpec::default()
             };
             NODES.into_iter().enumerate().map(spec).collect()
         };

@@ -124,7 +124,8 @@ impl Record {
                 self.answered &= *running;
                 self.machine = Some(Seen { at, value: (*running, *paused) });
             }
-            Signal::Port { .. } | Signal::Query { .. } | Signal::Blind { .. } => return,
+            // Another system's, or nothing about the node.
+            _ => return,
         }
         self.last = Some(at);
     }
@@ -356,7 +357,7 @@ mod tests {
             query(Answer::Refused),
             Signal::Log { line: load.into() },
             Signal::Processes { commands: vec!["/usr/sbin/mariadbd --wsrep-recover".into()] },
-            Signal::Machine { running: false, paused: false, exit_code: Some(137) },
+            Signal::Machine { running: false, paused: false, exit_code: Some(137), oom_killed: false, finished: None },
         ] {
             let mut record = answered();
             seen(&mut record, sign.clone());
@@ -373,7 +374,7 @@ mod tests {
             port(GROUP, PortState::Closed),
             query(Answer::Hung { during: "connect".into() }),
             Signal::Processes { commands: vec!["/usr/sbin/mariadbd --wsrep_start_position=a:1".into()] },
-            Signal::Machine { running: true, paused: true, exit_code: None },
+            Signal::Machine { running: true, paused: true, exit_code: None, oom_killed: false, finished: None },
         ] {
             seen(&mut record, sign);
         }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use reenact::{
-    Result,
+    Error, Result,
     probe::Answer,
     runbook::{Conclusion, Operator, Runbook},
 };
@@ -15,6 +15,10 @@ use super::survey::{self, Position, START, Survey};
 /// How long a node whose SQL port is still closed may be on its way by itself before
 /// it is restarted: a joiner was seen to take up to 12 s.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a primary component may take to install a view with one member more or
+/// less; suspecting a dead one takes 5 s.
+const VIEW_CHANGE: Duration = Duration::from_secs(8);
 
 /// Stops every server for certain, finds the most advanced position, bootstraps
 /// from there and joins the others, one by one. Where a primary component lives it
@@ -41,14 +45,16 @@ impl Runbook for BootstrapMostAdvanced {
         if let Some(why) = objection(operator, &survey).await? {
             return Ok(Conclusion::Refused { why });
         }
-        if survey.primary().is_empty() {
+        if !survey.primary().is_empty() {
+            mend_members(operator, &survey).await?;
+        }
+        // A zombie counts as a member: to kill it can cost its component the quorum.
+        if !lives(operator, &survey).await? {
             let Some(first) = bootstrap(operator).await? else {
                 return Ok(Conclusion::Refused { why: "the nodes belong to different histories".into() });
             };
             let rest = operator.nodes().into_iter().filter(|node| *node != first);
             join(operator, rest.collect()).await?;
-        } else {
-            mend_members(operator, &survey).await?;
         }
         let nodes = operator.nodes();
         survey::until_serving(operator, &nodes, nodes.len(), START).await?;
@@ -101,8 +107,22 @@ async fn join(operator: &Operator<'_>, rest: Vec<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Brings the nodes that a living primary component lacks, one at a time, so that the
-/// component keeps its quorum. One that is still starting may come by itself.
+/// Whether a node that was primary at the survey still is, or is again within a
+/// moment: a node that joins makes its component change its view.
+async fn lives(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<bool> {
+    match survey.primary().first() {
+        None => Ok(false),
+        Some(found) => match survey::until_primary(operator, found.name, VIEW_CHANGE).await {
+            Ok(()) => Ok(true),
+            Err(Error::Failed(_)) => Ok(false),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Brings the nodes that a living primary component lacks, one at a time: each is
+/// waited for, so that the component does not lose more than one member at once. One
+/// that is still starting may come by itself.
 async fn mend_members(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<()> {
     for found in survey.others() {
         let node = found.name;
@@ -115,6 +135,8 @@ async fn mend_members(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<()
             survey::start(operator, node).await
         };
         operator.step(&format!("restart {node} for certain"), work).await?;
+        // It may need what the next restart brings: whether all serve is asked at the end.
+        let _ = survey::until_primary(operator, node, PATIENCE).await;
     }
     Ok(())
 }

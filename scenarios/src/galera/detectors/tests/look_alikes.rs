@@ -310,7 +310,7 @@ fn other_systems_in_the_same_stream() {
             Signal::Query { of: "sql:status".into(), answer: Answer::Refused },
             Signal::Query { of: "http:info".into(), answer: Answer::Hung { during: "handshake".into() } },
             Signal::Processes { commands: vec!["/usr/bin/ruby director".into()] },
-            Signal::Machine { running: false, paused: false, exit_code: Some(1) },
+            Signal::Machine { running: false, paused: false, exit_code: Some(1), oom_killed: false, finished: None },
         ];
         stream.push(seen.clone());
         stream.extend(strange.map(|signal| Observation { node: "director".into(), signal, ..seen.clone() }));
@@ -322,7 +322,13 @@ fn other_systems_in_the_same_stream() {
     sim.run(4_000);
     let director = |seen: &Observation| Observation {
         node: "director".into(),
-        signal: Signal::Machine { running: false, paused: false, exit_code: Some(1) },
+        signal: Signal::Machine {
+            running: false,
+            paused: false,
+            exit_code: Some(1),
+            oom_killed: false,
+            finished: None,
+        },
         ..seen.clone()
     };
     let stream: Vec<_> = sim.stream.iter().flat_map(|seen| [director(seen), seen.clone()]).collect();

@@ -179,7 +179,16 @@ impl Sim {
             PROCESSES => self.emit(node, Signal::Processes { commands: paper.commands }),
             MACHINE => {
                 let (running, paused) = paper.machine;
-                self.emit(node, Signal::Machine { running, paused, exit_code: (!running).then_some(137) });
+                self.emit(
+                    node,
+                    Signal::Machine {
+                        running,
+                        paused,
+                        exit_code: (!running).then_some(137),
+                        oom_killed: false,
+                        finished: None,
+                    },
+                );
             }
             _ => unreachable!("no such probe"),
         }

@@ -1,0 +1,164 @@
+//! Detectors of disks that cannot be written to, over one fold of the observations
+//! each.
+//!
+//! They watch the disks that were declared writable, and no others: a healthy
+//! container has sixteen read-only mounts by design. A disk is in one state at a time,
+//! so the diagnoses of disks exclude each other; what a service makes of it
+//! ([`READS_ONLY`]) is a symptom beside them. Figures are measured on Linux 6.18.
+
+mod disk;
+mod kernel;
+mod node;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use reenact::{
+    detect::{Finding, Rule},
+    detector,
+    probe::Answer,
+};
+
+use disk::State;
+use node::Node;
+use view::NodesView;
+
+/// Somebody left or made a disk read-only, and nothing is wrong with it.
+pub const LEFT_READ_ONLY: &str = "blobstore/left_read_only";
+/// The file system met an error.
+pub const FILESYSTEM_ERROR: &str = "blobstore/filesystem_error";
+/// The device below the file system is write-protected.
+pub const WRITE_PROTECTED: &str = "blobstore/protected_device";
+/// The disk has no room.
+pub const DISK_FULL: &str = "blobstore/disk_full";
+/// The service reads but cannot write, while its supervisor says that all is well.
+pub const READS_ONLY: &str = "blobstore/reads_only";
+
+/// A list of processes counts for 1.5 s, so after two no list from before a copy began
+/// can speak of a migration any more. Between a copy's end and the unmount of its
+/// source the agent takes milliseconds. An administrator's remount and back, as for a
+/// snapshot, needs nobody's help.
+const READ_ONLY_HOLD: Duration = Duration::from_secs(2);
+
+/// What a file system has recorded does not pass. A device's hiccup that gives EIO and
+/// is over does, and the mount table, the write and the counters of one look are up to
+/// a look apart.
+const ERROR_HOLD: Duration = Duration::from_secs(2);
+
+/// An upload that fills the last of the room fails and gives it back.
+const FULL_HOLD: Duration = Duration::from_secs(2);
+
+/// Monit looks once a second and is asked twice a second: its OK may be 1.5 s old.
+const READS_ONLY_HOLD: Duration = Duration::from_secs(2);
+
+detector! {
+    LEFT_READ_ONLY,
+    "A disk was left read-only; its file system and its device are sound, so remount,rw is right.",
+    Rule::new(READ_ONLY_HOLD, left_read_only),
+}
+
+detector! {
+    FILESYSTEM_ERROR,
+    "A file system met an error: copy out what can be read, then e2fsck; a remount is wrong.",
+    Rule::new(ERROR_HOLD, filesystem_error),
+}
+
+detector! {
+    WRITE_PROTECTED,
+    "A disk is read-only because its device is write-protected.",
+    Rule::new(READ_ONLY_HOLD, write_protected),
+}
+
+detector! {
+    DISK_FULL,
+    "A disk has no room for the service's writes.",
+    Rule::new(FULL_HOLD, disk_full),
+}
+
+detector! {
+    READS_ONLY,
+    "The service answers and cannot store anything, while monit says that all of it is OK.",
+    Rule::new(READS_ONLY_HOLD, reads_only),
+}
+
+fn left_read_only(view: &NodesView) -> Finding {
+    any_disk(view, &State::LeftReadOnly)
+}
+
+fn filesystem_error(view: &NodesView) -> Finding {
+    any_disk(view, &State::FilesystemError)
+}
+
+fn write_protected(view: &NodesView) -> Finding {
+    any_disk(view, &State::WriteProtected)
+}
+
+fn disk_full(view: &NodesView) -> Finding {
+    any_disk(view, &State::Full)
+}
+
+fn reads_only(view: &NodesView) -> Finding {
+    match view.services() {
+        Err(why) => Finding::CannotTell(why),
+        Ok(nodes) => finding(nodes.iter().map(refused_writes)),
+    }
+}
+
+/// Whether any disk is in this state.
+fn any_disk(view: &NodesView, state: &State) -> Finding {
+    match view.disks() {
+        Err(why) => Finding::CannotTell(why),
+        Ok(disks) => finding(disks.iter().map(|disk| match disk.state() {
+            State::Untold(why) => Err(why),
+            seen => Ok(if seen == *state { disk.evidence() } else { Vec::new() }),
+        })),
+    }
+}
+
+/// One finding of several: what is known of one outweighs what is not of another.
+fn finding(seen: impl Iterator<Item = Result<Vec<String>, String>>) -> Finding {
+    let (mut evidence, mut unknown) = (Vec::new(), None);
+    for one in seen {
+        match one {
+            Ok(lines) => evidence.extend(lines),
+            Err(why) => _ = unknown.get_or_insert(why),
+        }
+    }
+    match unknown {
+        _ if !evidence.is_empty() => Finding::Yes(evidence),
+        Some(why) => Finding::CannotTell(why),
+        None => Finding::No,
+    }
+}
+
+/// The evidence that a service that is said to be well refuses to store anything.
+fn refused_writes(node: &Node<'_>) -> Result<Vec<String>, String> {
+    let unknown = |what: &str| format!("{}: {what} is not known", node.name);
+    let put = node.round_trip().ok_or_else(|| unknown("what becomes of a blob"))?;
+    let Answer::Error { code, text } = put else { return Ok(Vec::new()) };
+    if !text.starts_with("PUT") || !is_refusal(code) {
+        return Ok(Vec::new());
+    }
+    let health = node.answer("http:health").ok_or_else(|| unknown("whether the service is healthy"))?;
+    node.answer("monit:summary").ok_or_else(|| unknown("what monit says"))?;
+    let processes = node.supervised().unwrap_or_default();
+    // Monit 5.33 says OK; 5.2.5, the report's, `running`.
+    let all_ok = !processes.is_empty() && processes.values().all(|status| matches!(*status, "OK" | "running"));
+    if health.get("status") != Some("200") || !all_ok {
+        return Ok(Vec::new());
+    }
+    let lines = [
+        format!("{text}: {code}"),
+        "GET /health: 200".into(),
+        format!("monit: all {} processes are OK", processes.len()),
+    ];
+    Ok(lines.map(|line| format!("{}: {line}", node.name)).into())
+}
+
+/// Whether a service said this, and not the connection to it.
+fn is_refusal(status: &str) -> bool {
+    status.parse::<u16>().is_ok_and(|status| (400..600).contains(&status))
+}

@@ -1,0 +1,188 @@
+//! The blobstore's and monit's HTTP, with honest words for what came back.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use reenact::{Error, Result, probe::Answer, testbed::Node};
+use reqwest::{Client, Method, Response, StatusCode};
+use serde::Deserialize;
+
+/// How long an answer may take. Here a healthy one takes some milliseconds.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// The VM's services, over connections that are used again; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Service {
+    client: Client,
+    ip: std::net::Ipv4Addr,
+}
+
+/// A row of nginx's listing.
+#[derive(Deserialize)]
+struct Row {
+    name: String,
+}
+
+/// monit's status, as far as it is read.
+#[derive(Deserialize)]
+struct Status {
+    #[serde(default, rename = "service")]
+    services: Vec<Watched>,
+}
+
+/// What monit watches. `type` 5 is the machine itself.
+#[derive(Deserialize)]
+struct Watched {
+    name: String,
+    /// Bits of what is wrong; 0: nothing.
+    status: u32,
+    /// 0: not monitored, 1: monitored, 2: about to be.
+    monitor: u32,
+}
+
+/// monit's bit for a process that is not there.
+const NOT_THERE: u32 = 1 << 9;
+
+impl Watched {
+    /// In the words of `monit summary`.
+    fn words(&self) -> &'static str {
+        match (self.monitor, self.status) {
+            (0, _) => "Not monitored",
+            (2, _) => "Initializing",
+            (_, 0) => "OK",
+            (_, status) if status & NOT_THERE != 0 => "Does not exist",
+            _ => "Failed",
+        }
+    }
+}
+
+impl Service {
+    /// The services of this VM.
+    pub(super) fn of(node: &Node) -> Self {
+        Self::at(node.ip())
+    }
+
+    /// The services at this address.
+    pub(super) fn at(ip: std::net::Ipv4Addr) -> Self {
+        // It fails only where a TLS library cannot be set up, and there is none.
+        Self { client: Client::builder().timeout(LIMIT).build().unwrap_or_default(), ip }
+    }
+
+    /// Asks for something; any status is an answer.
+    async fn ask(&self, method: Method, port: u16, path: &str, body: Vec<u8>) -> Result<Response, Answer> {
+        let url = format!("http://{}:{port}{path}", self.ip);
+        self.client.request(method, url).body(body).send().await.map_err(|error| answer(&error))
+    }
+
+    /// Puts a blob and gives the status.
+    pub(super) async fn put(&self, name: &str, body: Vec<u8>) -> Result<StatusCode, Answer> {
+        Ok(self.ask(Method::PUT, 8080, &format!("/blobs/{name}"), body).await?.status())
+    }
+
+    /// Reads a blob.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with what came back instead.
+    pub(super) async fn get(&self, name: &str) -> Result<Vec<u8>> {
+        self.fetch(8080, &format!("/blobs/{name}")).await.map_err(|answer| cannot("read", name, &answer))
+    }
+
+    /// The names of all blobs.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with what came back instead.
+    pub(super) async fn list(&self) -> Result<Vec<String>> {
+        let listed = self.fetch(8080, "/blobs/").await.map_err(|answer| cannot("list", "the blobs", &answer))?;
+        let rows: Vec<Row> = serde_json::from_slice(&listed)
+            .map_err(|error| Error::failed(format!("the list of blobs does not parse: {error}")))?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
+
+    /// Reads something that must be there.
+    async fn fetch(&self, port: u16, path: &str) -> Result<Vec<u8>, Answer> {
+        let response = self.ask(Method::GET, port, path, Vec::new()).await?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| answer(&error))?;
+        if status.is_success() { Ok(body.into()) } else { Err(unwanted("GET", path, status)) }
+    }
+
+    /// Puts a blob, reads it back and removes it.
+    pub(super) async fn round_trip(&self, name: &str) -> Result<(), Answer> {
+        // In a folder of their own: nginx cuts off a listing in which a file goes.
+        let (name, path) = (format!("synthetic/{name}"), format!("/blobs/synthetic/{name}"));
+        let body = format!("{name} {:?}", std::time::Instant::now()).into_bytes();
+        let put = self.put(&name, body.clone()).await?;
+        if !put.is_success() {
+            return Err(unwanted("PUT", &path, put));
+        }
+        let read = self.fetch(8080, &path).await?;
+        let removed = self.ask(Method::DELETE, 8080, &path, Vec::new()).await?.status();
+        match read == body {
+            false => Err(Answer::Error { code: "200".into(), text: "GET: not what was put".into() }),
+            true if !removed.is_success() => Err(unwanted("DELETE", &path, removed)),
+            true => Ok(()),
+        }
+    }
+
+    /// Whether nginx says that it is there.
+    pub(super) async fn health(&self) -> Answer {
+        match self.ask(Method::GET, 8080, "/health", Vec::new()).await {
+            Ok(response) if response.status().is_success() => {
+                Answer::Values { values: BTreeMap::from([("status".into(), response.status().as_str().into())]) }
+            }
+            Ok(response) => unwanted("GET", "/health", response.status()),
+            Err(answer) => answer,
+        }
+    }
+
+    /// monit's summary: each service and its state.
+    pub(super) async fn monit(&self) -> Answer {
+        let status = match self.fetch(2822, "/_status?format=xml").await {
+            Ok(status) => status,
+            Err(answer) => return answer,
+        };
+        match quick_xml::de::from_reader::<_, Status>(status.as_slice()) {
+            Ok(Status { services }) => {
+                let words = services.iter().map(|watched| (watched.name.clone(), watched.words().to_owned()));
+                Answer::Values { values: words.collect() }
+            }
+            Err(error) => Answer::Error { code: "parse".into(), text: error.to_string() },
+        }
+    }
+}
+
+fn unwanted(method: &str, path: &str, status: StatusCode) -> Answer {
+    Answer::Error { code: status.as_str().into(), text: format!("{method} {path}: {status}") }
+}
+
+fn cannot(verb: &str, what: &str, answer: &Answer) -> Error {
+    Error::failed(format!("cannot {verb} {what}: {}", describe(answer)))
+}
+
+/// What an error of the client's says about the service.
+fn answer(error: &reqwest::Error) -> Answer {
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
+    };
+    let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
+    if causes.clone().any(refused) {
+        Answer::Refused
+    } else if error.is_timeout() || error.is_connect() {
+        Answer::Hung { during: if error.is_connect() { "connect" } else { "request" }.into() }
+    } else {
+        let text = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
+        Answer::Error { code: "client".into(), text }
+    }
+}
+
+/// An answer in a few words.
+pub(super) fn describe(answer: &Answer) -> String {
+    match answer {
+        Answer::Values { values } => {
+            let words: Vec<_> = values.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            words.join(", ")
+        }
+        Answer::Error { text, .. } => text.clone(),
+        Answer::Refused => "connection refused".into(),
+        Answer::Hung { during } => format!("no answer ({during})"),
+    }
+}

@@ -1,0 +1,186 @@
+//! A BOSH VM with a blobstore job (nginx, WebDAV) on a persistent disk of its own,
+//! under monit; an agent and a director that treat it as BOSH does.
+//!
+//! The disks are ext4 on block devices, a thousandth of the report's in size. The VM
+//! mounts them by itself, so that its mount table and an operator's `mount` are the
+//! real ones.
+
+mod blob;
+mod client;
+pub mod detectors;
+mod faults;
+mod incidents {
+    //! One file per incident or twin.
+    automod::dir!("src/blobstore/incidents");
+}
+mod http;
+mod others;
+mod probes;
+mod recipe;
+mod runbooks;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt, stream};
+use reenact::{
+    Error, Result,
+    campaign::{Playable, Schedule},
+    judge::Contents,
+    probe::{Files, KernelLog, LogTail, Machine, Mounts, Ports, Probe, Processes, Writer},
+    stage::{Lab, System},
+    testbed::{Disk, Node, NodeSpec, Testbed},
+    wait::Look,
+    workload::{Traffic, Workload},
+};
+
+use blob::Sizes;
+use client::Uploader;
+use http::Service;
+use probes::{Health, Monit, RoundTrip};
+
+/// The VM's name.
+const VM: &str = "nfs-server";
+/// Where the persistent disk is mounted.
+const STORE: &str = "/var/vcap/store";
+/// The current persistent disk; the report's name for it.
+const DISK: &str = "/dev/sdd1";
+/// The disk that a deploy brings along.
+const NEW_DISK: &str = "/dev/sde1";
+/// The size of the report's disk, in MiB where the report has GB.
+const MEBIBYTES: u32 = 300;
+/// nginx's and monit's ports.
+const PORTS: [u16; 2] = [8080, 2822];
+/// nginx runs as `vcap`, who owns this folder of the disk only.
+const NGINX: Writer = Writer { user: 1000, group: 1000, folder: "shared" };
+/// What the blobstore's pre-start script wrote to its standard error.
+const PRE_START: &str = "/var/vcap/sys/log/blobstore/pre-start.stderr.log";
+/// How many blobs are read at once to compare them.
+const READERS: usize = 8;
+
+/// How the VM is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    /// The size of the disk that a deploy brings along, in MiB; `None`: there is none.
+    new_disk: Option<u32>,
+    /// Options of the persistent disk's mount, beside the defaults.
+    mount_options: &'static str,
+    /// How large the workload's blobs are.
+    sizes: Sizes,
+    /// Whether the persistent disk can be slowed.
+    slowable: bool,
+    /// Whether a second VM stands by that is read-only by design.
+    read_only_neighbour: bool,
+}
+
+impl Setup {
+    /// A disk of the report's size with small blobs.
+    pub(crate) const PLAIN: Self =
+        Self { new_disk: None, mount_options: "", sizes: Sizes::SMALL, slowable: false, read_only_neighbour: false };
+    /// As Debian and most images mount: the file system goes read-only at an error.
+    pub(crate) const STOPS_AT_ERRORS: Self = Self { mount_options: "errors=remount-ro", ..Self::PLAIN };
+}
+
+/// The deployed VM.
+pub(crate) struct Blobstore {
+    bed: Testbed,
+    sizes: Sizes,
+}
+
+impl Blobstore {
+    /// Starts the VM.
+    pub(crate) async fn deploy(lab: &Lab, setup: Setup) -> Result<Self> {
+        let make = if setup.slowable { Disk::slowable_device } else { Disk::device };
+        let mut disks = vec![make(DISK, STORE, MEBIBYTES)];
+        disks.extend(setup.new_disk.map(|mebibytes| Disk::device(NEW_DISK, STORE, mebibytes)));
+        let image = lab.session().image("blobstore").await?;
+        let env = vec![format!("DISK={DISK}"), format!("MOUNT_OPTIONS={}", setup.mount_options)];
+        let mut specs = vec![NodeSpec { name: VM, image, env, disks, ..NodeSpec::default() }];
+        if setup.read_only_neighbour {
+            let image = lab.session().image("helper").await?;
+            let disks = vec![Disk::read_only_volume("/srv/published", 1)];
+            specs.push(NodeSpec { name: "reader", image, disks, read_only: true, ..NodeSpec::default() });
+        }
+        let names: Vec<_> = specs.iter().map(|spec| spec.name).collect();
+        let bed = Testbed::create(lab.session(), lab.id(), &names, |_| specs).await?;
+        lab.adopt(&bed);
+        Ok(Self { bed, sizes: setup.sizes })
+    }
+
+    fn vm(&self) -> Result<&Node> {
+        self.bed.node(VM)
+    }
+}
+
+reenact::playable! {
+    Playable { system: "blobstore", images: &["blobstore"], play: |lab, schedule| Box::pin(play(lab, schedule)) }
+}
+
+/// Plays a schedule on a healthy blobstore under load, which must then heal by itself.
+async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
+    let stage = recipe::steady(&lab, Setup::PLAIN).await?.play(&schedule).await?;
+    stage.heals_itself(Duration::from_secs(60)).await?.account().await
+}
+
+#[async_trait]
+impl System for Blobstore {
+    fn bed(&self) -> &Testbed {
+        &self.bed
+    }
+
+    fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
+        let ms = Duration::from_millis;
+        let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();
+        for node in self.bed.nodes() {
+            probes.push((Duration::ZERO, Box::new(LogTail::new(node))));
+            probes.push((ms(250), Box::new(Machine::new(node))));
+            probes.push((ms(250), Box::new(Mounts::new(&self.bed, node, NGINX))));
+            if node.name() != VM {
+                continue;
+            }
+            probes.push((Duration::ZERO, Box::new(KernelLog::new(&self.bed, node))));
+            probes.push((ms(100), Box::new(Ports::new(node, &PORTS))));
+            probes.push((ms(250), Box::new(Health::new(node))));
+            probes.push((ms(250), Box::new(RoundTrip::new(node))));
+            probes.push((ms(500), Box::new(Monit::new(node))));
+            probes.push((ms(500), Box::new(Files::new(node, self.bed.probe_shell(), &[PRE_START]))));
+            probes.push((ms(500), Box::new(Processes::new(node))));
+        }
+        probes
+    }
+
+    fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
+        let (nodes, sizes): (Vec<Node>, _) = (self.bed.nodes().to_vec(), self.sizes);
+        Workload::start(lab, traffic, 1, move |_| Uploader::new(&nodes[0], sizes))
+    }
+
+    /// Every blob is read whole and held against what was to be in it.
+    async fn contents(&self) -> Result<Vec<(String, Contents)>> {
+        let service = Service::of(self.vm()?);
+        let ids: Vec<u64> = service.list().await?.iter().filter_map(|name| name.parse().ok()).collect();
+        let read = |id: u64| {
+            let (service, sizes) = (&service, self.sizes);
+            async move {
+                let body = service.get(&id.to_string()).await?;
+                // A blob that is not as it was written has no value that was ever written.
+                Ok::<_, Error>((id, sizes.value_of(id, &body).unwrap_or(0)))
+            }
+        };
+        let contents: Contents = stream::iter(ids).map(read).buffer_unordered(READERS).try_collect().await?;
+        Ok(vec![(VM.into(), contents)])
+    }
+
+    /// A blob can be put and read back, and monit sees every process run.
+    async fn healthy(&self) -> Look<()> {
+        let service = match self.vm() {
+            Ok(vm) => Service::of(vm),
+            Err(error) => return Look::Never(error),
+        };
+        let (round_trip, monit) = tokio::join!(service.round_trip("healthy"), service.monit());
+        match (round_trip, probes::all_run(&monit)) {
+            (Ok(()), true) => Look::Ready(()),
+            (Err(answer), _) => Look::NotYet(format!("a blob: {}", http::describe(&answer))),
+            (_, false) => Look::NotYet(format!("monit: {}", http::describe(&monit))),
+        }
+    }
+}

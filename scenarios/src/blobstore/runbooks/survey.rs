@@ -1,0 +1,155 @@
+//! What a person on call finds on the VM before touching anything.
+
+use std::collections::BTreeMap;
+
+use reenact::{
+    Error, Result,
+    runbook::Operator,
+    wait::{self, Look},
+};
+
+use super::super::{
+    STORE, VM,
+    http::{Service, describe},
+    probes,
+};
+
+/// How long the service may take to serve after a restart that succeeded.
+const SERVES: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Prints `NAME VALUE` lines. The device's name in the kernel is found by its number,
+/// for the VM may call it otherwise. The write is the service's own user's, and synced:
+/// neither the mount table nor statfs(2) knows of a file system that stopped at an error.
+const LOOK: &str = r#"
+store=/var/vcap/store
+device=$(awk -v at=$store '$2 == at { print $1 }' /proc/mounts | tail -n 1)
+echo "mounted ${device:+1}"
+device=${device:-$(director disk)}
+echo "device $device"
+row=$(grep " $store " /proc/self/mountinfo | tail -n 1)
+echo "options $(echo "$row" | awk '{ print $6 }')"
+echo "super_options ${row##* }"
+kernel=$(basename "$(readlink "/sys/dev/block/$(printf '%d:%d' $(stat -c '0x%t 0x%T' "$device"))")")
+if [ -e "/sys/fs/ext4/$kernel/errors_count" ]; then
+  echo "errors $(cat "/sys/fs/ext4/$kernel/errors_count")"
+else
+  echo "errors $(tune2fs -l "$device" 2>/dev/null | awk -F: '/^FS Error count/ { n = $2 } END { print n + 0 }')"
+fi
+echo "write_protected $(cat "/sys/block/$kernel/ro")"
+echo "device_bytes $(blockdev --getsize64 "$device")"
+echo "filesystem_bytes $(tune2fs -l "$device" 2>/dev/null |
+  awk -F: '/^Block count/ { n = $2 } /^Block size/ { s = $2 } END { printf "%.0f", n * s }')"
+echo "write $(setpriv --reuid 1000 --regid 1000 --clear-groups \
+  dd if=/dev/zero of=$store/shared/.try bs=4k count=1 conv=fsync status=none 2>&1 | tail -n 1)"
+rm -f $store/shared/.try 2>/dev/null
+[ ! -e /var/vcap/data/rescue ] || echo "rescue 1"
+"#;
+
+/// The state of the persistent disk.
+#[derive(Debug)]
+pub(super) struct Survey {
+    facts: BTreeMap<String, String>,
+}
+
+impl Survey {
+    /// Looks at it.
+    pub(super) async fn take(operator: &Operator<'_>) -> Result<Self> {
+        let said = operator.must(VM, &["bash", "-c", LOOK]).await?;
+        let pair = |line: &str| line.split_once(' ').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+        Ok(Self { facts: said.lines().filter_map(pair).collect() })
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.facts.get(name).map_or("", String::as_str)
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.get(name).parse().unwrap_or_default()
+    }
+
+    /// The persistent disk, such as `/dev/sdd1`.
+    pub(super) fn device(&self) -> &str {
+        self.get("device")
+    }
+
+    /// Whether it is mounted where the blobs are.
+    pub(super) fn is_mounted(&self) -> bool {
+        self.get("mounted") == "1"
+    }
+
+    /// Why the service's user cannot write there; `None`: it can.
+    pub(super) fn write_error(&self) -> Option<&str> {
+        Some(self.get("write")).filter(|error| !error.is_empty())
+    }
+
+    /// Whether the file system is mounted read-only, and not only this mount of it.
+    pub(super) fn filesystem_is_read_only(&self) -> bool {
+        has(self.get("super_options"), "ro")
+    }
+
+    /// What speaks for an error that the file system found itself.
+    pub(super) fn errors(&self) -> Option<String> {
+        let marks = ["emergency_ro", "shutdown", "abort"];
+        let marks: Vec<_> = marks.into_iter().filter(|mark| has(self.get("super_options"), mark)).collect();
+        match (self.number("errors"), marks.is_empty()) {
+            (0, true) => None,
+            (count, true) => Some(format!("ext4 has counted {count} errors on {}", self.device())),
+            (count, false) => {
+                Some(format!("{} is mounted with {}; {count} errors counted", self.device(), marks.join(", ")))
+            }
+        }
+    }
+
+    /// Whether the device is write-protected.
+    pub(super) fn is_write_protected(&self) -> bool {
+        self.get("write_protected") == "1"
+    }
+
+    /// By how many bytes the device is too small for its file system.
+    pub(super) fn missing_bytes(&self) -> u64 {
+        self.number("filesystem_bytes").saturating_sub(self.number("device_bytes"))
+    }
+
+    /// Whether a copy of the blobs stands from a repair that did not come to its end.
+    pub(super) fn has_rescue(&self) -> bool {
+        self.get("rescue") == "1"
+    }
+}
+
+fn has(options: &str, option: &str) -> bool {
+    options.split(',').any(|one| one == option)
+}
+
+/// Whether a blob can be put and read back and monit sees all processes run, asked as
+/// a client does.
+async fn serves(service: &Service) -> Look<()> {
+    if let Err(answer) = service.round_trip("runbook").await {
+        return Look::NotYet(format!("a blob: {}", describe(&answer)));
+    }
+    let monit = service.monit().await;
+    if probes::all_run(&monit) { Look::Ready(()) } else { Look::NotYet(format!("monit: {}", describe(&monit))) }
+}
+
+/// Whether the service serves now.
+pub(super) async fn serves_now(operator: &Operator<'_>) -> Result<bool> {
+    Ok(matches!(serves(&Service::at(operator.ip(VM)?)).await, Look::Ready(())))
+}
+
+/// Waits until the service serves: the only end of a recovery that counts.
+pub(super) async fn until_serving(operator: &Operator<'_>) -> Result<()> {
+    let service = Service::at(operator.ip(VM)?);
+    wait::until("the blobstore to serve", SERVES, || serves(&service)).await
+}
+
+/// Restarts the jobs as the director does.
+pub(super) async fn restart(operator: &Operator<'_>) -> Result<()> {
+    operator.must(VM, &["director", "restart"]).await.map(drop)
+}
+
+/// The write must go through now, whatever mount said.
+pub(super) async fn must_be_writable(operator: &Operator<'_>) -> Result<()> {
+    match Survey::take(operator).await?.write_error() {
+        None => Ok(()),
+        Some(error) => Err(Error::failed(format!("{STORE} still cannot be written to: {error}"))),
+    }
+}

@@ -1,0 +1,181 @@
+//! Who holds a lock, by the events: the only record of it that a takeover keeps right.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reenact::probe::Moment;
+
+use super::answers::Event;
+
+/// So many events on locks are remembered.
+const EVENTS_KEPT: usize = 400;
+
+/// What a task did to a lock, or what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// It acquired it, as a new row or by a takeover.
+    Acquired,
+    /// Its renewal found no row of its own.
+    Lost,
+    /// It gave it back.
+    Released,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    lock: String,
+    task: u64,
+    deed: Deed,
+    /// When it was first seen.
+    seen: Moment,
+}
+
+/// The lock events so far, by id.
+#[derive(Debug, Default)]
+pub struct History(BTreeMap<u64, Entry>);
+
+/// A task that had a lock and has not given it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Former {
+    /// The task.
+    pub task: u64,
+    /// The event by which it is known.
+    pub event: u64,
+    /// When that was first seen.
+    pub since: Moment,
+    /// Who acquired the lock after it; `None`: its own renewal found it lost.
+    pub successor: Option<u64>,
+}
+
+impl History {
+    /// Takes an event of `events`; those of other objects are none.
+    pub fn take(&mut self, id: u64, event: &Event, seen: Moment) {
+        let deed = match event.action.as_str() {
+            "acquire" => Deed::Acquired,
+            "lost" => Deed::Lost,
+            "release" => Deed::Released,
+            _ => return,
+        };
+        let Some(task) = event.task.filter(|_| event.object_type == "lock") else { return };
+        self.0.entry(id).or_insert_with(|| Entry { lock: event.object_name.clone(), task, deed, seen });
+        while self.0.len() > EVENTS_KEPT {
+            self.0.pop_first();
+        }
+    }
+
+    fn of<'h>(&'h self, lock: &'h str) -> impl DoubleEndedIterator<Item = (u64, &'h Entry)> {
+        self.0.iter().filter(move |(_, entry)| entry.lock == lock).map(|(id, entry)| (*id, entry))
+    }
+
+    /// The task that acquired the lock last and has neither lost it nor given it back,
+    /// with the event and when that was first seen.
+    pub fn owner(&self, lock: &str) -> Option<(u64, u64, Moment)> {
+        let mut owner = None;
+        for (id, Entry { task, deed, seen, .. }) in self.of(lock) {
+            match deed {
+                Deed::Acquired => owner = Some((*task, id, *seen)),
+                Deed::Lost | Deed::Released if owner.is_some_and(|(holder, ..)| holder == *task) => owner = None,
+                Deed::Lost | Deed::Released => {}
+            }
+        }
+        owner
+    }
+
+    /// The tasks that had the lock, lost it or saw it taken, and have not given it back.
+    pub fn formers(&self, lock: &str) -> Vec<Former> {
+        let mut formers = BTreeMap::new();
+        let mut holder = None;
+        for (event, Entry { task, deed, seen, .. }) in self.of(lock) {
+            let former = |task, successor| Former { task, event, since: *seen, successor };
+            match deed {
+                Deed::Acquired => {
+                    if let Some(before) = holder.filter(|before| before != task) {
+                        formers.insert(before, former(before, Some(*task)));
+                    }
+                    formers.remove(task);
+                    holder = Some(*task);
+                }
+                // Whoever was robbed has been without it since then.
+                Deed::Lost => {
+                    formers.entry(*task).or_insert_with(|| former(*task, None));
+                    holder = holder.filter(|holder| holder != task);
+                }
+                Deed::Released => {
+                    formers.remove(task);
+                    holder = holder.filter(|holder| holder != task);
+                }
+            }
+        }
+        formers.into_values().collect()
+    }
+
+    /// Every lock that any event is about.
+    pub fn locks(&self) -> BTreeSet<&str> {
+        self.0.values().map(|entry| entry.lock.as_str()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = "lock:deployment:paasta";
+
+    /// The deeds in order, as `action task`; ids and moments count from 1.
+    fn history(deeds: &[(&str, u64)]) -> History {
+        let mut history = History::default();
+        for (id, (action, task)) in (1..).zip(deeds) {
+            let (action, object_type, object_name) = ((*action).into(), "lock".into(), LOCK.into());
+            history.take(id, &Event { action, object_type, object_name, task: Some(*task) }, Moment(id));
+        }
+        history
+    }
+
+    /// The owner, and those who had the lock, each with its successor.
+    fn holders(deeds: &[(&str, u64)]) -> (Option<u64>, Vec<(u64, Option<u64>)>) {
+        let history = history(deeds);
+        let formers = history.formers(LOCK).into_iter().map(|former| (former.task, former.successor));
+        (history.owner(LOCK).map(|(task, ..)| task), formers.collect())
+    }
+
+    #[test]
+    fn the_owner_is_who_acquired_last_and_has_it_still() {
+        let (acquire, lost, release) = ("acquire", "lost", "release");
+        assert_eq!(holders(&[]), (None, vec![]));
+        assert_eq!(holders(&[(acquire, 100)]), (Some(100), vec![]));
+        assert_eq!(holders(&[(acquire, 100), (release, 100)]), (None, vec![]));
+        assert_eq!(holders(&[(acquire, 100), (lost, 100)]), (None, vec![(100, None)]));
+        assert_eq!(holders(&[(acquire, 100), (acquire, 163)]), (Some(163), vec![(100, Some(163))]));
+        let robbed = [(acquire, 100), (acquire, 163), (lost, 100)];
+        assert_eq!(holders(&robbed), (Some(163), vec![(100, Some(163))]));
+        // A zombie that ends gives back nothing of its successor's.
+        assert_eq!(holders(&[&robbed[..], &[(release, 100)]].concat()), (Some(163), vec![]));
+        assert_eq!(holders(&[(acquire, 100), (acquire, 163), (acquire, 100)]).0, Some(100));
+        // A release whose event comes after the next one's acquire.
+        assert_eq!(holders(&[(acquire, 100), (acquire, 163), (release, 100)]), (Some(163), vec![]));
+    }
+
+    #[test]
+    fn other_events_and_other_locks_do_not_count() {
+        let mut history = history(&[("acquire", 100), ("create", 100)]);
+        let event = |object_type: &str, object_name: &str, task| Event {
+            action: "acquire".into(),
+            object_type: object_type.into(),
+            object_name: object_name.into(),
+            task,
+        };
+        history.take(7, &event("vm", LOCK, Some(7)), Moment(7));
+        history.take(8, &event("lock", "lock:deployment:cf", Some(8)), Moment(8));
+        history.take(9, &event("lock", LOCK, None), Moment(9));
+        assert_eq!(history.owner(LOCK), Some((100, 1, Moment(1))));
+        assert_eq!(history.locks().into_iter().collect::<Vec<_>>(), ["lock:deployment:cf", LOCK]);
+        // An event that is seen again keeps the moment of its first sight.
+        history.take(1, &event("lock", LOCK, Some(100)), Moment(99));
+        assert_eq!(history.owner(LOCK), Some((100, 1, Moment(1))));
+    }
+
+    #[test]
+    fn so_many_events_are_kept() {
+        let deeds: Vec<_> = (0..EVENTS_KEPT as u64 + 5).map(|task| ("acquire", task)).collect();
+        assert_eq!(history(&deeds).0.len(), EVENTS_KEPT);
+    }
+}

@@ -1,0 +1,133 @@
+//! CPI calls and the VMs that they make.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reenact::detect::Finding;
+
+use super::{
+    answers::{Call, Subnet},
+    lock::{ASKED_LONG, seconds},
+    view::DirectorView,
+};
+
+/// The calls that hang share one subnet.
+pub fn unreachable_subnet(view: &DirectorView) -> Finding {
+    told(hung_subnet(view))
+}
+
+/// Two calls make a VM for one instance with one address.
+pub fn two_creates(view: &DirectorView) -> Finding {
+    told(doubles(view))
+}
+
+/// The IaaS has VMs that the director does not know.
+pub fn leaked_vms(view: &DirectorView) -> Finding {
+    told(leaks(view))
+}
+
+fn told(lines: Result<Vec<String>, String>) -> Finding {
+    match lines {
+        Err(why) => Finding::CannotTell(why),
+        Ok(lines) if lines.is_empty() => Finding::No,
+        Ok(lines) => Finding::Yes(lines),
+    }
+}
+
+fn hung_subnet(view: &DirectorView) -> Result<Vec<String>, String> {
+    let config = view.config()?;
+    let calls = view.calls()?;
+    let limit = config.production(ASKED_LONG);
+    let hung: Vec<_> = calls.into_iter().filter(|(_, call, age)| call.method == "create_vm" && *age >= limit).collect();
+    let subnet_of = |call: &Call| config.subnet(&call.az, call.ip?);
+    let Some((_, first, _)) = hung.first() else { return Ok(Vec::new()) };
+    let Some(subnet) = subnet_of(first) else {
+        return Err(format!("the subnet of {} is not known", first.instance));
+    };
+    if hung.iter().any(|(_, call, _)| subnet_of(call) != Some(subnet)) {
+        return Ok(Vec::new());
+    }
+    if config.subnets.len() < 2 {
+        return Err(format!("{} is the only subnet: that the hung calls share it says nothing", subnet.range));
+    }
+    let oldest = hung.iter().map(|(_, _, age)| *age).max().unwrap_or_default();
+    let (inside, outside, answered) = neighbours(view, subnet, oldest)?;
+    let instances: BTreeSet<_> = hung.iter().map(|(_, call, _)| call.instance.as_str()).collect();
+    // One call that hangs alone says something only where its subnet never answered, and another did.
+    let is_telling = instances.len() > 1 || (inside == 0 && outside > 0);
+    if answered || !is_telling {
+        return Ok(Vec::new());
+    }
+    let Subnet { az, range, .. } = subnet;
+    let mut lines = vec![
+        format!("{} create_vm hang, the oldest for {}, all of them in {range} of {az}", hung.len(), seconds(oldest)),
+        format!("{inside} VMs are in {range}, none made since; {outside} are elsewhere"),
+    ];
+    lines.extend(hung.iter().map(|(request, call, age)| {
+        let ip = call.ip.map(|ip| ip.to_string()).unwrap_or_default();
+        let task = call.task.map(|task| format!("task {task}: ")).unwrap_or_default();
+        format!("{task}create_vm {request} for {} at {ip} in {} hangs for {}", call.instance, call.az, seconds(*age))
+    }));
+    Ok(lines)
+}
+
+/// How many VMs are in the subnet and elsewhere, and whether one was made in it since.
+fn neighbours(
+    view: &DirectorView,
+    subnet: &Subnet,
+    since: std::time::Duration,
+) -> Result<(usize, usize, bool), String> {
+    let (vms, made) = view.vms()?;
+    let (mut inside, mut outside, mut answered) = (0, 0, false);
+    for (cid, vm) in &vms.0 {
+        if !vm.ip.is_some_and(|ip| subnet.contains(ip)) {
+            outside += 1;
+            continue;
+        }
+        inside += 1;
+        answered |= made.get(cid).is_some_and(|made| view.now().since(*made) < since);
+    }
+    Ok((inside, outside, answered))
+}
+
+fn doubles(view: &DirectorView) -> Result<Vec<String>, String> {
+    let mut wanted: BTreeMap<_, Vec<(&str, &Call)>> = BTreeMap::new();
+    for (id, call, _) in view.calls()? {
+        if let Some(ip) = call.ip.filter(|_| call.method == "create_vm" && !call.instance.is_empty()) {
+            wanted.entry((call.instance.as_str(), ip)).or_default().push((id, call));
+        }
+    }
+    let mut lines = Vec::new();
+    for ((instance, ip), calls) in wanted.into_iter().filter(|(_, calls)| calls.len() > 1) {
+        let who: Vec<_> = calls
+            .iter()
+            .map(|(id, call)| {
+                let task = call.task.map_or_else(|| "nobody".into(), |task| format!("task {task}"));
+                format!("{id} of {task} (pid {})", call.pid)
+            })
+            .collect();
+        lines.push(format!("{instance} at {ip}: {} create_vm are in flight: {}", calls.len(), who.join(", ")));
+    }
+    Ok(lines)
+}
+
+fn leaks(view: &DirectorView) -> Result<Vec<String>, String> {
+    let (vms, _) = view.vms()?;
+    let known: BTreeSet<_> = view.known_vms()?.iter().collect();
+    let tasks = view.task_rows()?;
+    let mut lines = Vec::new();
+    for (cid, vm) in vms.0.iter().filter(|(cid, _)| !known.contains(cid)) {
+        // Who has had it made may still write it down.
+        let mut at_work = false;
+        for (id, task) in tasks {
+            at_work |= (task.deployment == vm.deployment || task.deployment.is_empty()) && view.job(*id)?.is_some();
+        }
+        if !at_work {
+            let ip = vm.ip.map(|ip| ip.to_string()).unwrap_or_default();
+            lines.push(format!(
+                "{cid}: {} of {} has {ip}, and the director does not know it",
+                vm.instance, vm.deployment
+            ));
+        }
+    }
+    Ok(lines)
+}

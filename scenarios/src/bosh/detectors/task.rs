@@ -1,0 +1,96 @@
+//! Tasks that do not end, and tasks that do not begin.
+
+use reenact::detect::Finding;
+
+use super::{
+    finding,
+    lock::{TWO_LOOKS, is_heard, seconds},
+    process::Role,
+    view::DirectorView,
+};
+
+/// A cancel is due after so many seconds of production, unless the task gets on.
+pub const CANCEL_DUE: u64 = 300;
+
+/// And after so many in any case.
+pub const CANCEL_LATEST: u64 = 1_800;
+
+/// A job that waits for so many seconds of production waits for a worker that does not
+/// come, unless one gets on.
+pub const QUEUED_LONG: u64 = 60;
+
+/// A worker whose task says nothing for so many seconds of production does not get on.
+pub const WORKER_SILENT: u64 = 300;
+
+/// A task is `cancelling` and does not end.
+pub fn cancel_overdue(view: &DirectorView) -> Finding {
+    match view.task_rows() {
+        Err(why) => Finding::CannotTell(why),
+        Ok(rows) => finding(rows.keys().map(|id| overdue(view, *id))),
+    }
+}
+
+fn overdue(view: &DirectorView, id: u64) -> Result<Vec<String>, String> {
+    let config = view.config()?;
+    let Some(track) = view.track(id) else { return Ok(Vec::new()) };
+    let Some(since) = track.cancelling else { return Ok(Vec::new()) };
+    let cancelling = view.now().since(since);
+    let due = config.production(CANCEL_DUE);
+    if cancelling < due {
+        return Ok(Vec::new());
+    }
+    let process = view.job(id)?;
+    let silent = view.now().since(track.progress);
+    let state = match process {
+        None => "it has no process that could end it".to_owned(),
+        Some(_) if cancelling >= config.production(CANCEL_LATEST) => "it has not come to an end".to_owned(),
+        Some(_) if silent < due => return Ok(Vec::new()),
+        Some(_) if !is_heard(view, track)? => return Err(format!("task {id}: its debug log is not seen")),
+        Some(_) => format!("it has not got on for {}, to where it would notice", seconds(silent)),
+    };
+    Ok(vec![format!("task {id}: it is cancelling for {}", seconds(cancelling)), format!("task {id}: {state}")])
+}
+
+/// A job waits, and no worker is going to take it.
+pub fn starvation(view: &DirectorView) -> Finding {
+    match starved(view) {
+        Err(why) => Finding::CannotTell(why),
+        Ok(lines) if lines.is_empty() => Finding::No,
+        Ok(lines) => Finding::Yes(lines),
+    }
+}
+
+fn starved(view: &DirectorView) -> Result<Vec<String>, String> {
+    let config = view.config()?;
+    let (jobs, now_ms) = view.jobs()?;
+    let running = view.running()?;
+    let waiting: Vec<_> = jobs.rows.values().filter(|job| job.locked_by.is_empty()).collect();
+    let Some(oldest) = waiting.iter().map(|job| job.run_at_ms).min() else { return Ok(Vec::new()) };
+    let waits = std::time::Duration::from_millis(u64::try_from(now_ms.saturating_sub(oldest)).unwrap_or(0));
+    if waits < config.production(QUEUED_LONG).max(2 * TWO_LOOKS) {
+        return Ok(Vec::new());
+    }
+    let count = waiting.len();
+    let mut lines = vec![format!("{count} jobs wait for a worker, the oldest for {}", seconds(waits))];
+    for worker in &jobs.workers {
+        let lives = running.iter().any(|process| process.role == Role::Worker(worker.clone()));
+        let task = running.iter().find_map(|process| match &process.role {
+            Role::Job { task, worker: its } if its == worker => Some(*task),
+            _ => None,
+        });
+        let state = match task {
+            _ if !lives => "it does not run".to_owned(),
+            // Between two jobs it has none for a moment, which the hold outlasts.
+            None => "it has no task, and takes none".to_owned(),
+            Some(task) => {
+                let silent = view.track(task).map(|track| view.now().since(track.progress)).unwrap_or_default();
+                if silent < config.production(WORKER_SILENT) {
+                    return Ok(Vec::new());
+                }
+                format!("it is at task {task}, which has not got on for {}", seconds(silent))
+            }
+        };
+        lines.push(format!("{worker}: {state}"));
+    }
+    Ok(lines)
+}

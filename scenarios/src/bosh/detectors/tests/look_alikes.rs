@@ -1,0 +1,179 @@
+//! What looks like a stuck task and is none: every detector stays silent.
+
+use super::super::{CANCEL_OVERDUE, STUCK_TASK};
+use super::*;
+
+#[track_caller]
+fn quiet(sim: &Sim) {
+    assert_eq!(fired(&sim.stream(), "bosh/"), BTreeMap::new());
+}
+
+/// Whether every detector can tell, and says no.
+#[track_caller]
+fn knows(sim: &Sim) {
+    let said = verdicts(&sim.stream());
+    assert!(said.values().all(|verdict| *verdict == Verdict::Quiet), "{said:#?}");
+}
+
+#[test]
+fn a_healthy_slow_deploy() {
+    for seed in 50..53 {
+        let mut sim = Sim::new(seed);
+        // Each VM takes nine minutes.
+        sim.deploy(100, "paasta", 2, Doing::Slow(540 * SCALE));
+        sim.run(36_000);
+        quiet(&sim);
+        knows(&sim);
+        assert_eq!(sim.tasks[0].state, "done");
+    }
+}
+
+#[test]
+fn a_bounded_retry_while_cancelling() {
+    let mut sim = Sim::new(54);
+    sim.deploy(100, "paasta", 2, Doing::Retry(5, 200 * SCALE));
+    sim.run(1_000);
+    sim.cancel(100);
+    sim.run(22_000);
+    assert_eq!(sim.tasks[0].state, "error");
+    quiet(&sim);
+    knows(&sim);
+}
+
+#[test]
+fn a_cancel_in_the_ping_loop() {
+    let mut sim = Sim::new(55);
+    sim.deploy(100, "paasta", 2, Doing::Ping);
+    sim.run(11_500);
+    sim.cancel(100);
+    sim.run(3_000);
+    assert_eq!(sim.tasks[0].state, "cancelled");
+    quiet(&sim);
+    knows(&sim);
+}
+
+#[test]
+fn a_restarted_director_with_a_lock_about_to_expire() {
+    let mut sim = Sim::new(56);
+    sim.deploy(100, "paasta", 1, Doing::Ping);
+    sim.run(3_000);
+    sim.kill_all(100);
+    sim.serves = false;
+    let expires = sim.lock().expired;
+    sim.run(expires - sim.now - 900);
+    sim.serves = true;
+    sim.run(8_000);
+    quiet(&sim);
+    knows(&sim);
+    // Nobody looked at the API: the row is there still.
+    assert!(sim.lock().expired < sim.now);
+}
+
+#[test]
+fn workers_that_are_all_busy_and_get_on() {
+    let mut sim = Sim::new(57);
+    for (id, deployment) in [(100, "paasta"), (101, "cf"), (102, "redis"), (103, "other"), (104, "more")] {
+        sim.deploy(id, deployment, 1, Doing::Slow(120 * SCALE));
+    }
+    sim.run(4_000);
+    assert_eq!(sim.queue.len(), 2);
+    sim.run(20_000);
+    assert!(sim.queue.is_empty());
+    quiet(&sim);
+    knows(&sim);
+}
+
+#[test]
+fn two_deployments_at_once() {
+    let mut sim = Sim::new(58);
+    sim.deploy(100, "paasta", 1, Doing::Slow(300 * SCALE));
+    sim.deploy(101, "cf", 2, Doing::Ping);
+    sim.run(15_000);
+    quiet(&sim);
+    knows(&sim);
+}
+
+#[test]
+fn a_deploy_that_finds_the_lock_taken() {
+    let mut sim = Sim::new(59);
+    sim.deploy(100, "paasta", 1, Doing::Ping);
+    sim.run(1_000);
+    sim.deploy(101, "paasta", 1, Doing::Ping);
+    sim.run(4_000);
+    assert_eq!(sim.tasks[1].state, "error");
+    quiet(&sim);
+}
+
+#[test]
+fn a_task_called_timeout_that_lives() {
+    let mut sim = Sim::new(60);
+    sim.deploy(100, "paasta", 1, Doing::Ping);
+    sim.run(2_500);
+    sim.database = false;
+    sim.run(30 * SCALE + 100);
+    let said = verdicts(&sim.stream());
+    assert!(matches!(said[STUCK_TASK], Verdict::Unknown { .. }), "{said:#?}");
+    sim.database = true;
+    sim.run(500);
+    assert!(!sim.tasks[0].checkpoints && sim.tasks[0].renews);
+    sim.run(180 * SCALE);
+    sim.task(100).doing = Doing::Slow(100);
+    sim.run(10);
+    sim.task(100).state = "timeout";
+    sim.run(6_000);
+    assert_eq!(sim.tasks[0].state, "cancelled");
+    quiet(&sim);
+    knows(&sim);
+}
+
+#[test]
+fn a_database_that_is_away_while_a_task_hangs() {
+    let mut sim = Sim::stuck(61);
+    sim.run(8_000);
+    sim.database = false;
+    sim.run(1_900);
+    quiet(&sim);
+    let said = verdicts(&sim.stream());
+    for id in [STUCK_TASK, CANCEL_OVERDUE] {
+        let Verdict::Unknown { why } = &said[id] else { panic!("{id}: {said:#?}") };
+        assert!(why.ends_with("is refused"), "{id}: {why}");
+    }
+}
+
+#[test]
+fn calls_that_hang_in_several_subnets_are_no_subnets_fault() {
+    let mut sim = Sim::new(62);
+    sim.deploy(100, "paasta", 3, Doing::Hang);
+    sim.deploy(101, "cf", 2, Doing::Hang);
+    sim.run(14_000);
+    assert_eq!(sim.diagnoses(), [STUCK_TASK]);
+}
+
+#[test]
+fn a_log_that_is_not_seen_is_no_silence() {
+    let mut sim = Sim::new(63);
+    sim.deploy(100, "paasta", 1, Doing::Ping);
+    sim.run(2_000);
+    sim.logs = false;
+    sim.cancel(100);
+    sim.task(100).doing = Doing::Sit;
+    sim.run(26_000);
+    quiet(&sim);
+    let said = verdicts(&sim.stream());
+    for id in [STUCK_TASK, CANCEL_OVERDUE] {
+        let expected = "task 100: its debug log is not seen";
+        assert!(matches!(&said[id], Verdict::Unknown { why } if why == expected), "{id}: {said:#?}");
+    }
+}
+
+#[test]
+fn calls_of_killed_processes_are_not_in_flight() {
+    let mut sim = Sim::stuck(64);
+    sim.run(100);
+    sim.kill_all(100);
+    sim.task(100).state = "error";
+    sim.locks.clear();
+    sim.deploy(101, "paasta", 3, Doing::Hang);
+    sim.run(4_000);
+    quiet(&sim);
+}

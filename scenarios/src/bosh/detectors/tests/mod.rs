@@ -1,0 +1,561 @@
+//! A director on paper: what the probes would record of it, at their real intervals, with
+//! jitter. No detector knows that it is not real.
+
+mod diagnoses;
+mod look_alikes;
+mod margins;
+mod others_streams;
+mod properties;
+mod variants;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use reenact::{
+    detect::{Verdict, all},
+    probe::{Answer, Moment, Observation, Signal},
+};
+
+/// 2026-01-01, where the simulated clocks begin.
+const EPOCH_MS: i64 = 1_767_225_600_000;
+/// 0.02 of production: a second takes 20 ms.
+const SCALE: u64 = 20;
+const EXPIRY: u64 = 241 * SCALE;
+const RENEW: u64 = 120 * SCALE;
+const CHECKPOINT: u64 = 30 * SCALE;
+const PAASTA: &str = "lock:deployment:paasta";
+
+/// What a task's main thread is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    /// A CPI call that never ends, for each of its instances.
+    Hang,
+    /// A CPI call after the other, each of which takes so long; a cancel ends it after one.
+    Slow(u64),
+    /// So many tries of so long, with no look at a cancel between.
+    Retry(u32, u64),
+    /// Pings; a cancel ends it at once.
+    Ping,
+    /// Nothing, and no CPI call either.
+    Sit,
+}
+
+#[derive(Debug, Clone)]
+struct Call {
+    task: u64,
+    instance: String,
+    ip: String,
+    az: String,
+    pid: u32,
+    begun: u64,
+    lives: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Task {
+    id: u64,
+    state: &'static str,
+    deployment: &'static str,
+    az: u8,
+    worker: usize,
+    doing: Doing,
+    pid: u32,
+    lives: bool,
+    suspended: bool,
+    uid: Option<String>,
+    renews: bool,
+    renew_at: u64,
+    checkpoints: bool,
+    checkpoint_at: u64,
+    checkpoint: u64,
+    gives_up_at: u64,
+    next: u64,
+    tries: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    uid: String,
+    task: u64,
+    expired: u64,
+}
+
+struct Sim {
+    now: u64,
+    random: u64,
+    /// How many of a hundred looks are lost; never more than 1.2 s in a row.
+    loss: u64,
+    database: bool,
+    serves: bool,
+    logs: bool,
+    workers: Vec<bool>,
+    tasks: Vec<Task>,
+    queue: Vec<(u64, u64, Task)>,
+    locks: BTreeMap<String, Row>,
+    events: Vec<String>,
+    calls: BTreeMap<String, Call>,
+    vms: BTreeMap<String, (String, bool)>,
+    counter: u32,
+    due: BTreeMap<&'static str, u64>,
+    seen: BTreeMap<&'static str, u64>,
+    log_at: u64,
+    observations: Vec<Observation>,
+}
+
+const PROBES: [&str; 8] =
+    ["sql:locks", "sql:tasks", "sql:events", "sql:jobs", "sql:vms", "iaas:inflight", "iaas:vms", "processes"];
+
+impl Sim {
+    /// A director with three idle workers and a VM in the first zone.
+    fn new(seed: u64) -> Self {
+        let mut sim = Self {
+            now: 0,
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            loss: 0,
+            database: true,
+            serves: true,
+            logs: true,
+            workers: vec![true; 3],
+            tasks: Vec::new(),
+            queue: Vec::new(),
+            locks: BTreeMap::new(),
+            events: Vec::new(),
+            calls: BTreeMap::new(),
+            vms: BTreeMap::new(),
+            counter: 1_000,
+            due: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            log_at: 0,
+            observations: Vec::new(),
+        };
+        sim.vms.insert("vm-old".into(), ("paasta|web/old|10.0.1.2|z1".into(), true));
+        sim.run(1_000);
+        sim
+    }
+
+    /// The incident: task 100 hangs in the third zone.
+    fn stuck(seed: u64) -> Self {
+        let mut sim = Self::new(seed);
+        sim.deploy(100, "paasta", 3, Doing::Hang);
+        sim
+    }
+
+    /// A number below `end`, or 0 if there is none.
+    fn below(&mut self, end: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 16).checked_rem(end).unwrap_or(0)
+    }
+
+    fn number(&mut self) -> u32 {
+        self.counter += 1;
+        self.counter
+    }
+
+    fn emit(&mut self, node: &str, signal: Signal) {
+        let (at, node) = (Moment(self.now), node.into());
+        self.observations.push(Observation { at, wall: wall(self.now).parse().expect("a moment"), node, signal });
+    }
+
+    /// A line is read a little later than it is written, and in order.
+    fn log(&mut self, task: u64, thread: &str, text: &str) {
+        if !self.logs {
+            return;
+        }
+        self.log_at = self.log_at.max(self.now + self.below(60));
+        let at = wall(self.log_at);
+        let line =
+            format!("task {task} debug: D, [{} #14640] [{thread}] DEBUG -- DirectorJobRunner: {text}", &at[..23]);
+        let signal = Signal::Log { line };
+        let (at, wall) = (Moment(self.log_at), at.parse().expect("a moment"));
+        self.observations.push(Observation { at, wall, node: "director".into(), signal });
+    }
+
+    fn event(&mut self, text: String) {
+        self.events.push(text);
+    }
+
+    /// Queues a deploy of three instances in a zone; a worker takes it when one is free.
+    fn deploy(&mut self, id: u64, deployment: &'static str, az: u8, doing: Doing) {
+        let task = Task {
+            id,
+            state: "queued",
+            deployment,
+            az,
+            worker: 0,
+            doing,
+            pid: self.number(),
+            lives: false,
+            suspended: false,
+            uid: None,
+            renews: true,
+            renew_at: 0,
+            checkpoints: true,
+            checkpoint_at: 0,
+            checkpoint: self.now,
+            gives_up_at: 0,
+            next: 0,
+            tries: 0,
+        };
+        self.queue.push((id, self.now, task));
+    }
+
+    fn task(&mut self, id: u64) -> &mut Task {
+        let waits = self.queue.iter_mut().map(|(_, _, task)| task);
+        self.tasks.iter_mut().chain(waits).find(|task| task.id == id).expect("a task")
+    }
+
+    fn cancel(&mut self, id: u64) {
+        self.task(id).state = "cancelling";
+    }
+
+    /// Kills a task's process; its CPI calls live on.
+    fn kill(&mut self, id: u64) {
+        self.task(id).lives = false;
+    }
+
+    /// The worker is killed with the task's process, and its calls too.
+    fn kill_all(&mut self, id: u64) {
+        self.kill(id);
+        self.calls.values_mut().filter(|call| call.task == id).for_each(|call| call.lives = false);
+    }
+
+    fn lock(&self) -> &Row {
+        &self.locks[PAASTA]
+    }
+
+    /// Lets time pass: the director works, and every probe looks as often as it would.
+    fn run(&mut self, milliseconds: u64) {
+        let end = self.now + milliseconds;
+        while self.now < end {
+            self.now += 10;
+            self.take_jobs();
+            for index in 0..self.tasks.len() {
+                if self.tasks[index].lives && !self.tasks[index].suspended {
+                    self.live(index);
+                }
+            }
+            PROBES.into_iter().for_each(|probe| self.poll(probe));
+            if self.now.is_multiple_of(1_000) {
+                let answer = config();
+                self.emit("director", Signal::Query { of: "director:config".into(), answer });
+            }
+        }
+    }
+
+    fn take_jobs(&mut self) {
+        for worker in 0..self.workers.len() {
+            let is_free = !self.tasks.iter().any(|task| task.worker == worker && task.lives);
+            if !(self.workers[worker] && is_free && self.database && self.serves) || self.queue.is_empty() {
+                continue;
+            }
+            let (_, _, mut task) = self.queue.remove(0);
+            let now = self.now;
+            (task.worker, task.lives, task.state) = (worker, true, "processing");
+            (task.checkpoint_at, task.checkpoint, task.gives_up_at) = (now + CHECKPOINT, now, now + 10 * SCALE);
+            self.tasks.push(task);
+        }
+    }
+
+    fn live(&mut self, index: usize) {
+        let mut task = self.tasks[index].clone();
+        self.threads(&mut task);
+        if task.uid.is_none() {
+            self.acquire(&mut task);
+        } else {
+            self.work(&mut task);
+        }
+        self.tasks[index] = task;
+    }
+
+    fn threads(&mut self, task: &mut Task) {
+        let (now, id, name) = (self.now, task.id, format!("lock:deployment:{}", task.deployment));
+        if task.checkpoints && task.checkpoint_at <= now {
+            task.checkpoints = self.database;
+            task.checkpoint_at = now + CHECKPOINT;
+            if self.database {
+                task.checkpoint = now;
+                for text in ["BEGIN", r#"UPDATE "tasks" SET "checkpoint_time" = 'x' WHERE ("id" = 100)"#, "COMMIT"] {
+                    self.log(id, &format!("task:{id}-checkpoint"), &format!("(0.000437s) (conn: 2100) {text}"));
+                }
+            }
+        }
+        let Some(uid) = task.uid.clone().filter(|_| task.renews && task.renew_at <= now) else { return };
+        task.renew_at = now + RENEW;
+        self.log(id, "", &format!("Renewing lock: {name}"));
+        if !self.database {
+            task.renews = false;
+            return;
+        }
+        self.log(id, "", &format!(r#"(0.000647s) (conn: 2320) UPDATE "locks" SET "expired_at" = 'x' WHERE (("name" = '{name}') AND ("uid" = '{uid}'))"#));
+        match self.locks.get_mut(&name).filter(|row| row.uid == uid) {
+            Some(row) => row.expired = now + EXPIRY,
+            None => {
+                (task.renews, task.state) = (false, "cancelling");
+                self.event(format!("lost|lock|{name}|{id}|{}|Lock renewal thread exiting", task.deployment));
+                self.log(id, "", "Lock renewal thread exiting");
+            }
+        }
+    }
+
+    fn acquire(&mut self, task: &mut Task) {
+        let (now, name) = (self.now, format!("lock:deployment:{}", task.deployment));
+        let row = self.locks.get(&name);
+        if row.is_some_and(|row| row.expired >= now) || !self.database {
+            if now > task.gives_up_at {
+                (task.state, task.lives) = ("error", false);
+            }
+            return;
+        }
+        let inserted = row.map_or(task.id, |row| row.task);
+        let uid = format!("uid-{}", self.number());
+        self.locks.insert(name.clone(), Row { uid: uid.clone(), task: inserted, expired: now + EXPIRY });
+        (task.uid, task.renew_at, task.next) = (Some(uid), now + RENEW, now + 40);
+        self.event(format!("acquire|lock|{name}|{}|{}|", task.id, task.deployment));
+        self.log(task.id, &format!("task:{}", task.id), &format!("Acquired lock: {name}"));
+        let text = r#"(0.0s) (conn: 2080) UPDATE "link_consumer_intents" SET "metadata" = 'x'"#;
+        self.log(task.id, &format!("task:{}", task.id), text);
+        if task.doing == Doing::Hang {
+            (1..=3).for_each(|instance| self.ask(task, instance));
+        }
+    }
+
+    fn ask(&mut self, task: &Task, instance: u64) {
+        let (id, pid) = (format!("cpi-{}", self.number()), self.number());
+        let thread = format!("create_missing_vm(web/u{instance} ({instance})/3)");
+        self.log(
+            task.id,
+            &thread,
+            &format!(r#"[external-cpi] [{id}] request: {{"method":"create_vm"}} with command: /director cpi"#),
+        );
+        let (ip, az) = (format!("10.0.{}.{}", task.az, 10 + instance), format!("z{}", task.az));
+        let instance = format!("{}/u{instance}", task.deployment);
+        self.calls.insert(id, Call { task: task.id, instance, ip, az, pid, begun: self.now, lives: true });
+    }
+
+    /// Ends the task's calls, which make their VMs.
+    fn answer(&mut self, task: u64, makes: bool) {
+        let ids: Vec<_> = self.calls.iter().filter(|(_, call)| call.task == task).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            let call = self.calls.remove(&id).expect("a call");
+            let parent = self.tasks.iter().find(|other| other.id == task).expect("a task").clone();
+            if parent.lives {
+                self.log(task, "create_missing_vm(x)", &format!("[external-cpi] [{id}] response: {{}}, err: "));
+            }
+            if makes {
+                let vm = format!("{}|{}|{}|{}", parent.deployment, call.instance, call.ip, call.az);
+                self.vms.insert(format!("vm-{id}"), (vm, parent.lives));
+            }
+        }
+    }
+
+    fn work(&mut self, task: &mut Task) {
+        if task.next > self.now {
+            return;
+        }
+        let cancelled = task.state == "cancelling" || task.state == "timeout";
+        match task.doing {
+            Doing::Hang | Doing::Sit => {}
+            Doing::Ping if cancelled => self.end(task, "cancelled"),
+            Doing::Ping => {
+                task.next = self.now + 5 * SCALE;
+                self.log(task.id, "create_missing_vm(x)", r#"SENT: agent.a {"method":"ping"}"#);
+            }
+            Doing::Slow(takes) => {
+                self.answer(task.id, true);
+                task.tries += 1;
+                match task.tries {
+                    _ if cancelled => self.end(task, "cancelled"),
+                    4.. => self.end(task, "done"),
+                    instance => {
+                        self.ask(task, instance.into());
+                        task.next = self.now + takes;
+                    }
+                }
+            }
+            Doing::Retry(tries, takes) => {
+                self.answer(task.id, false);
+                task.tries += 1;
+                if task.tries > tries {
+                    return self.end(task, "error");
+                }
+                self.ask(task, 1);
+                task.next = self.now + takes;
+            }
+        }
+    }
+
+    fn end(&mut self, task: &mut Task, state: &'static str) {
+        let name = format!("lock:deployment:{}", task.deployment);
+        if self.locks.get(&name).is_some_and(|row| Some(&row.uid) == task.uid.as_ref()) {
+            self.locks.remove(&name);
+        }
+        self.event(format!("release|lock|{name}|{}|{}|", task.id, task.deployment));
+        (task.state, task.lives) = (state, false);
+    }
+
+    fn poll(&mut self, probe: &'static str) {
+        if self.due.get(probe).is_some_and(|due| *due > self.now) {
+            return;
+        }
+        let jitter = self.below(60);
+        self.due.insert(probe, self.now + 250 + jitter);
+        // Whatever is lost, what is looked at next will be within 1.2 s.
+        let last = self.seen.get(probe).copied().unwrap_or_default();
+        let bearable = self.now + 320 < last + 1_200;
+        if self.below(100) < self.loss && bearable {
+            return;
+        }
+        self.seen.insert(probe, self.now);
+        if probe == "processes" {
+            let commands = self.commands();
+            return self.emit("director", Signal::Processes { commands });
+        }
+        let answer = match (probe.starts_with("sql:") && !self.database, probe) {
+            (true, _) => Answer::Refused,
+            (_, "sql:locks") => self.with_now(self.locks.iter().map(|(name, row)| {
+                (name.clone(), format!("{}|{}|{}", row.uid, row.task, EPOCH_MS + row.expired as i64))
+            })),
+            (_, "sql:tasks") => {
+                self.with_now(self.queue.iter().map(|(_, _, task)| task).chain(&self.tasks).map(task_row))
+            }
+            (_, "sql:events") => {
+                let rows = self.events.iter().enumerate().rev().take(50);
+                values(rows.map(|(id, text)| ((id + 1).to_string(), text.clone())))
+            }
+            (_, "sql:jobs") => self.jobs(),
+            (_, "iaas:inflight") => self.with_now(self.calls.iter().map(|(id, call)| {
+                let Call { task, instance, ip, az, pid, begun, .. } = call;
+                let begun = EPOCH_MS + *begun as i64;
+                (id.clone(), format!("create_vm|{task}|{instance}|{ip}|{az}|{pid}|{begun}"))
+            })),
+            (_, "iaas:vms") => values(self.vms.iter().map(|(cid, (vm, _))| (cid.clone(), vm.clone()))),
+            _ => {
+                let known = self.vms.iter().filter(|(_, (_, known))| *known);
+                values(known.map(|(cid, _)| (cid.clone(), "web/u|10.0.1.2".into())))
+            }
+        };
+        self.emit("db", Signal::Query { of: probe.into(), answer });
+    }
+
+    fn commands(&self) -> Vec<String> {
+        let mut commands = vec!["tail -f /dev/null pid=1 ppid=0".to_owned()];
+        if self.serves {
+            commands.push("/usr/bin/director serve pid=2 ppid=1".into());
+            let workers = self.workers.iter().enumerate().filter(|(_, lives)| **lives);
+            commands
+                .extend(workers.map(|(index, _)| format!("director worker --name worker_{} pid=3 ppid=1", index + 1)));
+        }
+        let jobs = self.tasks.iter().filter(|task| task.lives);
+        commands.extend(jobs.map(|Task { id, worker, pid, .. }| {
+            format!("director run-job --task {id} --worker worker_{} --scale 0.02 pid={pid} ppid=3", worker + 1)
+        }));
+        let calls = self.calls.values().filter(|call| call.lives);
+        commands.extend(calls.map(|call| format!("director cpi --iaas /iaas pid={} ppid=4", call.pid)));
+        commands
+    }
+
+    fn with_now(&self, said: impl Iterator<Item = (String, String)>) -> Answer {
+        let now = ("now_ms".to_owned(), (EPOCH_MS + self.now as i64).to_string());
+        values(said.chain([now]))
+    }
+
+    fn jobs(&self) -> Answer {
+        let waits = self.queue.iter().map(|(id, at, _)| (id.to_string(), format!("normal||{}", EPOCH_MS + *at as i64)));
+        let lives = self.tasks.iter().filter(|task| task.lives);
+        let taken = lives.map(|task| (task.id.to_string(), format!("normal|worker_{}|{EPOCH_MS}", task.worker + 1)));
+        let workers = ("workers".to_owned(), "worker_1 worker_2 worker_3".to_owned());
+        self.with_now(waits.chain(taken).chain([workers]))
+    }
+
+    /// The observations in their order, to the present moment.
+    fn stream(&self) -> Vec<Observation> {
+        let mut stream: Vec<_> = self.observations.iter().filter(|seen| seen.at <= Moment(self.now)).cloned().collect();
+        stream.sort_by_key(|seen| seen.at);
+        stream
+    }
+
+    /// Which detectors ever fire.
+    fn diagnoses(&self) -> Vec<&'static str> {
+        fired(&self.stream(), "bosh/").into_keys().collect()
+    }
+
+    /// Which detectors fire at the end.
+    fn firing(&self) -> Vec<&'static str> {
+        let last = |(id, verdict)| matches!(verdict, Verdict::Fired { .. }).then_some(id);
+        verdicts(&self.stream()).into_iter().filter_map(last).collect()
+    }
+}
+
+fn task_row(task: &Task) -> (String, String) {
+    let Task { id, state, deployment, checkpoint, .. } = task;
+    let checkpoint = EPOCH_MS + *checkpoint as i64;
+    (id.to_string(), format!("{state}|update_deployment|{deployment}|{checkpoint}||create deployment"))
+}
+
+fn config() -> Answer {
+    let said = [
+        ("renew_ms", RENEW.to_string()),
+        ("expiry_ms", EXPIRY.to_string()),
+        ("checkpoint_ms", CHECKPOINT.to_string()),
+        ("timeout_ms", (180 * SCALE).to_string()),
+        ("agent_wait_ms", (600 * SCALE).to_string()),
+        ("scale", "0.02".into()),
+        ("subnet:z1", "10.0.1.0/24".into()),
+        ("subnet:z2", "10.0.2.0/24".into()),
+        ("subnet:z3", "10.0.3.0/24".into()),
+    ];
+    values(said.into_iter().map(|(name, value)| (name.to_owned(), value)))
+}
+
+fn values(said: impl Iterator<Item = (String, String)>) -> Answer {
+    Answer::Values { values: said.collect() }
+}
+
+/// A moment of the simulation as RFC 3339 has it.
+fn wall(at: u64) -> String {
+    let (minutes, seconds) = (at / 60_000, at % 60_000);
+    format!("2026-01-01T{:02}:{:02}:{:02}.{:03}Z", minutes / 60, minutes % 60, seconds / 1_000, seconds % 1_000)
+}
+
+/// The registered detectors of a system that ever fire over a stream: when first, and
+/// with what evidence.
+fn fired(stream: &[Observation], system: &str) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
+    let mut fired = BTreeMap::new();
+    for entry in all().into_iter().filter(|entry| entry.id.starts_with(system)) {
+        let mut detector = (entry.new)();
+        let first = stream.iter().find_map(|observation| match detector.observe(observation) {
+            Verdict::Fired { evidence, at } => Some((at, evidence)),
+            Verdict::Quiet | Verdict::Unknown { .. } => None,
+        });
+        if let Some(first) = first {
+            fired.insert(entry.id, first);
+        }
+    }
+    fired
+}
+
+/// What each detector of this folder says at the end of a stream.
+fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
+    let ours = all().into_iter().filter(|entry| entry.id.starts_with("bosh/"));
+    let last = |entry: &'static reenact::detect::DetectorEntry| {
+        let mut detector = (entry.new)();
+        let last = stream.iter().map(|observation| detector.observe(observation)).last();
+        (entry.id, last.expect("a stream"))
+    };
+    ours.map(last).collect()
+}
+
+/// Asserts that `id` fired between `after` and `within` milliseconds after `from`, with
+/// each of `lines` in its evidence.
+#[track_caller]
+fn assert_fired(sim: &Sim, id: &str, from: u64, (after, within): (u64, u64), lines: &[&str]) {
+    let fired = fired(&sim.stream(), "bosh/");
+    let (at, evidence) = fired.get(id).unwrap_or_else(|| panic!("{id} did not fire, but {fired:#?}"));
+    let took = at.since(Moment(from));
+    let range = Duration::from_millis(after)..=Duration::from_millis(within);
+    assert!(range.contains(&took), "{id} fired {took:?} after {from} ms: {evidence:#?}");
+    for line in lines {
+        assert!(evidence.iter().any(|seen| seen.contains(line)), "no '{line}' in {evidence:#?}");
+    }
+}

@@ -1,0 +1,411 @@
+//! The director as the stream of observations shows it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use reenact::{
+    detect::View,
+    probe::{Answer, Moment, Observation, Signal},
+};
+
+use super::{
+    answers::{Call, Config, Events, IaasVms, Inflight, Jobs, LockRow, Locks, Read, SqlVms, Task, Tasks},
+    history::History,
+    log::{self, Said},
+    process::{self, Process, Role},
+};
+
+/// A polled signal that was last seen longer ago than this is not known. All are looked
+/// at four times a second.
+pub const FRESH: Duration = Duration::from_secs(3);
+
+/// So many tasks are followed: as many as an answer may hold, thrice.
+const TASKS_KEPT: usize = 64;
+
+#[derive(Debug)]
+struct Seen<T> {
+    at: Moment,
+    value: Result<T, String>,
+}
+
+/// The last answer to one question.
+#[derive(Debug)]
+struct Latest<T>(Option<Seen<T>>);
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Read> Latest<T> {
+    fn take(&mut self, at: Moment, answer: &Answer) -> Option<&T> {
+        let value = T::of(answer);
+        self.0.insert(Seen { at, value }).value.as_ref().ok()
+    }
+
+    /// The moment of an answer that can be read.
+    fn at(&self) -> Moment {
+        self.0.as_ref().filter(|seen| seen.value.is_ok()).map(|seen| seen.at).unwrap_or_default()
+    }
+
+    /// The answer and its moment.
+    fn fresh(&self, now: Moment) -> Result<(&T, Moment), String> {
+        let Some(seen) = &self.0 else { return Err(format!("{} was never seen", T::OF)) };
+        if now.since(seen.at) > FRESH {
+            return Err(format!("{} is not fresh", T::OF));
+        }
+        seen.value.as_ref().map(|value| (value, seen.at)).map_err(Clone::clone)
+    }
+}
+
+/// What is known of one task beside its row.
+#[derive(Debug)]
+pub struct Track {
+    /// When it last got on, or was first seen.
+    pub progress: Moment,
+    /// When its debug log last said anything.
+    pub said: Option<Moment>,
+    /// Since when a look at the processes shows none of its own.
+    pub gone: Option<Moment>,
+    /// Since when it is seen `cancelling`.
+    pub cancelling: Option<Moment>,
+    /// Its CPI requests without an answer: the method, and when each was seen.
+    pub asked: BTreeMap<String, (String, Moment)>,
+    /// The mark under which it renews its lock, by its own log.
+    pub uid: Option<String>,
+    /// Its newest event.
+    event: u64,
+}
+
+/// A lock that has not expired.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'v> {
+    /// `lock:deployment:paasta`
+    pub name: &'v str,
+    /// Its row.
+    pub row: &'v LockRow,
+    /// How long it lives without a renewal.
+    pub left: Duration,
+    /// Whose it is, with what shows it and when that was first seen.
+    pub owner: Option<Owner>,
+}
+
+/// Who holds a lock.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner {
+    /// The task.
+    pub task: u64,
+    /// Its acquire event; `None`: its own log shows it.
+    pub event: Option<u64>,
+    /// When it was first seen.
+    pub since: Moment,
+}
+
+/// When each signal was last looked at: what two of them say together holds only as of
+/// the earlier look.
+#[derive(Debug, Clone, Copy)]
+pub struct Looks {
+    /// `sql:locks`
+    pub locks: Moment,
+    /// `sql:tasks`
+    pub tasks: Moment,
+    /// `sql:events`
+    pub events: Moment,
+    /// The processes.
+    pub processes: Moment,
+}
+
+/// Everything that was seen.
+#[derive(Debug, Default)]
+pub struct DirectorView {
+    now: Moment,
+    config: Latest<Config>,
+    locks: Latest<Locks>,
+    tasks: Latest<Tasks>,
+    events: Latest<Events>,
+    jobs: Latest<Jobs>,
+    inflight: Latest<Inflight>,
+    vms: Latest<IaasVms>,
+    known_vms: Latest<SqlVms>,
+    /// Where the director runs, and what was last seen of it there.
+    processes: Option<(String, Moment, Vec<Process>)>,
+    history: History,
+    tracks: BTreeMap<u64, Track>,
+    /// Locks without a living row, and since when.
+    lapsed: BTreeMap<String, Moment>,
+    /// The IaaS's VMs, and when each was first seen.
+    made: BTreeMap<String, Moment>,
+}
+
+impl View for DirectorView {
+    fn observe(&mut self, observation: &Observation) {
+        let at = observation.at;
+        // Probes run side by side: an observation may be a little late.
+        self.now = self.now.max(at);
+        match &observation.signal {
+            Signal::Query { of, answer } => self.answered(at, of, answer),
+            Signal::Log { line } => {
+                if let Some((task, said)) = log::parse(line) {
+                    self.said(at, task, said);
+                }
+            }
+            Signal::Processes { commands } => self.processes(&observation.node, at, commands),
+            _ => {}
+        }
+    }
+}
+
+impl DirectorView {
+    fn answered(&mut self, at: Moment, of: &str, answer: &Answer) {
+        match of {
+            Config::OF => _ = self.config.take(at, answer),
+            Locks::OF => self.locks(at, answer),
+            Tasks::OF => self.tasks(at, answer),
+            Events::OF => self.events(at, answer),
+            Jobs::OF => _ = self.jobs.take(at, answer),
+            Inflight::OF => _ = self.inflight.take(at, answer),
+            IaasVms::OF => {
+                // What was there from the first was made before.
+                let first = if self.vms.0.is_none() { Moment::default() } else { at };
+                let Some(IaasVms(vms)) = self.vms.take(at, answer) else { return };
+                self.made.retain(|cid, _| vms.contains_key(cid));
+                for cid in vms.keys() {
+                    self.made.entry(cid.clone()).or_insert(first);
+                }
+            }
+            SqlVms::OF => _ = self.known_vms.take(at, answer),
+            _ => {}
+        }
+    }
+
+    fn locks(&mut self, at: Moment, answer: &Answer) {
+        let Some(seen) = self.locks.take(at, answer) else { return self.lapsed.clear() };
+        let lives = |name: &str| seen.rows.get(name).is_some_and(|row| row.expired_ms > seen.now_ms);
+        self.lapsed.retain(|name, _| !lives(name));
+        let known = self.history.locks().into_iter().chain(seen.rows.keys().map(String::as_str));
+        let gone: Vec<_> = known.filter(|name| !lives(name)).map(str::to_owned).collect();
+        for name in gone {
+            self.lapsed.entry(name).or_insert(at);
+        }
+    }
+
+    fn tasks(&mut self, at: Moment, answer: &Answer) {
+        let Some(seen) = self.tasks.take(at, answer) else { return };
+        for (id, task) in &seen.rows {
+            let track = track(&mut self.tracks, *id, at);
+            track.cancelling = (task.state == "cancelling").then(|| track.cancelling.unwrap_or(at));
+        }
+    }
+
+    fn events(&mut self, at: Moment, answer: &Answer) {
+        let Some(Events(rows)) = self.events.take(at, answer) else { return };
+        for (id, event) in rows {
+            self.history.take(*id, event, at);
+            let Some(task) = event.task.filter(|_| event.object_type != "lock") else { continue };
+            let track = track(&mut self.tracks, task, at);
+            if *id > track.event {
+                (track.event, track.progress) = (*id, track.progress.max(at));
+            }
+        }
+    }
+
+    fn said(&mut self, at: Moment, task: u64, said: Said<'_>) {
+        let track = track(&mut self.tracks, task, at);
+        track.said = track.said.max(Some(at));
+        match said {
+            Said::Lives | Said::Continued => return,
+            Said::Renews { uid } => return track.uid = Some(uid.into()),
+            Said::Asks { id, method } => _ = track.asked.insert(id.into(), (method.into(), at)),
+            Said::Answered { id } => _ = track.asked.remove(id),
+            Said::GetsOn => {}
+        }
+        track.progress = track.progress.max(at);
+    }
+
+    fn processes(&mut self, node: &str, at: Moment, commands: &[String]) {
+        let seen: Vec<_> = commands.iter().filter_map(|command| process::parse(command)).collect();
+        for process in &seen {
+            if let Role::Job { task, .. } = process.role {
+                track(&mut self.tracks, task, at);
+            }
+        }
+        // Other nodes have processes too.
+        if !seen.is_empty() || self.processes.as_ref().is_some_and(|(home, ..)| home == node) {
+            for (id, track) in &mut self.tracks {
+                let lives = seen.iter().any(|process| matches!(process.role, Role::Job { task, .. } if task == *id));
+                track.gone = if lives { None } else { Some(track.gone.unwrap_or(at)) };
+            }
+            self.processes = Some((node.into(), at, seen));
+        }
+    }
+
+    /// When each was last looked at.
+    pub fn looks(&self) -> Looks {
+        let processes = self.processes.as_ref().map(|(_, at, _)| *at).unwrap_or_default();
+        Looks { locks: self.locks.at(), tasks: self.tasks.at(), events: self.events.at(), processes }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// The director's intervals and subnets. They do not change while it runs, and are
+    /// believed for longer than what does.
+    ///
+    /// # Errors
+    /// If they were never seen, or cannot be read.
+    pub fn config(&self) -> Result<&Config, String> {
+        self.config.0.as_ref().ok_or("director:config was never seen")?.value.as_ref().map_err(Clone::clone)
+    }
+
+    /// The rows of `tasks`.
+    ///
+    /// # Errors
+    /// If they are not known.
+    pub fn task_rows(&self) -> Result<&BTreeMap<u64, Task>, String> {
+        self.tasks.fresh(self.now).map(|(tasks, _)| &tasks.rows)
+    }
+
+    /// How old a task's checkpoint is.
+    pub fn checkpoint_age(&self, task: &Task) -> Option<Duration> {
+        let (tasks, at) = self.tasks.fresh(self.now).ok()?;
+        Some(span(task.checkpoint_ms?, tasks.now_ms) + self.now.since(at))
+    }
+
+    /// What is known of a task beside its row.
+    pub fn track(&self, task: u64) -> Option<&Track> {
+        self.tracks.get(&task)
+    }
+
+    /// The director's processes.
+    ///
+    /// # Errors
+    /// If they are not known.
+    pub fn running(&self) -> Result<&[Process], String> {
+        match &self.processes {
+            None => Err("the director's processes were never seen".into()),
+            Some((_, at, _)) if self.now.since(*at) > FRESH => Err("the director's processes are not fresh".into()),
+            Some((_, _, seen)) => Ok(seen),
+        }
+    }
+
+    /// A task's process and the worker that made it.
+    ///
+    /// # Errors
+    /// If the processes are not known.
+    pub fn job(&self, wanted: u64) -> Result<Option<(&Process, &str)>, String> {
+        Ok(self.running()?.iter().find_map(|process| match &process.role {
+            Role::Job { task, worker } if *task == wanted => Some((process, worker.as_str())),
+            _ => None,
+        }))
+    }
+
+    /// The lock events.
+    ///
+    /// # Errors
+    /// If they are not known.
+    pub fn history(&self) -> Result<&History, String> {
+        self.events.fresh(self.now).map(|_| &self.history)
+    }
+
+    /// The locks that have not expired, each with its owner: by the events, or by the
+    /// mark that a task's log renews.
+    ///
+    /// # Errors
+    /// If they are not known.
+    pub fn held(&self) -> Result<Vec<Held<'_>>, String> {
+        let (locks, at) = self.locks.fresh(self.now)?;
+        let history = self.history()?;
+        let since = self.now.since(at);
+        let held = locks.rows.iter().filter_map(|(name, row)| {
+            let left = span(locks.now_ms, row.expired_ms).checked_sub(since).filter(|left| !left.is_zero())?;
+            let by_event = || {
+                let (task, event, since) = history.owner(name)?;
+                Some(Owner { task, event: Some(event), since })
+            };
+            let renews = |(task, track): (&u64, &Track)| {
+                let is_its = track.uid.as_ref() == Some(&row.uid);
+                is_its.then_some(Owner { task: *task, event: None, since: track.said? })
+            };
+            let owner = by_event().or_else(|| self.tracks.iter().find_map(renews));
+            Some(Held { name, row, left, owner })
+        });
+        Ok(held.collect())
+    }
+
+    /// Since when a lock has no living row.
+    ///
+    /// # Errors
+    /// If the locks are not known.
+    pub fn lapsed(&self, lock: &str) -> Result<Option<Moment>, String> {
+        self.locks.fresh(self.now).map(|_| self.lapsed.get(lock).copied())
+    }
+
+    /// The jobs, and what time it is by their clock.
+    ///
+    /// # Errors
+    /// If they are not known.
+    pub fn jobs(&self) -> Result<(&Jobs, i64), String> {
+        let (jobs, at) = self.jobs.fresh(self.now)?;
+        Ok((jobs, later(jobs.now_ms, self.now.since(at))))
+    }
+
+    /// The CPI calls in flight whose processes live, with their ages.
+    ///
+    /// # Errors
+    /// If they are not known.
+    pub fn calls(&self) -> Result<Vec<(&str, &Call, Duration)>, String> {
+        let (inflight, at) = self.inflight.fresh(self.now)?;
+        let running = self.running()?;
+        let pids: BTreeSet<_> =
+            running.iter().filter(|process| process.role == Role::Cpi).filter_map(|process| process.pid).collect();
+        let now_ms = later(inflight.now_ms, self.now.since(at));
+        let living = inflight.calls.iter().filter(|(_, call)| pids.contains(&call.pid));
+        Ok(living.map(|(id, call)| (id.as_str(), call, span(call.begun_ms, now_ms))).collect())
+    }
+
+    /// The IaaS's VMs, and when each was first seen.
+    ///
+    /// # Errors
+    /// If they are not known.
+    pub fn vms(&self) -> Result<(&IaasVms, &BTreeMap<String, Moment>), String> {
+        self.vms.fresh(self.now).map(|(vms, _)| (vms, &self.made))
+    }
+
+    /// The cids that the director knows.
+    ///
+    /// # Errors
+    /// If they are not known.
+    pub fn known_vms(&self) -> Result<&[String], String> {
+        self.known_vms.fresh(self.now).map(|(vms, _)| vms.0.as_slice())
+    }
+}
+
+/// A task's track; the oldest tasks' are forgotten.
+fn track(tracks: &mut BTreeMap<u64, Track>, task: u64, at: Moment) -> &mut Track {
+    while tracks.len() >= TASKS_KEPT && !tracks.contains_key(&task) {
+        tracks.pop_first();
+    }
+    tracks.entry(task).or_insert_with(|| Track {
+        progress: at,
+        said: None,
+        gone: None,
+        cancelling: None,
+        asked: BTreeMap::new(),
+        uid: None,
+        event: 0,
+    })
+}
+
+/// From one moment of the wall clock to another; zero if that is not later.
+fn span(from_ms: i64, to_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0))
+}
+
+fn later(ms: i64, by: Duration) -> i64 {
+    ms.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,210 @@
+//! Detectors of asynchronous work that a shutdown loses, over one fold of the
+//! observations each.
+//!
+//! Two kinds of evidence stand beside each other. The *ends* of an instance
+//! ([`EXITED_BUSY`], [`KILLED_BUSY`], [`OOM_KILLED_BUSY`]) tell at once that work was in
+//! memory; an end has one cause, so they exclude each other. Its overdue *rows*
+//! ([`LOST_WORK`], [`OUTBOX_STALLED`], [`OVERDUE`]) tell after the age limit what became
+//! of it; an instance's rows are in one state, so these exclude each other too. So
+//! [`LOST_WORK`] comes with one of the first kind or, where an instance says nothing of
+//! its work, alone. [`DUPLICATES`] is about what was done and may stand beside any.
+//!
+//! All are quiet again once a reconciliation finds nothing that the end could have
+//! taken: after a replay, and after an end that took nothing. The exit code is no
+//! evidence of a loss: the faulty and the fixed service both gave 0 (Rust) and 143
+//! (JVM), as measured.
+
+mod instance;
+mod log;
+mod reconcile;
+mod rows;
+mod run;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use reenact::{
+    detect::{Finding, Rule},
+    detector,
+};
+
+use instance::Instance;
+use log::Keeps;
+use rows::{Rows, State, exit_line};
+use run::{Cause, End, Run};
+use view::ServiceView;
+
+/// An instance ended, and who would have done the work of rows ended with it.
+pub const LOST_WORK: &str = "shutdown/lost_async_work";
+/// At its orderly end an instance had background work in memory.
+pub const EXITED_BUSY: &str = "shutdown/exited_with_work_in_flight";
+/// The same, killed.
+pub const KILLED_BUSY: &str = "shutdown/killed_with_work_in_flight";
+/// The same, killed for want of memory.
+pub const OOM_KILLED_BUSY: &str = "shutdown/oom_killed_with_work_in_flight";
+/// Work that is kept durably waits for a replica that runs.
+pub const OUTBOX_STALLED: &str = "shutdown/outbox_stalled";
+/// Work that somebody should do is not done.
+pub const OVERDUE: &str = "shutdown/overdue_work";
+/// Work was done more than once.
+pub const DUPLICATES: &str = "shutdown/duplicate_effects";
+
+/// The machine, the log and the rows are each looked at four times a second: after
+/// four looks they tell of the same moment.
+const LOST_HOLD: Duration = Duration::from_secs(1);
+
+/// The last lines of a log are read within a look or two of the end, and so is the
+/// reconciliation by which work turns out to be done after all.
+const EXIT_HOLD: Duration = Duration::from_secs(1);
+
+/// A rolling restart with one replica has nobody for less time than this: Spring's
+/// service, the slower one, is there 1.6 s after its start. A machine that runs counts.
+const STALLED_HOLD: Duration = Duration::from_secs(3);
+
+/// None: rows count as stuck only the age limit and [`rows::ATTEMPT`] later already.
+const OVERDUE_HOLD: Duration = Duration::ZERO;
+
+/// None: what was done twice stays so, and one look is enough to know it.
+const DUPLICATES_HOLD: Duration = Duration::ZERO;
+
+detector! {
+    LOST_WORK,
+    "An instance ended with work in memory that was promised: replay exactly the reconciled rows, idempotently.",
+    Rule::new(LOST_HOLD, lost_work),
+}
+
+detector! {
+    EXITED_BUSY,
+    "An instance shut down gracefully, by its requests, while its background work was in flight or queued.",
+    Rule::new(EXIT_HOLD, exited_busy),
+}
+
+detector! {
+    KILLED_BUSY,
+    "An instance was killed while background work was in flight in its memory.",
+    Rule::new(EXIT_HOLD, killed_busy),
+}
+
+detector! {
+    OOM_KILLED_BUSY,
+    "An instance was killed for want of memory while background work was in flight in it.",
+    Rule::new(EXIT_HOLD, oom_killed_busy),
+}
+
+detector! {
+    OUTBOX_STALLED,
+    "Intents wait durably and no replica runs: restart any, and replay nothing.",
+    Rule::new(STALLED_HOLD, outbox_stalled),
+}
+
+detector! {
+    OVERDUE,
+    "Background work is overdue and none of it gets done, though no shutdown took it.",
+    Rule::new(OVERDUE_HOLD, overdue),
+}
+
+detector! {
+    DUPLICATES,
+    "Requests had their effect more than once, as after a replay that is not idempotent.",
+    Rule::new(DUPLICATES_HOLD, duplicates),
+}
+
+fn lost_work(view: &ServiceView) -> Finding {
+    any_rows(view, |state| if let State::Lost(lines) = state { lines } else { Vec::new() })
+}
+
+fn outbox_stalled(view: &ServiceView) -> Finding {
+    any_rows(view, |state| if let State::Stalled(lines) = state { lines } else { Vec::new() })
+}
+
+fn overdue(view: &ServiceView) -> Finding {
+    any_rows(view, |state| if let State::Stuck(lines) = state { lines } else { Vec::new() })
+}
+
+fn exited_busy(view: &ServiceView) -> Finding {
+    any_end(view, Cause::Orderly)
+}
+
+fn killed_busy(view: &ServiceView) -> Finding {
+    any_end(view, Cause::Killed)
+}
+
+fn oom_killed_busy(view: &ServiceView) -> Finding {
+    any_end(view, Cause::OutOfMemory)
+}
+
+fn duplicates(view: &ServiceView) -> Finding {
+    match view.reconciliation() {
+        Err(why) => Finding::CannotTell(why),
+        Ok(seen) if seen.duplicates == 0 => Finding::No,
+        Ok(seen) => Finding::Yes(vec![format!("{} requests have more than one effect", seen.duplicates)]),
+    }
+}
+
+/// The evidence that `wanted` finds in the state of any instance's rows.
+fn any_rows(view: &ServiceView, wanted: impl Fn(State) -> Vec<String>) -> Finding {
+    let (seen, instances) = match (view.reconciliation(), view.instances()) {
+        (Err(why), _) | (_, Err(why)) => return Finding::CannotTell(why),
+        (Ok(seen), Ok(instances)) => (seen, instances),
+    };
+    finding(instances.iter().map(|instance| match Rows::new(*instance, &instances, seen).state() {
+        State::Untold(why) => Err(why),
+        state => Ok(wanted(state)),
+    }))
+}
+
+/// The evidence that any instance ended by this cause with work in its memory.
+fn any_end(view: &ServiceView, cause: Cause) -> Finding {
+    match view.instances() {
+        Err(why) => Finding::CannotTell(why),
+        Ok(instances) => finding(instances.iter().map(|instance| busy_ends(instance, cause))),
+    }
+}
+
+fn busy_ends(instance: &Instance<'_>, cause: Cause) -> Result<Vec<String>, String> {
+    let mut ends = instance.ended_runs().filter(|(run, _)| run.cause() == Some(cause)).peekable();
+    if ends.peek().is_none() && instance.runs().is_none() {
+        return Err(format!("{}: whether it runs is not known", instance.name));
+    }
+    let mut evidence = Vec::new();
+    for (run, end) in ends {
+        evidence.extend(busy_end(run, end, cause).map_err(|why| format!("{}: {why}", instance.name))?);
+    }
+    Ok(evidence.into_iter().map(|line| format!("{}: {line}", instance.name)).collect())
+}
+
+/// Work whose intent is kept until it is done is not lost by the end of who does it.
+fn busy_end(run: &Run, end: End, cause: Cause) -> Result<Vec<String>, String> {
+    let works = if cause == Cause::Orderly { run.left_behind() } else { run.in_memory()? };
+    match run.keeps {
+        _ if works.is_empty() => return Ok(works),
+        Some(Keeps::UntilDone) => return Ok(Vec::new()),
+        Some(Keeps::UntilClaimed | Keeps::InMemory) => {}
+        None => return Err("it ended with work in flight; whether that is kept durably is not known".into()),
+    }
+    let word = match run.last_word() {
+        _ if cause == Cause::Orderly => None,
+        Some(line) => Some(format!("its last word: {line}")),
+        None => Some("it said nothing of a shutdown".into()),
+    };
+    Ok([exit_line(end)].into_iter().chain(works).chain(word).collect())
+}
+
+/// One finding of several: what is known of one outweighs what is not of another.
+fn finding(seen: impl Iterator<Item = Result<Vec<String>, String>>) -> Finding {
+    let (mut evidence, mut unknown) = (Vec::new(), None);
+    for one in seen {
+        match one {
+            Ok(lines) => evidence.extend(lines),
+            Err(why) => _ = unknown.get_or_insert(why),
+        }
+    }
+    match unknown {
+        _ if !evidence.is_empty() => Finding::Yes(evidence),
+        Some(why) => Finding::CannotTell(why),
+        None => Finding::No,
+    }
+}

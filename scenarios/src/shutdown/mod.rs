@@ -1,0 +1,249 @@
+//! A web service that answers a request and does a part of its work afterwards, over a
+//! real PostgreSQL: in Rust, and in the report's framework, Spring's `@Async`.
+//!
+//! Clients reach it as through Kubernetes: a router knows the endpoints that are ready,
+//! and a replica that is deleted goes through endpoint removal, preStop, SIGTERM, grace
+//! and SIGKILL.
+
+mod client;
+mod db;
+pub mod detectors;
+mod faults;
+mod incidents {
+    //! One file per incident or twin.
+    automod::dir!("src/shutdown/incidents");
+}
+mod own_image;
+mod probes;
+mod recipe;
+mod router;
+mod runbooks;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::Ipv4Addr,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use reenact::{
+    Result,
+    campaign::{Playable, Schedule},
+    judge::Contents,
+    probe::{LogTail, Machine, Ports, Probe},
+    stage::{Lab, System},
+    testbed::{Node, NodeSpec, Testbed},
+    wait::Look,
+    workload::{Traffic, Workload},
+};
+
+use client::Requester;
+use db::Database;
+use probes::{Metrics, Reconciliation};
+use router::Router;
+
+/// The database's name.
+const DB: &str = "db";
+/// The replicas' names.
+const APPS: [&str; 2] = ["app1", "app2"];
+/// The port of the service.
+const PORT: u16 = 8080;
+
+/// How much older than its work's time a row may be before it is overdue: the time in a
+/// queue, and that of a drain which is expected to end well.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// Which service, and what it does with the work of a request that it has answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum App {
+    /// The Rust service, by its variant.
+    Rust(&'static str),
+    /// The Spring service, by its executor.
+    Spring(&'static str),
+}
+
+/// How the service is made.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    app: App,
+    /// How many replicas run: one or two.
+    replicas: usize,
+    /// How long the work of a request takes, before its effect.
+    work: Duration,
+    /// How many do the work at once, where there is a bound.
+    workers: u32,
+    /// How long a shutdown waits for the work, where it does.
+    drain: Duration,
+    /// What a replica runs instead of its image's command.
+    command: Vec<&'static str>,
+}
+
+impl Setup {
+    /// Two replicas of this service with a second of work a request, and workers enough
+    /// for all of it.
+    pub(crate) fn of(app: App) -> Self {
+        Self {
+            app,
+            replicas: 2,
+            work: Duration::from_secs(1),
+            workers: 80,
+            drain: Duration::from_secs(25),
+            command: Vec::new(),
+        }
+    }
+
+    /// When an unmatched row is overdue.
+    fn age_limit(&self) -> Duration {
+        self.work + MARGIN
+    }
+
+    fn image(&self) -> &'static str {
+        match self.app {
+            App::Rust(_) => "services",
+            App::Spring(_) => "spring",
+        }
+    }
+
+    fn env(&self, name: &str, db: Ipv4Addr) -> Vec<String> {
+        let how = match self.app {
+            App::Rust(variant) => format!("VARIANT={variant}"),
+            App::Spring(executor) => format!("EXECUTOR={executor}"),
+        };
+        vec![
+            how,
+            format!("DATABASE_URL=postgres://app@{db}:5432/app"),
+            format!("INSTANCE={name}"),
+            format!("WORK_MS={}", self.work.as_millis()),
+            format!("WORKERS={}", self.workers),
+            format!("DRAIN_MS={}", self.drain.as_millis()),
+            format!("AWAIT_S={}", self.drain.as_secs()),
+            // On a busy machine a start and a question may take their time: to lose work to
+            // that is another incident.
+            "START_LIMIT_MS=60000".into(),
+            "DATABASE_LIMIT_MS=15000".into(),
+        ]
+    }
+}
+
+/// The deployed service.
+pub(crate) struct Service {
+    bed: Testbed,
+    router: Arc<Router>,
+    database: Database,
+    setup: Setup,
+}
+
+impl Service {
+    /// Starts the database and the replicas, and routes clients to those that are ready.
+    pub(crate) async fn deploy(lab: &Lab, setup: Setup) -> Result<Self> {
+        let (db, app) = tokio::try_join!(lab.session().image("postgres"), lab.session().image(setup.image()))?;
+        let apps = &APPS[..setup.replicas];
+        let names: Vec<_> = std::iter::once(DB).chain(apps.iter().copied()).collect();
+        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
+            let replica = |&name: &&'static str| NodeSpec {
+                name,
+                image: app.clone(),
+                env: setup.env(name, ips[DB]),
+                command: setup.command.clone(),
+                ..NodeSpec::default()
+            };
+            let database = NodeSpec { name: DB, image: db, ..NodeSpec::default() };
+            std::iter::once(database).chain(apps.iter().map(replica)).collect()
+        };
+        let bed = Testbed::create(lab.session(), lab.id(), &names, specs).await?;
+        lab.adopt(&bed);
+        let router = Router::start(bed.nodes().iter().filter(|node| node.name() != DB));
+        let database = Database::of(bed.node(DB)?);
+        Ok(Self { bed, router, database, setup })
+    }
+
+    fn apps(&self) -> impl Iterator<Item = &Node> {
+        self.bed.nodes().iter().filter(|node| node.name() != DB)
+    }
+}
+
+reenact::playable! {
+    Playable {
+        system: "shutdown",
+        images: &["postgres", "services"],
+        play: |lab, schedule| Box::pin(play(lab, schedule)),
+    }
+}
+
+/// Plays a schedule on a healthy service with an outbox under load, which must then heal
+/// by itself.
+async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
+    let stage = recipe::steady(&lab, Setup::of(App::Rust("outbox"))).await?.play(&schedule).await?;
+    stage.heals_itself(Duration::from_secs(60)).await?.account().await
+}
+
+#[async_trait]
+impl System for Service {
+    fn bed(&self) -> &Testbed {
+        &self.bed
+    }
+
+    fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
+        let ms = Duration::from_millis;
+        let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();
+        for node in self.bed.nodes() {
+            probes.push((ms(250), Box::new(Machine::new(node))));
+        }
+        for node in self.apps() {
+            probes.push((Duration::ZERO, Box::new(LogTail::new(node))));
+            probes.push((ms(250), Box::new(Ports::new(node, &[PORT]))));
+            probes.push((ms(250), Box::new(Metrics::new(node))));
+        }
+        probes.push((ms(250), Box::new(Reconciliation::new(DB, self.database.clone(), self.setup.age_limit()))));
+        probes
+    }
+
+    fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
+        let router = Arc::clone(&self.router);
+        Workload::start(lab, traffic, 1, move |_| Requester::new(Arc::clone(&router)))
+    }
+
+    /// The requests whose work is done, or that never had any.
+    async fn contents(&self) -> Result<Vec<(String, Contents)>> {
+        Ok(vec![(DB.into(), self.database.done().await?)])
+    }
+
+    async fn repeated(&self) -> Result<BTreeSet<u64>> {
+        self.database.repeated().await
+    }
+
+    /// A replica is ready, every one that is routed to is healthy, and no work is owed
+    /// for longer than it may take.
+    async fn healthy(&self) -> Look<()> {
+        if let Some(why) = self.router.unready().await {
+            return Look::NotYet(why);
+        }
+        match self.database.overdue(self.setup.age_limit()).await {
+            Ok(overdue) if overdue.is_empty() => Look::Ready(()),
+            Ok(overdue) => Look::NotYet(format!("{} requests still wait for their work", overdue.len())),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    }
+
+    /// Whatever is in flight on the living comes to its end first.
+    async fn settled(&self) -> Look<()> {
+        match self.database.in_hand(self.apps_alive().await, self.setup.age_limit()).await {
+            Ok(0) => Look::Ready(()),
+            Ok(some) => Look::NotYet(format!("{some} works are in flight")),
+            Err(error) => Look::Never(error),
+        }
+    }
+}
+
+impl Service {
+    async fn apps_alive(&self) -> Vec<String> {
+        let mut alive = Vec::new();
+        for node in self.apps() {
+            if node.state().await.is_ok_and(|state| state.running) {
+                alive.push(node.name().to_owned());
+            }
+        }
+        alive
+    }
+}

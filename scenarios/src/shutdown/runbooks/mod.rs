@@ -1,0 +1,8 @@
+//! Runbooks for lost asynchronous work, and the wrong ones.
+
+mod replay;
+mod restart;
+mod sql;
+
+pub(super) use replay::{ReplayBlindly, ReplayEverything, ReplayReconciled};
+pub(super) use restart::{StartAndReplay, StartReplica};

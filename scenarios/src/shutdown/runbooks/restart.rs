@@ -1,0 +1,92 @@
+//! The recovery where the intents are rows.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use reenact::{
+    Result,
+    runbook::{Conclusion, Operator, Runbook},
+    wait::{self, Look},
+};
+
+use super::{super::db::UNMATCHED, ReplayReconciled, sql};
+
+/// How long the service may take to start and to work off what it finds.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Starts a replica of a service that keeps its intents in a table, and waits until it
+/// has worked them off.
+#[derive(Debug)]
+pub(crate) struct StartReplica(pub(crate) &'static str);
+
+impl fmt::Display for StartReplica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "start {}, which finds its intents in the table", self.0)
+    }
+}
+
+#[async_trait]
+impl Runbook for StartReplica {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        let without = format!(
+            "SELECT count(*) FROM requests WHERE {UNMATCHED} \
+             AND NOT EXISTS (SELECT 1 FROM intents WHERE request_id = id AND done_at IS NULL)"
+        );
+        if operator.is_up(self.0).await? {
+            return Ok(Conclusion::NothingToDo);
+        }
+        let lost = sql::psql(operator, &without).await?.join("");
+        if lost != "0" {
+            let why = format!("the work of {lost} rows is in no table: a start would not bring it back, replay it");
+            return Ok(Conclusion::Refused { why });
+        }
+        start(operator, self.0).await?;
+        Ok(Conclusion::Done)
+    }
+}
+
+/// Starts the replica and waits until it has worked off what it finds. Clients come back
+/// with it: only what was open before is waited for.
+async fn start(operator: &Operator<'_>, node: &str) -> Result<()> {
+    let last = sql::psql(operator, "SELECT coalesce(max(request_id), 0) FROM intents").await?.join("");
+    operator.step(&format!("start {node}"), operator.power_on(node)).await?;
+    let kept = format!("SELECT count(*) FROM intents WHERE done_at IS NULL AND request_id <= {last}");
+    wait::until("every intent to be worked off", LIMIT, || async {
+        match sql::psql(operator, &kept).await.as_deref() {
+            Ok([none]) if none == "0" => Look::Ready(()),
+            Ok(some) => Look::NotYet(format!("{} are open", some.join(", "))),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    })
+    .await
+}
+
+/// Starts a replica of a service that forgets its intents before it does their work: what
+/// is still in the table it does, and the rest is replayed.
+#[derive(Debug)]
+pub(crate) struct StartAndReplay {
+    /// The replica.
+    pub(crate) node: &'static str,
+    /// See [`ReplayReconciled`].
+    pub(crate) age_limit: Duration,
+}
+
+impl fmt::Display for StartAndReplay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "start {}, then replay what is still without its effect", self.node)
+    }
+}
+
+#[async_trait]
+impl Runbook for StartAndReplay {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        let up = operator.is_up(self.node).await?;
+        if !up {
+            start(operator, self.node).await?;
+        }
+        match (ReplayReconciled { age_limit: self.age_limit }).run(operator).await? {
+            Conclusion::NothingToDo if !up => Ok(Conclusion::Done),
+            other => Ok(other),
+        }
+    }
+}
