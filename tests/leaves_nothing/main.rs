@@ -1,0 +1,89 @@
+//! The harness leaves nothing behind, however it dies.
+//!
+//! It is killed at random moments while it builds testbeds, fills disks, cuts networks,
+//! and breaks file systems on block devices. Each time, what bears its session must go
+//! by itself: containers, networks, volumes, packet filters, mounts, loop devices, the
+//! containers' processes, and the reaper. Where the reaper is killed as well, the next
+//! start or `reenact clean` must remove the rest.
+//!
+//! `REENACT_KILLS` sets how often (30), `REENACT_SEED` which moments are drawn (1),
+//! `REENACT_VICTIM` whose testbeds alone (`galera`, `blobstore`; else both in turn).
+
+mod daemon;
+mod figures;
+mod harness;
+mod kill;
+mod marks;
+mod observer;
+mod watch;
+
+use std::{env, fs};
+
+use futures::{StreamExt, stream};
+use reenact::testbed::connect;
+use scenarios as _;
+
+use figures::{judge, tell};
+use harness::reenact;
+use kill::{Victim, draw};
+use observer::Observer;
+use watch::Death;
+
+/// Makes the images, if they are not there yet.
+const WARM_UP: [&str; 5] = ["run", "galera::twin_healthy_under_load", "blobstore::twin_monit_reload", "--jobs", "2"];
+
+/// How many harnesses live, and die, at once. They must not disturb each other.
+const AT_ONCE: usize = 3;
+
+#[tokio::test]
+async fn nothing_is_left_however_the_harness_dies() {
+    let observer = match prepare().await {
+        Ok(observer) => observer,
+        Err(why) => return skip(&why),
+    };
+    let kills = draw(number("REENACT_SEED", 1), number("REENACT_KILLS", 30), &victims());
+    let before = observer.look().await;
+    let (alone, together): (Vec<_>, Vec<_>) = kills.into_iter().partition(|kill| kill.target.with_reaper());
+    let mut deaths: Vec<Death> =
+        stream::iter(together).map(|kill| observer.watch(kill)).buffer_unordered(AT_ONCE).collect().await;
+    // One at a time: another start would sweep what this one's reaper cannot.
+    for kill in alone {
+        deaths.push(observer.watch(kill).await);
+    }
+    let after = observer.look().await;
+    observer.leave().await;
+    deaths.sort_by_key(|death| death.kill.number);
+    tell(&deaths);
+    judge(&deaths, &before, &after, &observer.held());
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+/// Whose testbeds to kill.
+fn victims() -> Vec<Victim> {
+    let both = vec![Victim::Galera, Victim::Blobstore];
+    let Ok(name) = env::var("REENACT_VICTIM") else { return both };
+    let one: Vec<_> = both.iter().copied().filter(|victim| victim.to_string() == name).collect();
+    assert!(!one.is_empty(), "REENACT_VICTIM={name}: there are {both:?}, in small letters");
+    one
+}
+
+/// As the scenarios do: a skip with its reason, or a failure where nothing may be
+/// skipped.
+fn skip(why: &str) {
+    assert!(env::var("REENACT_REQUIRE").as_deref() != Ok("all"), "{why}");
+    eprintln!("skipped: {why}");
+}
+
+/// Has the images made and starts the observer; an error says what is missing here.
+async fn prepare() -> Result<Observer, String> {
+    let docker = connect().await.map_err(|error| error.to_string())?;
+    let results = tempfile::tempdir().expect("a folder");
+    let warm_up = reenact(results.path(), &WARM_UP).status().await.expect("the binary");
+    let said = fs::read_to_string(results.path().join("stderr")).unwrap_or_default();
+    assert!(!said.contains("panicked"), "{said}");
+    // Whether those scenarios passed is not this test's business.
+    if warm_up.code() == Some(3) { Err(said) } else { Observer::start(docker).await }
+}

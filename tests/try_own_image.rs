@@ -1,0 +1,247 @@
+//! `reenact try`: a service of the user's own, stopped under load.
+//!
+//! What needs Docker is skipped without it, unless `REENACT_REQUIRE=all`.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use reenact::testbed::{Leftovers, SESSION_LABEL, connect};
+use scenarios as _;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{process::Command, time::timeout};
+
+/// No command may take longer, the making of images included; what hangs fails.
+const LIMIT: Duration = Duration::from_secs(1200);
+/// A daemon's address where nothing is.
+const NO_DAEMON: &str = "unix:///nonexistent/docker.sock";
+
+const LOSSY: &str = "own-service.toml";
+const FIXED: &str = "own-service-fixed.toml";
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples").join(name)
+}
+
+/// What a command did.
+struct Done {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Done {
+    #[track_caller]
+    fn ends(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "no {word:?} in: {}", self.stderr);
+        }
+    }
+
+    /// The only object on standard output.
+    fn object(&self) -> Value {
+        let lines: Vec<_> = self.stdout.lines().collect();
+        let [line] = lines[..] else { panic!("not one line: {}\n{}", self.stdout, self.stderr) };
+        serde_json::from_str(line).expect("one object")
+    }
+}
+
+async fn attempt(file: &Path, results: &Path, more: &[&str], daemon: Option<&str>) -> Done {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reenact"));
+    command.arg("try").arg(file).arg("--results").arg(results).args(more);
+    command.env_remove("REENACT_LOG").env_remove("REENACT_REQUIRE").stdin(Stdio::null()).kill_on_drop(true);
+    if let Some(daemon) = daemon {
+        command.env("DOCKER_HOST", daemon);
+    }
+    let ended = timeout(LIMIT, command.output()).await.expect("it does not hang");
+    let Output { status, stdout, stderr } = ended.expect("the binary");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let done = Done { code: status.code(), stdout: text(stdout), stderr: text(stderr) };
+    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+    done
+}
+
+/// The lossy example with some of its text replaced.
+fn changed(folder: &TempDir, changes: &[(&str, &str)]) -> PathBuf {
+    let mut text = fs::read_to_string(example(LOSSY)).expect("the example");
+    for (from, to) in changes {
+        assert!(text.contains(from), "no {from:?} in the example");
+        text = text.replace(from, to);
+    }
+    let path = folder.path().join("service.toml");
+    fs::write(&path, text).expect("a file");
+    path
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// Whether to go on: without a daemon, a skip with its reason.
+async fn docker() -> bool {
+    let Err(error) = connect().await else { return true };
+    assert!(env::var("REENACT_REQUIRE").as_deref() != Ok("all"), "{error}");
+    eprintln!("skipped: {error}");
+    false
+}
+
+/// Holds that the daemon has nothing of the session that a run belongs to.
+async fn nothing_is_left_of(run_dir: &Path) {
+    let session = run_dir.parent().and_then(Path::file_name).expect("a session").to_string_lossy();
+    let docker = connect().await.expect("the daemon");
+    let left = Leftovers::find(&docker, &format!("{SESSION_LABEL}={session}")).await.expect("the daemon lists");
+    assert!(left.is_empty(), "{left}: {left:?}");
+}
+
+fn run_dir(told: &Value) -> PathBuf {
+    PathBuf::from(told["run_dir"].as_str().expect("the run's folder"))
+}
+
+fn figure(told: &Value, name: &str) -> f64 {
+    told["figures"][name].as_f64().unwrap_or_else(|| panic!("no {name} in {told}"))
+}
+
+#[tokio::test]
+async fn a_broken_file_is_told_before_docker_is_needed() {
+    let folder = folder();
+    let broken = changed(&folder, &[("grace = ", "grase = ")]);
+    let done = attempt(&broken, folder.path(), &[], Some(NO_DAEMON)).await;
+    done.ends(2, &["at line ", "^", "grase", "grace", "docs/try.md"]);
+    let done = attempt(Path::new("/nonexistent.toml"), folder.path(), &[], Some(NO_DAEMON)).await;
+    done.ends(2, &["/nonexistent.toml", "docs/try.md"]);
+    attempt(&example(LOSSY), folder.path(), &[], Some(NO_DAEMON)).await.ends(3, &["no Docker daemon"]);
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_there_is_told() {
+    if !docker().await {
+        return;
+    }
+    let folder = folder();
+    let file = changed(&folder, &[("reenact:services", "reenact.invalid/none:0")]);
+    let done = attempt(&file, folder.path(), &[], None).await;
+    done.ends(3, &["reenact.invalid/none:0", "docker pull", "docker build"]);
+    let file = changed(&folder, &[("reenact:services", "reenact:servicez")]);
+    attempt(&file, folder.path(), &[], None).await.ends(2, &["servicez", "there are", "services"]);
+}
+
+#[tokio::test]
+async fn the_lossy_example_loses_updates() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let done = attempt(&example(LOSSY), results.path(), &["--json"], None).await;
+    let told = done.object();
+    done.ends(1, &[]);
+    assert_eq!(told["outcome"], "fail");
+    assert!(figure(&told, "lost") > 0.0 && figure(&told, "acknowledged") > figure(&told, "lost"), "{told}");
+    assert_eq!((figure(&told, "duplicates"), figure(&told, "exit_code")), (0.0, 0.0), "{told}");
+    assert!(told["meaning"].to_string().contains("lost after the answer"), "{told}");
+    for file in ["score.json", "observations.jsonl", "events.jsonl", "ledger.jsonl", "app1.log", "app1.json", "db.log"]
+    {
+        let length = fs::metadata(run_dir(&told).join(file)).expect(file).len();
+        assert!(length > 0, "{file} is empty");
+    }
+    nothing_is_left_of(&run_dir(&told)).await;
+}
+
+#[tokio::test]
+async fn the_fixed_example_loses_nothing() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let done = attempt(&example(FIXED), results.path(), &["--json"], None).await;
+    let told = done.object();
+    done.ends(0, &[]);
+    assert_eq!(told["outcome"], "pass");
+    assert_eq!((figure(&told, "lost"), figure(&told, "duplicates")), (0.0, 0.0), "{told}");
+    assert!(figure(&told, "waiting") > 0.0, "something was at risk: {told}");
+    nothing_is_left_of(&run_dir(&told)).await;
+}
+
+/// Killed, the service with an outbox loses nothing once it is started again; and what
+/// its replicas show over HTTP or a command prints is counted as what SQL says.
+#[tokio::test]
+async fn a_killed_outbox_is_whole_after_a_restart() {
+    if !docker().await {
+        return;
+    }
+    let folder = folder();
+    let changes = [
+        ("VARIANT = \"spawn\"", "WORKERS = \"80\"\nVARIANT = \"outbox\""),
+        ("signal = \"TERM\"", "signal = \"KILL\"\nreplicas = 1\nrestart = true"),
+        (
+            "sql = \"SELECT request_id FROM effects\"",
+            "command = { on = \"db\", run = [\"psql\", \"-Atqh\", \"db\", \"-U\", \"app\", \"app\", \"-c\", \"SELECT request_id FROM effects\"] }",
+        ),
+    ];
+    let done = attempt(&changed(&folder, &changes), folder.path(), &["--json"], None).await;
+    let told = done.object();
+    done.ends(0, &[]);
+    assert_eq!((figure(&told, "lost"), figure(&told, "exit_code")), (0.0, 137.0), "{told}");
+    assert!(figure(&told, "waiting") > 0.0, "{told}");
+}
+
+#[tokio::test]
+async fn work_that_is_longer_than_the_grace_is_cut_off() {
+    if !docker().await {
+        return;
+    }
+    let folder = folder();
+    let changes = [
+        ("VARIANT = \"spawn\"", "VARIANT = \"tracker\""),
+        ("WORK_MS = \"1000\"", "WORK_MS = \"5000\""),
+        ("grace = \"30s\"", "grace = \"2s\""),
+        ("clients = 6", "clients = 6\nbefore = \"8s\""),
+    ];
+    let done = attempt(&changed(&folder, &changes), folder.path(), &["--repeat", "1"], None).await;
+    done.ends(1, &[]);
+    for words in ["DOES NOT HOLD", "exit code 137", "OVERRUN", "Killed before the drain ended", "kept in"] {
+        assert!(done.stdout.contains(words), "no {words:?} in: {}", done.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_never_ready_proves_nothing() {
+    if !docker().await {
+        return;
+    }
+    let folder = folder();
+    let mute = [("ready = \"/health\"", "ready = \"/nowhere\""), ("\"60s\"", "\"4s\"")];
+    let ends = [("[service.env]", "command = [\"false\"]\n[service.env]")];
+    for (changes, words) in [(&mute[..], "/nowhere"), (&ends[..], "exit code 1")] {
+        let done = attempt(&changed(&folder, changes), folder.path(), &["--json"], None).await;
+        let told = done.object();
+        done.ends(4, &[]);
+        assert_eq!(told["outcome"], "inconclusive");
+        assert!(told["reason"].as_str().is_some_and(|why| why.contains(words)), "{told}");
+        assert!(told["figures"].as_object().is_some_and(serde_json::Map::is_empty), "no lost=0: {told}");
+        nothing_is_left_of(&run_dir(&told)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_lost_proves_nothing() {
+    if !docker().await {
+        return;
+    }
+    let folder = folder();
+    let refused = [("path = \"/requests\"", "path = \"/orders\"")];
+    // The row itself is there before the answer.
+    let at_once = [("SELECT request_id FROM effects", "SELECT id FROM requests")];
+    let not_found = [("SELECT request_id FROM effects", "SELECT request_id FROM effects WHERE false")];
+    let cases = [(&refused[..], "404"), (&at_once[..], "before_answer"), (&not_found[..], "do [effects] find")];
+    for (changes, words) in cases {
+        let done = attempt(&changed(&folder, changes), folder.path(), &["--json"], None).await;
+        let told = done.object();
+        done.ends(4, &[]);
+        assert!(told["reason"].as_str().is_some_and(|why| why.contains(words)), "{words}: {told}");
+    }
+}
