@@ -15,7 +15,7 @@ use reenact::{
 };
 
 use super::{
-    Service, Setup,
+    App, Service, Setup,
     detectors::LOST_WORK,
     faults::{Deleted, End, Ended},
     runbooks::{ReplayReconciled, StartReplica},
@@ -150,6 +150,21 @@ pub(super) async fn scaled_in_and_replayed(lab: &Lab, setup: Setup) -> Result<()
     is_rate_times_work(&broken, lost, &ended, work)?;
     let broken = broken.stays_broken(Duration::from_secs(15)).await?;
     let broken = broken.refuses(&StartReplica(LEAVER)).await?;
+    healed_by(&ReplayReconciled { age_limit }, broken).await
+}
+
+/// A service that drains as it should, with works of three seconds, is given one second
+/// of grace: SIGKILL comes in the middle of the drain.
+pub(super) async fn killed_in_its_drain(lab: &Lab, app: App) -> Result<()> {
+    // Threads enough for all the works of one replica, where they are counted.
+    let setup = Setup { work: Duration::from_secs(3), workers: 300, ..Setup::of(app) };
+    let age_limit = setup.age_limit();
+    let steady = steady(lab, setup).await?;
+    let deletion = deleted(&steady).by(with_grace(1));
+    let (faulted, ended) = delete(steady, deletion).await?;
+    must_end_with(&ended, 137)?;
+    let broken = faulted.detect(LOST_WORK, age_limit + Duration::from_secs(12)).await?;
+    losses(&broken).await?;
     healed_by(&ReplayReconciled { age_limit }, broken).await
 }
 

@@ -8,7 +8,7 @@ import java.util.List;
 /** What the service is told by its environment. */
 final class Settings {
     static final List<String> EXECUTORS =
-            Arrays.asList("simple", "pool", "pool40", "wait_no_await", "await_only", "wait_await");
+            Arrays.asList("simple", "pool", "wait_no_await", "await_only", "wait_await");
 
     /** {@code DATABASE_URL}: {@code postgres://USER@HOST:PORT/DATABASE}. */
     final URI database = URI.create(text("DATABASE_URL", "postgres://app@localhost:5432/app"));
@@ -20,7 +20,7 @@ final class Settings {
     /** {@code EXECUTOR}: which TaskExecutor runs the @Async method. */
     final String executor = text("EXECUTOR", "pool");
     /** {@code WORKERS}: the threads of a pool. */
-    final int workers = number("WORKERS", executor.equals("pool40") ? 40 : 8);
+    final int workers = number("WORKERS", 8);
     /** {@code AWAIT_S}: the await period, of the executors that have one. */
     final int awaitSeconds = number("AWAIT_S", 25);
     /** {@code REQUEST_MS}: how long a request itself takes, before it is stored. */

@@ -1,14 +1,11 @@
 //! The shutdown waits for the work, and the grace is shorter than that.
 
-use std::time::Duration;
-
-use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
+use reenact::{campaign::Scenario, scenario};
 
 use super::super::{
-    App, Setup,
+    App,
     detectors::{KILLED_BUSY, LOST_WORK},
     recipe,
-    runbooks::ReplayReconciled,
 };
 
 scenario! {
@@ -22,19 +19,7 @@ scenario! {
         also: &[KILLED_BUSY],
         runbooks: &["right: reconcile, and replay what is overdue, each at most once"],
         images: &["postgres", "services"],
-        run: |lab| Box::pin(run(lab)),
+        run: |lab| Box::pin(async move { recipe::killed_in_its_drain(&lab, App::Rust("tracker")).await }),
         ..Scenario::INCIDENT
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let setup = Setup { work: Duration::from_secs(3), ..Setup::of(App::Rust("tracker")) };
-    let age_limit = setup.age_limit();
-    let steady = recipe::steady(&lab, setup).await?;
-    let deletion = recipe::deleted(&steady).by(recipe::with_grace(1));
-    let (faulted, ended) = recipe::delete(steady, deletion).await?;
-    recipe::must_end_with(&ended, 137)?;
-    let broken = faulted.detect(LOST_WORK, age_limit + Duration::from_secs(12)).await?;
-    recipe::losses(&broken).await?;
-    recipe::healed_by(&ReplayReconciled { age_limit }, broken).await
 }

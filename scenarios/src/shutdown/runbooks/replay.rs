@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use reenact::{
-    Result,
+    Error, Result,
     runbook::{Conclusion, Operator, Runbook},
 };
 
@@ -28,6 +28,12 @@ impl fmt::Display for ReplayReconciled {
 #[async_trait]
 impl Runbook for ReplayReconciled {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        let some = sql::reconcile(operator, self.age_limit).await?;
+        // What a replica finds in a table when it starts, it has in hand from then on, though
+        // the row is older: it has its time, too.
+        for owner in Owner::up_of(operator, &some).await? {
+            tokio::time::sleep(self.age_limit.saturating_sub(owner.age)).await;
+        }
         let overdue = sql::reconcile(operator, self.age_limit).await?;
         if overdue.is_empty() {
             return Ok(Conclusion::NothingToDo);
@@ -51,26 +57,64 @@ async fn objection(operator: &Operator<'_>, overdue: &[String]) -> Result<Option
     if sql::psql(operator, &kept).await? != ["0"] {
         return Ok(Some("the service keeps these intents in a table: start a replica, it will do them".into()));
     }
-    let owners = format!("SELECT DISTINCT instance FROM requests WHERE id IN ({ids})");
-    for owner in sql::psql(operator, &owners).await? {
-        let known = APPS.contains(&owner.as_str()) && operator.nodes().contains(&owner.as_str());
-        if known && operator.is_up(&owner).await? && has_in_hand(operator, &owner, &ids).await? {
-            let why = format!("{owner} is alive and may still have some of them in hand: find out why it is late");
+    for owner in Owner::up_of(operator, overdue).await? {
+        if owner.has_in_hand(operator, &ids).await? {
+            let name = owner.name;
+            let why = format!("{name} is alive and may still have some of them in hand: find out why it is late");
             return Ok(Some(why));
         }
     }
     Ok(None)
 }
 
-/// Whether any of these rows came to a replica since it started: what it had in memory
-/// before that it has no more.
-async fn has_in_hand(operator: &Operator<'_>, owner: &str, ids: &str) -> Result<bool> {
-    let started = operator.must(owner, &["stat", "-c", "%Y", "/proc/1"]).await?;
-    let since = format!(
-        "SELECT count(*) FROM requests WHERE id IN ({ids}) AND instance = '{owner}' \
-         AND created_at >= to_timestamp({started})"
-    );
-    Ok(sql::psql(operator, &since).await? != ["0"])
+/// A replica that took rows, and runs.
+struct Owner {
+    name: String,
+    /// How long its process has run.
+    age: Duration,
+}
+
+impl Owner {
+    async fn up_of(operator: &Operator<'_>, ids: &[String]) -> Result<Vec<Self>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = format!("SELECT DISTINCT instance FROM requests WHERE id IN ({})", ids.join(", "));
+        let mut up = Vec::new();
+        for name in sql::psql(operator, &names).await? {
+            let known = APPS.contains(&name.as_str()) && operator.nodes().contains(&name.as_str());
+            if known && operator.is_up(&name).await? {
+                let age = age_of_first_process(operator, &name).await?;
+                up.push(Self { name, age });
+            }
+        }
+        Ok(up)
+    }
+
+    /// Whether any of these rows came to it since it started: what it had in memory before
+    /// that it has no more.
+    async fn has_in_hand(&self, operator: &Operator<'_>, ids: &str) -> Result<bool> {
+        let Self { name, age } = self;
+        let since = format!(
+            "SELECT count(*) FROM requests WHERE id IN ({ids}) AND instance = '{name}' \
+             AND created_at >= clock_timestamp() - interval '{} ms'",
+            age.as_millis()
+        );
+        Ok(sql::psql(operator, &since).await? != ["0"])
+    }
+}
+
+/// How long a container's first process has run, by the kernel: the 22nd field of its
+/// `stat` is its start, in hundredths of a second since the machine's (proc(5)). The times
+/// of files in `/proc` are those of the first look at them.
+async fn age_of_first_process(operator: &Operator<'_>, node: &str) -> Result<Duration> {
+    let text = operator.must(node, &["cat", "/proc/uptime", "/proc/1/stat"]).await?;
+    let uptime = text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    let after_name = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let start = after_name.split(' ').nth(19).and_then(|word| word.parse::<f64>().ok());
+    let age = uptime.zip(start).map(|(uptime, start)| (uptime - start / 100.0).max(0.0));
+    age.map(Duration::from_secs_f64)
+        .ok_or_else(|| Error::failed(format!("{node} does not tell when its first process started: {text:?}")))
 }
 
 /// Wrong: does again whatever has no flag at this moment, without looking at its age or
