@@ -41,6 +41,8 @@ pub struct NodeSpec {
     pub read_only: bool,
     /// Whether it is a machine with a single CPU; else it has all of the host's.
     pub single_cpu: bool,
+    /// How much memory it has, in MiB, and no swap; `None`: as much as the host.
+    pub memory: Option<u32>,
     /// Whether it is left switched off, for [`Node::start`] to come later.
     pub off: bool,
 }
@@ -222,6 +224,10 @@ fn lab_of(session: &Session, lab: &str) -> String {
     format!("{}/{lab}", session.id())
 }
 
+fn bytes(mebibytes: u32) -> i64 {
+    i64::from(mebibytes) << 20
+}
+
 fn endpoint(ip: Ipv4Addr) -> EndpointSettings {
     let ipam_config = Some(EndpointIpamConfig { ipv4_address: Some(ip.to_string()), ..Default::default() });
     EndpointSettings { ipam_config, ..Default::default() }
@@ -294,6 +300,8 @@ impl Maker<'_> {
                 readonly_rootfs: Some(spec.read_only),
                 network_mode: Some(self.network.to_owned()),
                 extra_hosts: Some(self.hosts.clone()),
+                memory: spec.memory.map(bytes),
+                memory_swap: spec.memory.map(bytes),
                 cpuset_cpus: spec.single_cpu.then(|| "0".into()),
                 ..Default::default()
             }),

@@ -11,10 +11,11 @@ use reenact::{
     Result,
     fault::{Effect, Fault, Undo},
     probe::{Answer, Clock, Moment},
-    testbed::{Node, Testbed},
+    testbed::{Node, NodeStatus, Testbed},
+    wait::{self, Look},
 };
 
-use super::{probes, router::Router};
+use super::{PORT, probes, router::Router};
 
 /// How a replica ends.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +28,10 @@ pub(super) enum End {
         /// The whole time it has.
         grace: Duration,
     },
-    /// SIGKILL at once, as when its machine goes or it runs out of memory.
+    /// SIGKILL at once, as when its machine goes.
     Killed,
+    /// A request wants more memory than its container has: SIGKILL by the kernel.
+    OutOfMemory,
 }
 
 /// What was seen of it.
@@ -104,10 +107,26 @@ impl Deleted {
                 node.stop(i32::try_from(left.as_secs()).unwrap_or(i32::MAX)).await?;
             }
             End::Killed => node.signal("KILL").await?,
+            End::OutOfMemory => exhaust(node).await?,
         }
         let took = begun.elapsed();
         Ok(Ended { in_flight, exit_code: node.state().await?.exit_code, signalled, took })
     }
+}
+
+/// Asks for a report of 4 GiB, and waits for the end of the container.
+async fn exhaust(node: &Node) -> Result<()> {
+    let report = format!("http://{}:{PORT}/export?mebibytes=4096", node.ip());
+    // The kernel answers, by ending the connection; or nobody does, for want of memory.
+    let _ = reqwest::Client::new().get(report).timeout(Duration::from_secs(5)).send().await;
+    let end = || async {
+        match node.state().await {
+            Ok(state) if state.running => Look::NotYet("it still runs".into()),
+            Ok(_) => Look::Ready(()),
+            Err(error) => Look::Never(error),
+        }
+    };
+    wait::until("the kernel to end the container", Duration::from_secs(20), end).await
 }
 
 /// The works in memory, by the service's own word.
@@ -131,6 +150,7 @@ impl fmt::Display for Deleted {
         match self.end {
             End::Terminated { grace, .. } => write!(f, "{} terminated with {grace:?} of grace", self.node),
             End::Killed => write!(f, "{} killed", self.node),
+            End::OutOfMemory => write!(f, "{} out of memory", self.node),
         }
     }
 }
@@ -147,7 +167,8 @@ impl Fault for Deleted {
     }
 
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {
-        let running = bed.node(&self.node)?.state().await?.running;
-        Ok(Effect::new(!running, format!("running: {running}")))
+        let NodeStatus { running, oom_killed, .. } = bed.node(&self.node)?.state().await?;
+        let as_meant = oom_killed == matches!(self.end, End::OutOfMemory);
+        Ok(Effect::new(!running && as_meant, format!("running: {running}, killed for want of memory: {oom_killed}")))
     }
 }

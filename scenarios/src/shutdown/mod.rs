@@ -75,6 +75,8 @@ pub(crate) struct Setup {
     workers: u32,
     /// How long a shutdown waits for the work, where it does.
     drain: Duration,
+    /// How much memory a replica has, in MiB, where that is bounded.
+    memory: Option<u32>,
     /// What a replica runs instead of its image's command.
     command: Vec<&'static str>,
 }
@@ -89,6 +91,7 @@ impl Setup {
             work: Duration::from_secs(1),
             workers: 80,
             drain: Duration::from_secs(25),
+            memory: None,
             command: Vec::new(),
         }
     }
@@ -146,6 +149,7 @@ impl Service {
                 image: app.clone(),
                 env: setup.env(name, ips[DB]),
                 command: setup.command.clone(),
+                memory: setup.memory,
                 ..NodeSpec::default()
             };
             let database = NodeSpec { name: DB, image: db, ..NodeSpec::default() };

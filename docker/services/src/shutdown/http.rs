@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -52,6 +52,13 @@ impl Kind {
     }
 }
 
+/// How large a report is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Extent {
+    mebibytes: usize,
+}
+
 type Shared = (Arc<Service>, Arc<Background>);
 
 pub(super) fn routes(service: Arc<Service>, background: Arc<Background>) -> Router {
@@ -59,6 +66,7 @@ pub(super) fn routes(service: Arc<Service>, background: Arc<Background>) -> Rout
         .route("/requests", post(accept))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
+        .route("/export", get(export))
         .with_state((service, background))
 }
 
@@ -91,6 +99,12 @@ async fn health(State((service, _)): State<Shared>) -> Response {
 
 async fn metrics(State((service, _)): State<Shared>) -> String {
     service.gauges.exposition()
+}
+
+/// A report that is made up in memory, as large as it is asked for: the request that a
+/// machine with little memory does not survive.
+async fn export(Query(Extent { mebibytes }): Query<Extent>) -> Vec<u8> {
+    vec![b'-'; mebibytes.saturating_mul(1 << 20)]
 }
 
 fn unavailable(error: &Failure) -> Response {
