@@ -82,14 +82,18 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Two replicas of this service with a second of work a request, and workers enough
-    /// for all of it.
+    /// Two replicas of this service with a second of work a request, two where a JVM must
+    /// first come to its shutdown, and workers enough for all of it.
     pub(crate) fn of(app: App) -> Self {
+        let (seconds, workers) = match app {
+            App::Rust(_) => (1, 80),
+            App::Spring(_) => (2, 300),
+        };
         Self {
             app,
             replicas: 2,
-            work: Duration::from_secs(1),
-            workers: 80,
+            work: Duration::from_secs(seconds),
+            workers,
             drain: Duration::from_secs(25),
             memory: None,
             command: Vec::new(),

@@ -58,6 +58,7 @@ pub(super) async fn delete(
     steady: Stage<Service, Steady>,
     deleted: Deleted,
 ) -> Result<(Stage<Service, Faulted>, Ended)> {
+    has_work(&steady).await?;
     let seen = deleted.ended();
     let stage = steady.inject(deleted).await?;
     let ended = seen.get().cloned().ok_or_else(|| Error::Bug("nothing was seen of a deletion".into()))?;
@@ -70,6 +71,20 @@ pub(super) async fn delete(
         )));
     }
     Ok((stage, ended))
+}
+
+/// Waits until `app1` has acknowledged requests and has works in flight: a replica that
+/// was ready a moment ago may have neither.
+async fn has_work<P>(stage: &Stage<Service, P>) -> Result<()> {
+    let look = || async {
+        let acknowledged = stage.ledger().read(|entries| entries.iter().any(of_leaver));
+        let in_flight = stage.lab().stream().read(|seen| {
+            let last = seen.iter().rev().filter(|o| o.node == LEAVER).find_map(|o| gauge(o, "bg_inflight"));
+            last.is_some_and(|works| works != "0")
+        });
+        if acknowledged && in_flight { Look::Ready(()) } else { Look::NotYet(format!("{LEAVER} has none")) }
+    };
+    stage.wait_for("work to be in flight", Duration::from_secs(20), look).await
 }
 
 /// Puts down how a replica ended.
@@ -156,8 +171,7 @@ pub(super) async fn scaled_in_and_replayed(lab: &Lab, setup: Setup) -> Result<()
 /// A service that drains as it should, with works of three seconds, is given one second
 /// of grace: SIGKILL comes in the middle of the drain.
 pub(super) async fn killed_in_its_drain(lab: &Lab, app: App) -> Result<()> {
-    // Threads enough for all the works of one replica, where they are counted.
-    let setup = Setup { work: Duration::from_secs(3), workers: 300, ..Setup::of(app) };
+    let setup = Setup { work: Duration::from_secs(3), ..Setup::of(app) };
     let age_limit = setup.age_limit();
     let steady = steady(lab, setup).await?;
     let deletion = deleted(&steady).by(with_grace(1));
