@@ -3,6 +3,7 @@
 //! log (which stamps each line), and PostgreSQL may be away at any time.
 
 pub mod database;
+pub mod diego;
 pub mod director;
 pub mod setting;
 pub mod shutdown;

@@ -4,7 +4,7 @@
 //! and never stale. Where the base image can be pulled it is; elsewhere it is made
 //! from Debian's packages. Building is outside every deadline.
 
-use std::{process::Stdio, time::Duration};
+use std::{iter, process::Stdio, time::Duration};
 
 use bollard::query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder};
 use futures::{StreamExt, TryStreamExt};
@@ -24,6 +24,10 @@ static SOURCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../docker");
 
 /// The Debian release under all images.
 const SUITE: &str = "bookworm";
+
+/// A Dockerfile's argument of this name and another image's stands for that image,
+/// which is built first: `ARG IMAGE_SERVICES`.
+const OTHER_IMAGE: &str = "ARG IMAGE_";
 
 /// Under this name a Dockerfile finds the certificates that this machine trusts.
 const CERTIFICATES: &str = "ca-certificates.crt";
@@ -64,6 +68,14 @@ impl Image {
         files
     }
 
+    /// The images that it takes something from.
+    fn others(&self) -> Vec<String> {
+        let dockerfile = self.folder.get_file(self.folder.path().join("Dockerfile"));
+        let text = dockerfile.and_then(File::contents_utf8).unwrap_or_default();
+        let argument = |line: &str| Some(line.strip_prefix(OTHER_IMAGE)?.split('=').next()?.to_lowercase());
+        text.lines().filter_map(argument).collect()
+    }
+
     /// What the image is built from: its files, and the certificates that this machine
     /// trusts. Those are no part of the image and of its tag: a build may only reach the
     /// network through an authority that the machine's owner has added.
@@ -79,10 +91,12 @@ impl Image {
         }
     }
 
-    /// `reenact/NAME:HASH`, the hash being over its files and what it stands on.
-    fn tag(&self, base: &str) -> (String, String) {
+    /// `reenact/NAME:HASH`, the hash being over its files and the images it stands on.
+    fn tag(&self, images: &[&str]) -> (String, String) {
         let mut hash = Sha256::new();
-        hash.update(base);
+        for image in images {
+            hash.update(image);
+        }
         for file in self.files() {
             hash.update(file.path().as_os_str().as_encoded_bytes());
             hash.update(file.contents().len().to_le_bytes());
@@ -111,7 +125,16 @@ impl Session {
             None => self.base().await?,
         };
         known.insert("base".into(), base.clone());
-        let reference = self.build(image, &base).await?;
+        let mut others = Vec::new();
+        for name in image.others() {
+            let other = match known.get(&name) {
+                Some(other) => other.clone(),
+                None => self.build(Image::named(&name)?, &base, &[]).await?,
+            };
+            known.insert(name.clone(), other.clone());
+            others.push((name, other));
+        }
+        let reference = self.build(image, &base, &others).await?;
         known.insert(name.into(), reference.clone());
         Ok(reference)
     }
@@ -120,21 +143,30 @@ impl Session {
         self.docker().inspect_image(reference).await.is_ok()
     }
 
-    async fn build(&self, image: Image, base: &str) -> Result<String> {
-        let (repository, tag) = image.tag(base);
+    /// Builds it on the base image, with the other images, by their names, that it takes
+    /// something from.
+    async fn build(&self, image: Image, base: &str, others: &[(String, String)]) -> Result<String> {
+        let images: Vec<_> = iter::once(base).chain(others.iter().map(|(_, other)| other.as_str())).collect();
+        let (repository, tag) = image.tag(&images);
         let reference = format!("{repository}:{tag}");
         if self.has_image(&reference).await {
             return Ok(reference);
         }
         let task = progress::task(format!("building the image {reference}"));
-        let options = BuildImageOptions::new().with_build_arg("BASE", base);
+        let mut options = BuildImageOptions::new().with_build_arg("BASE", base);
+        let mut arguments = format!("--build-arg BASE={base}");
+        for (name, other) in others {
+            let argument = format!("IMAGE_{}", name.to_uppercase());
+            arguments += &format!(" --build-arg {argument}={other}");
+            options = options.with_build_arg(argument, other);
+        }
         let built = image.source(&repository, &tag).build_image_with(options).await;
         built.map(drop).map_err(|error| {
             Error::environment(
                 format!("the image {reference} cannot be built: {error:?}"),
                 format!(
                     "builds need Debian's packages; see the whole output with \
-                     `docker build --build-arg BASE={base} docker/{}`",
+                     `docker build {arguments} docker/{}`",
                     image.name
                 ),
             )
@@ -145,7 +177,7 @@ impl Session {
 
     /// The base image: what a registry has, else made here.
     async fn base(&self) -> Result<String> {
-        let ours = Image::named("base")?.tag(SUITE);
+        let ours = Image::named("base")?.tag(&[SUITE]);
         let (official, made) = (format!("debian:{SUITE}-slim"), format!("{}:{}", ours.0, ours.1));
         for reference in [&made, &official] {
             if self.has_image(reference).await {
@@ -243,9 +275,25 @@ mod tests {
     }
 
     #[test]
+    fn an_image_names_those_it_takes_something_from() {
+        assert_eq!(Image::named("diego").expect("known").others(), ["services"]);
+        assert!(Image::named("helper").expect("known").others().is_empty());
+    }
+
+    #[test]
+    fn the_others_of_an_image_are_images_without_others() {
+        for dir in SOURCES.dirs() {
+            let name = dir.path().to_str().expect("text");
+            for other in Image::named(name).expect("known").others() {
+                assert!(Image::named(&other).expect("known").others().is_empty(), "{name} takes from {other}");
+            }
+        }
+    }
+
+    #[test]
     fn the_tag_depends_on_the_base() {
         let helper = Image::named("helper").expect("known");
-        assert_ne!(helper.tag("a"), helper.tag("b"));
-        assert_eq!(helper.tag("a"), helper.tag("a"));
+        assert_ne!(helper.tag(&["a"]), helper.tag(&["b"]));
+        assert_eq!(helper.tag(&["a"]), helper.tag(&["a"]));
     }
 }

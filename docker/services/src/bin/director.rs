@@ -1,11 +1,11 @@
-//! The mock BOSH director: `director serve|worker|run-job|cpi`; see [`services::director`].
+//! The mock BOSH director: `director serve|worker|run-job|cpi|watch`; see [`services::director`].
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use services::director::config::{Config, Options};
 use services::director::error::{During as _, Result};
-use services::director::{api, cpi, runner, worker};
+use services::director::{api, cpi, runner, watch, worker};
 
 /// A BOSH director over a real PostgreSQL, with a fake IaaS.
 #[derive(Debug, Parser)]
@@ -42,6 +42,13 @@ enum Role {
         #[command(flatten)]
         cpi: cpi::fake::Options,
     },
+    /// Ships the tasks' logs, and says what runs here and what the IaaS has.
+    Watch {
+        #[command(flatten)]
+        watch: watch::Options,
+        #[command(flatten)]
+        shared: Options,
+    },
 }
 
 fn main() -> ExitCode {
@@ -66,6 +73,7 @@ fn run(role: Role) -> Result<()> {
             Role::Serve { api, shared } => api::serve(Config::new(shared), api).await,
             Role::Worker { worker, shared } => worker::run(Config::new(shared), worker).await,
             Role::RunJob { job, shared } => runner::run(Config::new(shared), job).await,
+            Role::Watch { watch, shared } => watch::run(Config::new(shared), watch).await,
             Role::Cpi { .. } => Ok(()),
         }
     })

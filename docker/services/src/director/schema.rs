@@ -4,6 +4,9 @@ use super::db::Db;
 use super::error::Result;
 use super::log::Logger;
 
+/// Between two tries of a database that does not answer.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The real tables that the incident is told in; every timestamp is without time zone, in UTC.
 const REAL: &str = r#"
 CREATE TABLE IF NOT EXISTS locks (
@@ -99,6 +102,20 @@ pub async fn migrate(db: &Db, first_task: i64) -> Result<()> {
     Ok(())
 }
 
+/// The same, once the database answers: both may be starting.
+///
+/// # Errors
+/// The database's, when `limit` has passed.
+pub async fn migrate_when_up(db: &Db, first_task: i64, limit: std::time::Duration) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + limit;
+    loop {
+        match migrate(db, first_task).await {
+            Err(_) if tokio::time::Instant::now() < deadline => tokio::time::sleep(PATIENCE).await,
+            done => return done,
+        }
+    }
+}
+
 /// Waits until the tables are there: workers may start before the director.
 ///
 /// # Errors
@@ -110,7 +127,7 @@ pub async fn wait(db: &Db, limit: std::time::Duration) -> Result<()> {
         match db.query(&Logger::nowhere(), last).await {
             Ok(_) => return Ok(()),
             Err(error) if tokio::time::Instant::now() > deadline => return Err(error),
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            Err(_) => tokio::time::sleep(PATIENCE).await,
         }
     }
 }

@@ -10,6 +10,7 @@ mod tasks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
@@ -70,7 +71,7 @@ type Answer<T = Response> = std::result::Result<T, Failure>;
 pub async fn serve(config: Config, options: Options) -> Result<()> {
     let certificates = config.options.dir.join("tls");
     tls::ensure(&certificates, &tls::names(&options.san))?;
-    schema::migrate(&config.db, options.first_task).await?;
+    schema::migrate_when_up(&config.db, options.first_task, Duration::from_secs(60)).await?;
     let listener = tls::Listener::bind(options.listen, &certificates).await?;
     let api = Api(Arc::new(Shared { config, user: options.user, password: options.password }));
     eprintln!("director listens at {}", options.listen);

@@ -5,7 +5,7 @@
 //! | `behaviour.json` | how calls behave; see [`super::behaviour`] |
 //! | `vms/<cid>.json` | a VM: the truth about what exists, which the director's `vms` may not know |
 //! | `inflight/<request id>.json` | a call that has begun and not ended; of a killed call it stays, with the pid |
-//! | `calls.ndjson` | every call's beginning and end, in order |
+//! | `calls.ndjson` | every call's beginning and end, in order; a beginning's `doubles` are the living `create_vm` for the same instance and address |
 
 use std::fs;
 use std::io::Write as _;
@@ -120,13 +120,27 @@ impl Iaas {
         Ok((up && !silent).then_some(vm))
     }
 
-    /// Notes that a call begins.
+    /// Notes that a call begins; for a `create_vm` also which living ones want the same instance and address.
     ///
     /// # Errors
     /// When it can't be written.
     pub fn begin(&self, call: &Value) -> Result<()> {
+        // Its own first: of two that begin at once at least one then sees the other.
         self.write(&self.inflight_file(call), call)?;
-        self.note(call, "begin")
+        let mut noted = call.clone();
+        noted["doubles"] = self.doubled_by(call).into();
+        self.note(&noted, "begin")
+    }
+
+    fn doubled_by(&self, call: &Value) -> Vec<Value> {
+        let is_same = |other: &Value| ["method", "instance", "ip"].iter().all(|key| other[key] == call[key]);
+        if call["method"] != "create_vm" || call["ip"].is_null() {
+            return Vec::new();
+        }
+        let files = fs::read_dir(self.dir.join("inflight")).into_iter().flatten().flatten();
+        let calls = files.filter_map(|file| serde_json::from_slice::<Value>(&fs::read(file.path()).ok()?).ok());
+        let others = calls.filter(|other| other["request_id"] != call["request_id"] && is_same(other) && lives(other));
+        others.map(|mut other| other["request_id"].take()).collect()
     }
 
     /// Notes that a call ends.
@@ -162,6 +176,12 @@ impl Iaas {
     fn inflight_file(&self, call: &Value) -> PathBuf {
         self.dir.join("inflight").join(format!("{}.json", call["request_id"].as_str().unwrap_or("unknown")))
     }
+}
+
+/// Whether a call's process lives: a killed one leaves its file behind.
+fn lives(call: &Value) -> bool {
+    let command = fs::read(format!("/proc/{}/cmdline", call["pid"])).unwrap_or_default();
+    command.split(|byte| *byte == 0).any(|argument| argument == b"cpi")
 }
 
 /// Waits `ms` of real time.

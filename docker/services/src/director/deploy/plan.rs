@@ -107,19 +107,21 @@ async fn settle(
     };
     let fits = instance.ip.as_ref().is_some_and(|(ip, of)| of == network && subnet.gives(*ip));
     if !fits {
-        let free = subnet.range.hosts().find(|ip| subnet.gives(*ip) && !taken.contains(ip));
-        let no_more = || {
-            let name = instance.name();
-            Error::bad(
-                130011,
-                format!("Failed to reserve IP for '{name}' for manual network '{network}': no more available"),
-            )
+        let ip = loop {
+            let free = subnet.range.hosts().find(|ip| subnet.gives(*ip) && !taken.contains(ip));
+            let ip = free.ok_or_else(|| no_more_addresses(&instance, network))?;
+            taken.push(ip);
+            if instances::set_ip(db, log, instance.id, (ip, network), job.id(), now).await? {
+                break ip;
+            }
         };
-        let ip = free.ok_or_else(no_more)?;
-        instances::set_ip(db, log, instance.id, (ip, network), job.id(), now).await?;
-        taken.push(ip);
         instance.ip = Some((ip, network.to_owned()));
     }
     let recreate = instance.vm.is_some() && (moved || !fits);
     Ok(Planned { instance, recreate })
+}
+
+fn no_more_addresses(instance: &Instance, network: &str) -> Error {
+    let name = instance.name();
+    Error::bad(130011, format!("Failed to reserve IP for '{name}' for manual network '{network}': no more available"))
 }

@@ -89,10 +89,11 @@ pub async fn create(db: &Db, log: &Logger, deployment: i64, new: &Instance) -> R
     rows.first().map(|row| row.number("id")).ok_or_else(|| Error::database("a new instance has no id"))
 }
 
-/// Gives the instance an address, in place of any that it has.
+/// Gives the instance an address, in place of any that it has; false if another deploy
+/// has taken it meanwhile, and it has none now.
 ///
 /// # Errors
-/// The database's; an address that somebody else has among them.
+/// The database's.
 pub async fn set_ip(
     db: &Db,
     log: &Logger,
@@ -100,14 +101,14 @@ pub async fn set_ip(
     (ip, network): (Ipv4Addr, &str),
     task: i64,
     now: SystemTime,
-) -> Result<()> {
+) -> Result<bool> {
     db.execute(log, &format!(r#"DELETE FROM "ip_addresses" WHERE ("instance_id" = {id})"#)).await?;
     let sql = format!(
-        r#"INSERT INTO "ip_addresses" ("address_str", "network_name", "instance_id", "task_id", "static", "created_at") VALUES ('{ip}', {}, {id}, '{task}', false, {}) RETURNING *"#,
+        r#"INSERT INTO "ip_addresses" ("address_str", "network_name", "instance_id", "task_id", "static", "created_at") VALUES ('{ip}', {}, {id}, '{task}', false, {}) ON CONFLICT ("address_str") DO NOTHING RETURNING *"#,
         lit(network),
         clock::sql(now)
     );
-    db.save(log, &sql).await.map(drop)
+    Ok(!db.save(log, &sql).await?.is_empty())
 }
 
 /// Every address that any instance has.
