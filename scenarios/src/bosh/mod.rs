@@ -4,7 +4,254 @@
 //! cancelled in vain; it loses its lock, and task 163 takes the deployment over and hangs
 //! alike, its debug log only renewing the lock and writing checkpoints.
 //!
-//! The detectors stand here first; the director that they watch is in `docker/services`,
-//! and its testbed is still to come.
+//! The director is the mock of `docker/services`, over a real PostgreSQL, with monit and
+//! all its processes on one machine, and every interval a fiftieth of production's.
 
+mod api;
+mod client;
+mod db;
 pub mod detectors;
+#[allow(dead_code, reason = "a vocabulary: its words are for incidents, each of which uses some")]
+mod faults;
+mod iaas;
+mod incidents {
+    //! One file per incident or twin.
+    automod::dir!("src/bosh/incidents");
+}
+mod manifest;
+mod probes;
+mod recipe;
+mod runbooks;
+mod state;
+mod stories;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::Ipv4Addr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use reenact::{
+    Result,
+    campaign::{Playable, Schedule},
+    judge::Contents,
+    probe::{LogTail, Machine, Probe},
+    stage::{Lab, System},
+    testbed::{Node, NodeSpec, Testbed},
+    wait::{self, Look},
+    workload::{Traffic, Workload},
+};
+
+use api::Api;
+use client::Platform;
+use db::Database;
+use iaas::Iaas;
+use probes::{OnMachine, Tables};
+use state::Exporter;
+
+/// The node of the API, the workers, the tasks' processes and the CPI's.
+const DIRECTOR: &str = "director";
+/// Its database's node.
+const DB: &str = "db";
+/// The certificate authority that clients are given.
+const AUTHORITY: &str = "/var/vcap/store/director/tls/ca.pem";
+/// How long the director may take to serve at first, on a loaded machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How the director is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    /// The factor on every interval of production. The detectors are meant for 0.02 and
+    /// more: there a lock lives for 4.8 s and is renewed every 2.4 s.
+    scale: f64,
+    /// How many workers there are: the real default is three.
+    workers: usize,
+    /// How long a CPI call takes that does not hang, in milliseconds.
+    call_ms: u64,
+}
+
+impl Setup {
+    /// Three workers, at a fiftieth of production's intervals.
+    pub(crate) const PLAIN: Self = Self { scale: 0.02, workers: 3, call_ms: 20 };
+
+    /// So many seconds of production as they pass here.
+    fn production(&self, seconds: u64) -> Duration {
+        Duration::from_secs(seconds).mul_f64(self.scale)
+    }
+
+    /// `worker_1`, `worker_2`, …
+    fn workers(&self) -> impl Iterator<Item = String> + use<> {
+        (1..=self.workers).map(|number| format!("worker_{number}"))
+    }
+
+    fn env(&self, db: Ipv4Addr) -> Vec<String> {
+        vec![
+            format!("DIRECTOR_DATABASE=postgres://bosh@{db}:5432/bosh"),
+            format!("TIME_SCALE={}", self.scale),
+            format!("WORKERS={}", self.workers),
+            format!("IAAS_BEHAVIOUR={}", manifest::behaviour(self.call_ms)),
+        ]
+    }
+}
+
+/// The deployed director.
+pub(crate) struct Director {
+    bed: Testbed,
+    setup: Setup,
+    api: Api,
+    database: Database,
+    exporter: Exporter,
+    iaas: Iaas,
+    /// The doubled `create_vm` that belong to the story itself.
+    told: Mutex<BTreeSet<u64>>,
+}
+
+impl Director {
+    /// Starts the database and the director's machine, and uploads the cloud-config.
+    pub(crate) async fn deploy(lab: &Lab, setup: Setup) -> Result<Self> {
+        let (db, services) = tokio::try_join!(lab.session().image("postgres"), lab.session().image("services"))?;
+        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
+            let (env, command) = (setup.env(ips[DB]), vec!["director-vm"]);
+            vec![
+                NodeSpec { name: DB, image: db, ..NodeSpec::default() },
+                NodeSpec { name: DIRECTOR, image: services, env, command, ..NodeSpec::default() },
+            ]
+        };
+        let bed = Testbed::create(lab.session(), lab.id(), &[DB, DIRECTOR], specs).await?;
+        lab.adopt(&bed);
+        let node = bed.node(DIRECTOR)?;
+        let api = wait::until("the director's API to answer", START_LIMIT, || answering(&bed, node)).await?;
+        api.update_cloud_config(&manifest::right_cloud_config()).await?;
+        let (database, exporter) = (Database::of(bed.node(DB)?), Exporter::of(node));
+        let iaas = Iaas::of(node, bed.probe_shell());
+        Ok(Self { bed, setup, api, database, exporter, iaas, told: Mutex::default() })
+    }
+
+    /// The doubled `create_vm` so far belong to the story: what is counted as harm is what
+    /// comes after.
+    ///
+    /// # Errors
+    /// If the IaaS's record cannot be read.
+    async fn story_ends(&self) -> Result<usize> {
+        let doubles = self.iaas.doubles().await?;
+        let count = doubles.len();
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = doubles;
+        Ok(count)
+    }
+
+    /// What does not run, or is not as both the director and the IaaS have it.
+    async fn trouble(&self) -> Result<Option<String>> {
+        let state = match self.exporter.state().await {
+            Ok(state) => state,
+            Err(answer) => return Ok(Some(format!("the director's machine: {answer:?}"))),
+        };
+        let wanted = self.setup.workers().map(|name| format!("director worker --name {name}"));
+        let away = std::iter::once("director serve".to_owned()).chain(wanted).find(|process| !state.runs(process));
+        if let Some(process) = away {
+            return Ok(Some(format!("{process} does not run")));
+        }
+        if let Some(trouble) = self.database.trouble().await? {
+            return Ok(Some(trouble));
+        }
+        let known = self.database.known_vms().await?;
+        let paastas = |vm: &str| vm.starts_with(&format!("{}|", manifest::PAASTA));
+        let leaked = state.vms.iter().find(|(cid, vm)| paastas(vm) && !known.contains(cid));
+        Ok(leaked.map(|(cid, vm)| format!("{cid} ({vm}) is a VM that the director does not know")))
+    }
+}
+
+/// The API, once it answers.
+async fn answering(bed: &Testbed, node: &Node) -> Look<Api> {
+    // The machine may not have started yet.
+    let Ok(Some(authority)) = node.read(bed.probe_shell(), AUTHORITY).await else {
+        return Look::NotYet("it has no certificate yet".into());
+    };
+    let Ok(api) = Api::new(node.ip(), &authority) else {
+        return Look::NotYet("its certificate is half written".into());
+    };
+    match api.ask("GET", "/info", None).await {
+        Ok(_) => Look::Ready(api),
+        Err(trouble) => Look::NotYet(trouble.why()),
+    }
+}
+
+reenact::playable! {
+    Playable {
+        system: "bosh",
+        images: &["postgres", "services"],
+        play: |lab, schedule| Box::pin(play(lab, schedule)),
+    }
+}
+
+/// Plays a schedule on a healthy director under load, which must then heal by itself.
+async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
+    let stage = recipe::steady(&lab, Setup::PLAIN).await?.play(&schedule).await?;
+    stage.heals_itself(Duration::from_secs(60)).await?.account().await
+}
+
+#[async_trait]
+impl System for Director {
+    fn bed(&self) -> &Testbed {
+        &self.bed
+    }
+
+    fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
+        let ms = Duration::from_millis;
+        let mut probes: Vec<(Duration, Box<dyn Probe>)> = vec![
+            (ms(250), Box::new(Tables::new(self.database.clone(), self.setup))),
+            (ms(250), Box::new(OnMachine::new(self.exporter.clone()))),
+        ];
+        for node in self.bed.nodes() {
+            probes.push((ms(250), Box::new(Machine::new(node))));
+            probes.push((Duration::ZERO, Box::new(LogTail::new(node))));
+        }
+        probes
+    }
+
+    fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
+        let api = self.api.clone();
+        Workload::start(lab, traffic, 1, move |_| Platform::new(api.clone()))
+    }
+
+    /// Configs that are there, and deployments whose VM the IaaS has.
+    async fn contents(&self) -> Result<Vec<(String, Contents)>> {
+        let mut contents = self.database.written_configs().await?;
+        let vms = self.iaas.vms().await?;
+        let deployed = self.database.written_deployments().await?;
+        contents.extend(deployed.into_iter().filter(|(.., vm)| vms.contains_key(vm)).map(|(id, value, _)| (id, value)));
+        Ok(vec![(DIRECTOR.into(), contents)])
+    }
+
+    /// Never two `create_vm` in flight for one instance and address, but for those of the
+    /// story: their requests' numbers.
+    async fn repeated(&self) -> Result<BTreeSet<u64>> {
+        let doubles = self.iaas.doubles().await?;
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(doubles.difference(&told).copied().collect())
+    }
+
+    /// No deploy of the workload's is under way.
+    async fn settled(&self) -> Look<()> {
+        match self.database.unsettled().await {
+            Ok(none) if none == "0" => Look::Ready(()),
+            Ok(some) => Look::NotYet(format!("{some} deploys are under way")),
+            Err(error) => Look::Never(error),
+        }
+    }
+
+    /// Every process runs, the report's deployment is deployed if it ever was to be, no
+    /// lock is left of an ended task, no VM is unknown to the director, and the API answers.
+    async fn healthy(&self) -> Look<()> {
+        match self.trouble().await {
+            Ok(None) => {}
+            Ok(Some(trouble)) => return Look::NotYet(trouble),
+            Err(error) => return Look::NotYet(error.to_string()),
+        }
+        match self.api.ask("GET", "/info", None).await {
+            Ok(_) => Look::Ready(()),
+            Err(trouble) => Look::NotYet(format!("the API: {}", trouble.why())),
+        }
+    }
+}

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reenact::detect::Finding;
+use reenact::{detect::Finding, probe::Moment};
 
 use super::{
-    answers::{Call, Subnet},
+    answers::{Call, Subnet, Vm},
     lock::{ASKED_LONG, seconds},
     view::DirectorView,
 };
@@ -111,23 +111,39 @@ fn doubles(view: &DirectorView) -> Result<Vec<String>, String> {
 }
 
 fn leaks(view: &DirectorView) -> Result<Vec<String>, String> {
-    let (vms, _) = view.vms()?;
-    let known: BTreeSet<_> = view.known_vms()?.iter().collect();
-    let tasks = view.task_rows()?;
+    let (vms, made) = view.vms()?;
+    let (known, known_at) = view.known_vms()?;
+    view.running()?;
+    let known: BTreeSet<_> = known.iter().collect();
     let mut lines = Vec::new();
     for (cid, vm) in vms.0.iter().filter(|(cid, _)| !known.contains(cid)) {
-        // Who has had it made may still write it down.
-        let mut at_work = false;
-        for (id, task) in tasks {
-            at_work |= (task.deployment == vm.deployment || task.deployment.is_empty()) && view.job(*id)?.is_some();
-        }
-        if !at_work {
+        let Some(idle) = idle_since(view, &vm.deployment)? else { continue };
+        // Neither look may be from before there was anything to be seen.
+        let since = made.get(cid).copied().unwrap_or_default().max(idle);
+        if known_at >= since && view.looks().processes >= since {
             let ip = vm.ip.map(|ip| ip.to_string()).unwrap_or_default();
-            lines.push(format!(
-                "{cid}: {} of {} has {ip}, and the director does not know it",
-                vm.instance, vm.deployment
-            ));
+            let Vm { instance, deployment, .. } = vm;
+            lines.push(format!("{cid}: {instance} of {deployment} has {ip}, and the director does not know it"));
         }
     }
     Ok(lines)
+}
+
+/// Since when no task of the deployment has a process that may still write down what it
+/// had made; `None`: one has.
+fn idle_since(view: &DirectorView, deployment: &str) -> Result<Option<Moment>, String> {
+    let mut since = Moment::default();
+    for (id, task) in view.task_rows()? {
+        if task.deployment != deployment && !task.deployment.is_empty() {
+            continue;
+        }
+        // A task that is not followed any more has ended long ago.
+        match view.track(*id).map(|track| track.gone) {
+            _ if view.job(*id)?.is_some() => return Ok(None),
+            Some(None) => return Ok(None),
+            Some(Some(gone)) => since = since.max(gone),
+            None => {}
+        }
+    }
+    Ok(Some(since))
 }

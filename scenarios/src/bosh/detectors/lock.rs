@@ -135,9 +135,10 @@ fn stale_lock(view: &DirectorView, lock: &Held<'_>) -> Result<Vec<String>, Strin
     }
     let Some(track) = view.track(id) else { return Err(format!("task {id} is not seen")) };
     let (Some(gone), looks) = (track.gone, view.looks()) else { return Ok(Vec::new()) };
-    let since = lock.owner.map_or(gone, |owner| owner.since.max(gone));
-    // Whoever has just acquired it may be in no look at the processes yet; and who ends
-    // gives it back before its process is gone, which a look at the locks may still miss.
+    let since = lock.owner.map_or(gone, |owner| owner.since.max(gone)).max(lock.marked);
+    // Whoever has just acquired it may be in no look at the processes yet, or, where it
+    // took an expired row over, in no look at the events; and who ends gives it back before
+    // its process is gone, which a look at the locks may still miss.
     let away = looks.locks.min(looks.events).since(since);
     if looks.processes < since || away < config.production(DEAD_AFTER).max(TWO_LOOKS) {
         return Ok(Vec::new());

@@ -42,6 +42,9 @@ fn overdue(view: &DirectorView, id: u64) -> Result<Vec<String>, String> {
     let process = view.job(id)?;
     let silent = view.now().since(track.progress);
     let state = match process {
+        // Who ends writes so before its process is gone, and the worker of one that is killed
+        // just afterwards: the rows may have been looked at before.
+        None if track.gone.is_none_or(|gone| view.looks().tasks.since(gone) < TWO_LOOKS) => return Ok(Vec::new()),
         None => "it has no process that could end it".to_owned(),
         Some(_) if cancelling >= config.production(CANCEL_LATEST) => "it has not come to an end".to_owned(),
         Some(_) if silent < due => return Ok(Vec::new()),

@@ -89,6 +89,9 @@ pub struct Held<'v> {
     pub row: &'v LockRow,
     /// How long it lives without a renewal.
     pub left: Duration,
+    /// When this holder's mark was first seen on the row: an event from before may be of
+    /// the holder before.
+    pub marked: Moment,
     /// Whose it is, with what shows it and when that was first seen.
     pub owner: Option<Owner>,
 }
@@ -136,6 +139,8 @@ pub struct DirectorView {
     tracks: BTreeMap<u64, Track>,
     /// Locks without a living row, and since when.
     lapsed: BTreeMap<String, Moment>,
+    /// The uid on each lock's row, and since when.
+    marks: BTreeMap<String, (String, Moment)>,
     /// The IaaS's VMs, and when each was first seen.
     made: BTreeMap<String, Moment>,
 }
@@ -185,6 +190,10 @@ impl DirectorView {
         let Some(seen) = self.locks.take(at, answer) else { return self.lapsed.clear() };
         let lives = |name: &str| seen.rows.get(name).is_some_and(|row| row.expired_ms > seen.now_ms);
         self.lapsed.retain(|name, _| !lives(name));
+        self.marks.retain(|name, (uid, _)| seen.rows.get(name).is_some_and(|row| row.uid == *uid));
+        for (name, row) in &seen.rows {
+            self.marks.entry(name.clone()).or_insert_with(|| (row.uid.clone(), at));
+        }
         let known = self.history.locks().into_iter().chain(seen.rows.keys().map(String::as_str));
         let gone: Vec<_> = known.filter(|name| !lives(name)).map(str::to_owned).collect();
         for name in gone {
@@ -332,7 +341,8 @@ impl DirectorView {
                 is_its.then_some(Owner { task: *task, event: None, since: track.said? })
             };
             let owner = by_event().or_else(|| self.tracks.iter().find_map(renews));
-            Some(Held { name, row, left, owner })
+            let marked = self.marks.get(name).map(|(_, since)| *since).unwrap_or_default();
+            Some(Held { name, row, left, marked, owner })
         });
         Ok(held.collect())
     }
@@ -376,12 +386,12 @@ impl DirectorView {
         self.vms.fresh(self.now).map(|(vms, _)| (vms, &self.made))
     }
 
-    /// The cids that the director knows.
+    /// The cids that the director knows, and when that was looked at.
     ///
     /// # Errors
     /// If they are not known.
-    pub fn known_vms(&self) -> Result<&[String], String> {
-        self.known_vms.fresh(self.now).map(|(vms, _)| vms.0.as_slice())
+    pub fn known_vms(&self) -> Result<(&[String], Moment), String> {
+        self.known_vms.fresh(self.now).map(|(vms, at)| (vms.0.as_slice(), at))
     }
 }
 

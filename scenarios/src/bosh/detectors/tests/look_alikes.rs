@@ -40,6 +40,21 @@ fn a_bounded_retry_while_cancelling() {
     knows(&sim);
 }
 
+/// Its process is gone before the row is looked at again: for a look it seems to be
+/// cancelling without one.
+#[test]
+fn a_cancelled_task_that_ends_late_by_itself() {
+    for seed in 200..240 {
+        let mut sim = Sim::new(seed);
+        sim.deploy(100, "paasta", 1, Doing::Retry(5, 75 * SCALE));
+        sim.run(600);
+        sim.cancel(100);
+        sim.run(9_000);
+        assert_eq!(sim.tasks[0].state, "error");
+        quiet(&sim);
+    }
+}
+
 #[test]
 fn a_cancel_in_the_ping_loop() {
     let mut sim = Sim::new(55);
@@ -67,6 +82,26 @@ fn a_restarted_director_with_a_lock_about_to_expire() {
     knows(&sim);
     // Nobody looked at the API: the row is there still.
     assert!(sim.lock().expired < sim.now);
+}
+
+/// The row is the next task's before its acquire event is seen: for a look it seems to be
+/// the dead one's, and fresh.
+#[test]
+fn the_next_deploy_takes_a_dead_tasks_row_over() {
+    for seed in 100..160 {
+        let mut sim = Sim::new(seed);
+        sim.deploy(100, "paasta", 1, Doing::Ping);
+        sim.run(3_000);
+        sim.kill_all(100);
+        sim.serves = false;
+        let expires = sim.lock().expired;
+        sim.run(expires - sim.now - 900);
+        sim.serves = true;
+        sim.run(2_000);
+        sim.deploy(163, "paasta", 1, Doing::Ping);
+        sim.run(3_000);
+        quiet(&sim);
+    }
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! Processes that end or stand still at once, in part or as a tree.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use async_trait::async_trait;
+use reenact::{
+    Error, Result,
+    fault::{Effect, Fault, Kill, Signal, Undo},
+    testbed::{Process, Testbed},
+};
+
+use super::super::DIRECTOR;
+
+/// The worker that is at a task is killed together with the task's process, as by the OOM
+/// killer that takes a whole group; the CPI's processes live on, in nobody's care.
+#[derive(Debug, Clone)]
+pub(in super::super) struct WorkerAndJobKilled {
+    task: u64,
+    killed: Arc<OnceLock<Vec<u32>>>,
+}
+
+impl WorkerAndJobKilled {
+    pub(in super::super) fn at(task: u64) -> Self {
+        Self { task, killed: Arc::default() }
+    }
+
+    /// The worker, and then its child: in the other order it would mark the task as failed.
+    async fn processes(&self, bed: &Testbed) -> Result<Vec<Process>> {
+        let all = bed.node(DIRECTOR)?.processes().await?;
+        let words = format!("director run-job --task {} ", self.task);
+        let Some(job) = all.iter().find(|process| process.command.contains(&words)).cloned() else {
+            return Ok(Vec::new());
+        };
+        let name = job.command.split_whitespace().skip_while(|word| *word != "--worker").nth(1).unwrap_or_default();
+        let words = format!("director worker --name {name} ");
+        let worker = all.into_iter().find(|process| format!("{} ", process.command).contains(&words));
+        Ok(worker.into_iter().chain([job]).collect())
+    }
+}
+
+#[async_trait]
+impl Fault for WorkerAndJobKilled {
+    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+        let pids: Vec<_> = self.processes(bed).await?.iter().map(|process| process.pid).collect();
+        if pids.len() != 2 {
+            return Err(Error::inconclusive(format!("task {} has no worker with a process at it", self.task)));
+        }
+        let words: Vec<_> = pids.iter().map(u32::to_string).collect();
+        bed.shell().must(&format!("kill -KILL {}", words.join(" "))).await?;
+        let _ = self.killed.set(pids);
+        Ok(Undo::none())
+    }
+
+    /// Neither is there any more; monit may have made another worker.
+    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+        let Some(killed) = self.killed.get() else { return Ok(Effect::new(false, "none is killed")) };
+        let all = bed.node(DIRECTOR)?.processes().await?;
+        let left = all.iter().filter(|process| killed.contains(&process.pid)).count();
+        Ok(Effect::new(left == 0, format!("killed: {killed:?}, left: {left}")))
+    }
+}
+
+impl fmt::Display for WorkerAndJobKilled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the worker at task {} is killed with the task's process", self.task)
+    }
+}
+
+/// The CPI calls in flight stand still: what they wait for on a connection that has died
+/// does not come, also when the network is back. To be undone by nobody but who ends them.
+pub(in super::super) fn calls_lost() -> Kill {
+    Kill { node: DIRECTOR.into(), process: "director cpi ".into(), signal: Signal::Stop }
+}

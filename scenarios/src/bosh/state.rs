@@ -1,0 +1,76 @@
+//! What the exporter on the director's machine says: `director watch`.
+
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+
+use reenact::{probe::Answer, testbed::Node};
+use serde::Deserialize;
+
+/// The exporter's port.
+const PORT: u16 = 9100;
+/// How long it may take to answer.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The director's machine at one moment.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct State {
+    /// When, in milliseconds since 1970.
+    pub(super) now_ms: i64,
+    /// Command lines with ` pid=… ppid=…`.
+    pub(super) processes: Vec<String>,
+    /// CPI calls in flight: request to `method|task|instance|ip|az|pid|begun_ms`.
+    pub(super) inflight: BTreeMap<String, String>,
+    /// The IaaS's VMs: cid to `deployment|instance|ip|az`.
+    pub(super) vms: BTreeMap<String, String>,
+}
+
+/// Asks the exporter.
+#[derive(Debug, Clone)]
+pub(super) struct Exporter {
+    ip: Ipv4Addr,
+    http: reqwest::Client,
+}
+
+impl Exporter {
+    pub(super) fn of(node: &Node) -> Self {
+        Self { ip: node.ip(), http: reqwest::Client::new() }
+    }
+
+    /// Asks once.
+    ///
+    /// # Errors
+    /// What came back instead.
+    pub(super) async fn state(&self) -> Result<State, Answer> {
+        let broken = |text: String| Answer::Error { code: "client".into(), text };
+        let read = async {
+            let response = self.http.get(format!("http://{}:{PORT}/state", self.ip)).timeout(LIMIT).send().await?;
+            response.error_for_status()?.text().await
+        };
+        match read.await {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| broken(error.to_string())),
+            Err(error) if error.is_timeout() => Err(Answer::Hung { during: "request".into() }),
+            Err(error) if error.is_connect() => Err(Answer::Refused),
+            Err(error) => Err(broken(error.to_string())),
+        }
+    }
+}
+
+impl State {
+    /// How many `create_vm` of a task are in flight whose processes live.
+    pub(super) fn creates_of(&self, task: u64) -> usize {
+        let (prefix, lives) = (format!("create_vm|{task}|"), |pid: &str| {
+            let end = format!(" pid={pid} ");
+            self.processes
+                .iter()
+                .any(|process| process.contains("director cpi") && format!("{process} ").contains(&end))
+        });
+        self.inflight
+            .values()
+            .filter(|call| call.starts_with(&prefix) && call.split('|').nth(5).is_some_and(lives))
+            .count()
+    }
+
+    /// Whether a process runs whose command line holds these words.
+    pub(super) fn runs(&self, words: &str) -> bool {
+        self.processes.iter().any(|process| format!("{process} ").contains(&format!("{words} ")))
+    }
+}
