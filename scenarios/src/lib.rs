@@ -3,5 +3,6 @@
 
 pub mod blobstore;
 pub mod bosh;
+pub mod diego;
 pub mod galera;
 pub mod shutdown;

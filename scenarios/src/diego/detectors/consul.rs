@@ -1,0 +1,130 @@
+//! Consul's servers: why they have no leader.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use reenact::detect::Finding;
+
+use super::{
+    answers::Consul,
+    etcd::majority,
+    records::{Asked, STREAK, Server, Streak},
+    seconds,
+    seen::Read,
+    told,
+    view::DiegoView,
+};
+
+/// Lines that cannot be decrypted come for at least so long where a key is wrong; a few
+/// come where one is changed everywhere. Who cannot join tries again each second.
+pub const UNDECRYPTABLE: Duration = Duration::from_secs(4);
+
+type AskedServer<'v> = Asked<'v, Server, Consul>;
+
+/// Raft's peers by their addresses; whether they vote.
+type Peers = BTreeMap<String, bool>;
+
+/// Why there is no leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Too few servers run, or reach each other.
+    Away,
+    /// Their peers have addresses that nobody has.
+    OldPeers,
+    /// Too few of those that run vote.
+    FewVoters,
+}
+
+/// Servers are away.
+pub fn quorum_lost(view: &DiegoView) -> Finding {
+    told(caused_by(view, Cause::Away))
+}
+
+/// Servers look for each other where they were.
+pub fn old_peers(view: &DiegoView) -> Finding {
+    told(caused_by(view, Cause::OldPeers))
+}
+
+/// Servers run and may not vote.
+pub fn few_voters(view: &DiegoView) -> Finding {
+    told(caused_by(view, Cause::FewVoters))
+}
+
+/// Servers cannot decrypt what others send.
+pub fn gossip_key(view: &DiegoView) -> Finding {
+    told(view.servers().map(|servers| undecryptable(view, &servers)))
+}
+
+fn undecryptable(view: &DiegoView, servers: &[AskedServer<'_>]) -> Vec<String> {
+    let lines = servers.iter().filter_map(|server| {
+        let Streak { since, last } = server.record.undecryptable?;
+        let lasts = last.since(since);
+        let goes_on = view.now().since(last) <= STREAK && lasts >= UNDECRYPTABLE;
+        goes_on.then(|| format!("{}: No installed keys could decrypt the message, for {}", server.name, seconds(lasts)))
+    });
+    lines.collect()
+}
+
+fn caused_by(view: &DiegoView, wanted: Cause) -> Result<Vec<String>, String> {
+    let servers = view.servers()?;
+    if servers.iter().any(|server| server.said.is_ok_and(|consul| consul.has_leader)) {
+        return Ok(Vec::new());
+    }
+    if !view.consul_led {
+        return Err(format!("{}: there never was a leader", Consul::OF));
+    }
+    if !undecryptable(view, &servers).is_empty() || cause(&servers) != wanted {
+        return Ok(Vec::new());
+    }
+    let up = servers.iter().filter(|server| server.said.is_ok()).count();
+    let mut lines = vec![format!("Consul has no leader; {up} of its {} servers answer", servers.len())];
+    lines.extend(servers.iter().map(|server| match server.said {
+        Ok(consul) => format!("{} is at {}; its peers: {}", server.name, consul.address, peers(&server.record.peers)),
+        Err(how) => format!("{}: Consul {how}", server.name),
+    }));
+    Ok(lines)
+}
+
+fn peers(peers: &Peers) -> String {
+    let peers = peers.iter().map(|(address, votes)| {
+        let role = if *votes { "votes" } else { "does not vote" };
+        format!("{address} ({role})")
+    });
+    peers.collect::<Vec<_>>().join(", ")
+}
+
+fn cause(servers: &[AskedServer<'_>]) -> Cause {
+    let up = servers.iter().filter_map(|server| Some((server.said.ok()?.address.as_str(), &server.record.peers)));
+    let up: Vec<_> = up.collect();
+    if up.len() < majority(servers.len()) {
+        return Cause::Away;
+    }
+    let addresses: Vec<_> = up.iter().map(|(address, _)| *address).collect();
+    if up.iter().any(|(own, peers)| has_old_peers(&addresses, own, peers)) {
+        Cause::OldPeers
+    } else if up.iter().any(|(_, peers)| has_few_voters(&addresses, peers)) {
+        Cause::FewVoters
+    } else {
+        Cause::Away
+    }
+}
+
+/// Whether too few of a server's voters are where any server is, and it is not among its
+/// peers itself: it has another address than it had.
+fn has_old_peers(up: &[&str], own: &str, peers: &Peers) -> bool {
+    !peers.is_empty() && !peers.contains_key(own) && reached(up, peers) < quorum(peers)
+}
+
+/// Whether too few of a server's voters run, and one of its peers runs that does not vote.
+fn has_few_voters(up: &[&str], peers: &Peers) -> bool {
+    let idle = up.iter().any(|address| peers.get(*address) == Some(&false));
+    idle && reached(up, peers) < quorum(peers)
+}
+
+/// How many of the voters run.
+fn reached(up: &[&str], peers: &Peers) -> usize {
+    up.iter().filter(|address| peers.get(**address) == Some(&true)).count()
+}
+
+fn quorum(peers: &Peers) -> usize {
+    majority(peers.values().filter(|votes| **votes).count())
+}

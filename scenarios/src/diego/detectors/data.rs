@@ -1,0 +1,63 @@
+//! What etcd's members hold: whether it is the same, and whether there is room for more.
+
+use std::collections::BTreeMap;
+
+use reenact::detect::Finding;
+
+use super::{answers::Hash, seen::Read, told, view::DiegoView};
+
+/// Members hold other data at the same revision.
+pub fn corruption(view: &DiegoView) -> Finding {
+    told(differences(view))
+}
+
+/// A member is over its quota.
+pub fn nospace(view: &DiegoView) -> Finding {
+    told(alarmed(view, "NOSPACE"))
+}
+
+fn alarmed(view: &DiegoView, alarm: &str) -> Result<Vec<String>, String> {
+    let members = view.members()?;
+    if members.iter().all(|member| member.said.is_err()) {
+        return Err("no member of etcd answers".into());
+    }
+    let raised =
+        members.iter().filter(|member| member.said.is_ok_and(|etcd| etcd.alarms.iter().any(|raised| raised == alarm)));
+    Ok(raised.map(|member| format!("{}: etcd's alarm {alarm} is raised", member.name)).collect())
+}
+
+fn differences(view: &DiegoView) -> Result<Vec<String>, String> {
+    let mut lines = alarmed(view, "CORRUPT")?;
+    let (mut known, mut unknown) = (0, None);
+    for member in view.members()? {
+        match member.record.hash(view.now()) {
+            Ok(Some(_)) => known += 1,
+            Ok(None) => {}
+            Err(why) => unknown = Some(format!("{}: {why}", member.name)),
+        }
+    }
+    lines.extend(odd(view)?);
+    match unknown {
+        _ if !lines.is_empty() => Ok(lines),
+        Some(why) => Err(why),
+        None if known < 2 => Err(format!("{}: fewer than two members tell it", Hash::OF)),
+        None => Ok(lines),
+    }
+}
+
+/// The newest revision of which members have told different sums.
+fn odd(view: &DiegoView) -> Result<Vec<String>, String> {
+    let mut sums: BTreeMap<(u64, u64, &str), BTreeMap<u64, Vec<&str>>> = BTreeMap::new();
+    let members = view.members()?;
+    for member in &members {
+        for (_, cluster, Hash { hash, revision, compacted }) in &member.record.hashes {
+            sums.entry((*revision, *compacted, cluster)).or_default().entry(*hash).or_default().push(member.name);
+        }
+    }
+    let Some(((revision, ..), sums)) = sums.iter().rfind(|(_, sums)| sums.len() > 1) else { return Ok(Vec::new()) };
+    let lines = sums.iter().map(|(sum, names)| {
+        let names = names.join(" and ");
+        format!("{names}: its data as of revision {revision} come to {sum}, the others' do not")
+    });
+    Ok(lines.collect())
+}

@@ -1,0 +1,81 @@
+//! The BBS's lock: whether it is held for nobody, longer than that can end by itself.
+
+use std::time::Duration;
+
+use reenact::{detect::Finding, probe::Moment};
+
+use super::{
+    answers::{Key, Lock, Ping, Session},
+    records::{Asked, Bbs},
+    seconds,
+    seen::{Read, never_seen},
+    told,
+    view::DiegoView,
+};
+
+/// Consul's own client refuses keys without it.
+pub const LOCK_FLAGS: u64 = 0x2ddc_cbc0_77b4_a30d;
+
+/// For looks that tell of before.
+const LOOKS: Duration = Duration::from_secs(2);
+
+/// So long a holder that has just taken the lock may be in no look; and a session that
+/// never ends needs no more waiting than that.
+pub const NEVER: Duration = Duration::from_secs(5);
+
+/// Within so long a session ends whose node's check fails: gossip gives a node up after
+/// about 10 s, and the leader acts a little later.
+pub const CHECKED: Duration = Duration::from_secs(30);
+
+/// No BBS leads, and none will.
+pub fn stuck(view: &DiegoView) -> Finding {
+    told(held_for_nobody(view))
+}
+
+fn held_for_nobody(view: &DiegoView) -> Result<Vec<String>, String> {
+    let bbses = view.bbses()?;
+    view.lock_is_seen()?;
+    let retry = view.config()?.retry;
+    let Some((key, since)) = &view.key else { return Err(never_seen(Lock::OF)) };
+    // Without a leader Consul can neither give the lock nor end it: that is its own fault.
+    let (Some(key), Some(leads), Some(nobody)) = (key, view.consul_leads.0, view.nobody_leads.0) else {
+        return Ok(Vec::new());
+    };
+    let Some((why, limit)) = why(key) else { return Ok(Vec::new()) };
+    let stuck = view.now().since(leads.max(nobody).max(*since));
+    let waiting = waiting(view.now(), &bbses);
+    if stuck < limit + retry + LOOKS || waiting.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Key { flags, holder, .. } = key;
+    let mut lines = vec![format!("no BBS listens for {}, and the lock's key is there", seconds(stuck)), why];
+    lines.push(format!("the key was made by '{holder}', its flags are {flags}"));
+    lines.push(format!("{} runs and waits for it", waiting.join(" and ")));
+    Ok(lines)
+}
+
+/// The BBSes that run and do not lead.
+fn waiting<'v>(now: Moment, bbses: &[Asked<'v, Bbs, Ping>]) -> Vec<&'v str> {
+    let waits = |bbs: &&Asked<'_, Bbs, _>| {
+        let page = bbs.record.metrics.fresh(now).ok().and_then(Result::ok);
+        page.is_some_and(|page| !page.held)
+    };
+    bbses.iter().filter(waits).map(|bbs| bbs.name).collect()
+}
+
+/// Why the lock cannot be had, and how long that may last without being wrong. `None`: it
+/// can be had.
+fn why(key: &Key) -> Option<(String, Duration)> {
+    if key.flags != LOCK_FLAGS {
+        return Some(("the key is not a lock's by its flags: no BBS will touch it".into(), NEVER));
+    }
+    let Session { id, ttl, checks } = key.session.as_ref()?;
+    Some(match (ttl.is_zero(), checks) {
+        (true, 0) => {
+            (format!("session {id} holds it and has neither a time to live nor a check: it never ends"), NEVER)
+        }
+        (true, _) => (format!("session {id} holds it, and its {checks} checks do not end it"), CHECKED),
+        // Consul ends a session after up to twice its time to live.
+        (false, _) => (format!("session {id} holds it past twice its time to live of {}", seconds(*ttl)), 2 * *ttl),
+    })
+}

@@ -1,0 +1,196 @@
+//! Diego's state as the stream of observations shows it.
+
+use std::collections::BTreeMap;
+
+use reenact::{
+    detect::View,
+    probe::{Answer, Moment, Observation, Signal},
+};
+
+use super::{
+    answers::{Apps, Config, Consul, Desires, Etcd, Hash, Key, Lock, Metrics, Ping, Process},
+    log::{self, Said},
+    records::{Asked, Bbs, Member, Refusal, STREAK, Server, Streak, asked},
+    seen::{Latest, Read, Since, never_seen},
+};
+
+/// Everything that was seen.
+#[derive(Debug, Default)]
+pub struct DiegoView {
+    now: Moment,
+    config: Latest<Config>,
+    members: BTreeMap<String, Member>,
+    servers: BTreeMap<String, Server>,
+    locks: BTreeMap<String, Latest<Lock>>,
+    bbs: BTreeMap<String, Bbs>,
+    apps: Latest<Apps>,
+    /// Whether etcd ever had a leader: before, it is only being set up.
+    pub etcd_led: bool,
+    /// The same of Consul.
+    pub consul_led: bool,
+    /// Since when Consul has a leader.
+    pub consul_leads: Since,
+    /// Since when no BBS listens.
+    pub nobody_leads: Since,
+    /// The key, and since when it is as it is.
+    pub key: Option<(Option<Key>, Moment)>,
+    /// Applications that Diego lacks, and since when.
+    pub absent: BTreeMap<String, Moment>,
+}
+
+impl View for DiegoView {
+    fn observe(&mut self, observation: &Observation) {
+        let at = observation.at;
+        // Probes run side by side: an observation may be a little late.
+        self.now = self.now.max(at);
+        match &observation.signal {
+            Signal::Query { of, answer } => self.answered(&observation.node, at, of, answer),
+            Signal::Log { line } => {
+                if let Some(said) = log::parse(line) {
+                    self.said(&observation.node, at, said, line);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl DiegoView {
+    fn answered(&mut self, node: &str, at: Moment, of: &str, answer: &Answer) {
+        match of {
+            Etcd::OF => self.member(node, at, answer),
+            Hash::OF => self.entry(node).hashed(at, answer),
+            Process::OF => _ = self.entry(node).process.take(at, answer),
+            Consul::OF => self.server(node, at, answer),
+            Lock::OF => self.lock(node, at, answer),
+            Ping::OF => {
+                self.bbs(node).ping.take(at, answer);
+                let leads = self.bbs.values().any(|bbs| bbs.ping.told().is_some());
+                self.nobody_leads.note(!leads, at);
+            }
+            Metrics::OF => _ = self.bbs(node).metrics.take(at, answer),
+            Desires::OF => {
+                self.bbs(node).list.take(at, answer);
+                self.compare(at);
+            }
+            Apps::OF => {
+                self.apps.take(at, answer);
+                self.compare(at);
+            }
+            Config::OF => _ = self.config.take(at, answer),
+            _ => {}
+        }
+    }
+
+    fn entry(&mut self, node: &str) -> &mut Member {
+        self.members.entry(node.into()).or_default()
+    }
+
+    fn bbs(&mut self, node: &str) -> &mut Bbs {
+        self.bbs.entry(node.into()).or_default()
+    }
+
+    fn member(&mut self, node: &str, at: Moment, answer: &Answer) {
+        let has_leader = self.entry(node).take(at, answer);
+        self.etcd_led |= has_leader;
+    }
+
+    fn server(&mut self, node: &str, at: Moment, answer: &Answer) {
+        self.servers.entry(node.into()).or_default().take(at, answer);
+        let leads = self.servers.values().any(|server| server.said.told().is_some_and(|said| said.has_leader));
+        self.consul_led |= leads;
+        self.consul_leads.note(leads, at);
+    }
+
+    fn lock(&mut self, node: &str, at: Moment, answer: &Answer) {
+        let lock = self.locks.entry(node.into()).or_default();
+        let Some(Lock(key)) = lock.take(at, answer) else { return };
+        if self.key.as_ref().is_none_or(|(known, _)| known != key) {
+            self.key = Some((key.clone(), at));
+        }
+    }
+
+    fn said(&mut self, node: &str, at: Moment, said: Said, line: &str) {
+        if said == Said::Undecryptable {
+            let Some(server) = self.servers.get_mut(node) else { return };
+            let goes_on = server.undecryptable.filter(|streak| at.since(streak.last) <= STREAK);
+            server.undecryptable = Some(Streak { since: goes_on.map_or(at, |streak| streak.since), last: at });
+            return;
+        }
+        let Some(member) = self.members.get_mut(node) else { return };
+        let line = line.to_owned();
+        match said {
+            Said::PortTaken => member.port_taken = Some(line),
+            _ => member.refusal = Some(Refusal { is_wiped: said == Said::Wiped, at, line }),
+        }
+    }
+
+    /// Which applications Diego lacks. Where either is silent, it is not known, and what
+    /// was lacking has a new chance.
+    fn compare(&mut self, at: Moment) {
+        let (Some(Apps(apps)), Some(Desires(desires))) =
+            (self.apps.told(), self.bbs.values().find_map(|bbs| bbs.list.told()))
+        else {
+            return self.absent.clear();
+        };
+        self.absent.retain(|guid, _| apps.get(guid).is_some_and(|count| desires.get(guid) != Some(count)));
+        for (guid, _) in apps.iter().filter(|(guid, count)| desires.get(*guid) != Some(*count)) {
+            self.absent.entry(guid.clone()).or_insert(at);
+        }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Diego's intervals. They do not change, and are believed for ever.
+    ///
+    /// # Errors
+    /// If they were never seen.
+    pub fn config(&self) -> Result<&Config, String> {
+        self.config.told().ok_or_else(|| never_seen(Config::OF))
+    }
+
+    /// The members of etcd with what each tells, or how it is silent.
+    ///
+    /// # Errors
+    /// If that is not known of any.
+    pub fn members(&self) -> Result<Vec<Asked<'_, Member, Etcd>>, String> {
+        asked(Etcd::OF, self.members.iter().map(|(name, member)| (name, member, &member.said)), self.now)
+    }
+
+    /// Consul's servers, alike.
+    ///
+    /// # Errors
+    /// If that is not known of any.
+    pub fn servers(&self) -> Result<Vec<Asked<'_, Server, Consul>>, String> {
+        asked(Consul::OF, self.servers.iter().map(|(name, server)| (name, server, &server.said)), self.now)
+    }
+
+    /// The BBSes with what each says to a ping.
+    ///
+    /// # Errors
+    /// If that is not known of any.
+    pub fn bbses(&self) -> Result<Vec<Asked<'_, Bbs, Ping>>, String> {
+        asked(Ping::OF, self.bbs.iter().map(|(name, bbs)| (name, bbs, &bbs.ping)), self.now)
+    }
+
+    /// Whether any agent tells of the lock now.
+    ///
+    /// # Errors
+    /// If none was asked, or none answers.
+    pub fn lock_is_seen(&self) -> Result<(), String> {
+        let seen = asked(Lock::OF, self.locks.iter().map(|(name, lock)| (name, lock, lock)), self.now)?;
+        let told = seen.iter().any(|lock| lock.said.is_ok());
+        if told { Ok(()) } else { Err(format!("{} is told by nobody", Lock::OF)) }
+    }
+
+    /// What the Cloud Controller wants.
+    ///
+    /// # Errors
+    /// If that is not known.
+    pub fn apps(&self) -> Result<&Apps, String> {
+        self.apps.fresh(self.now)?.map_err(|how| format!("{} {how}", Apps::OF))
+    }
+}
