@@ -12,12 +12,12 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, Kill, Partition, Signal, Undo},
+    fault::{Effect, Fault, Kill, Signal, Undo},
     testbed::{Output, Process, Testbed},
 };
 use serde_json::{Value, json};
 
-use super::{DB, DIRECTOR, Director, api::Api, db::Database, iaas::Iaas, manifest, probes};
+use super::{DIRECTOR, Director, api::Api, db::Database, iaas::Iaas, manifest, probes};
 
 pub(super) use self::{
     outage::DatabaseAway,
@@ -41,14 +41,6 @@ pub(super) struct IaasBehaves {
     iaas: Iaas,
     /// From how it behaves now to how it is to.
     change: fn(&mut Value),
-}
-
-/// A worker is killed, and monit starts it again; what it had made, the task's process and
-/// the CPI's, lives on.
-#[derive(Debug, Clone)]
-pub(super) struct WorkerKilled {
-    worker: String,
-    killed: Arc<OnceLock<u32>>,
 }
 
 /// A lock's row is deleted, as the report's first fix does, under whoever holds it.
@@ -106,17 +98,6 @@ impl IaasBehaves {
     }
 }
 
-impl WorkerKilled {
-    /// `worker_1`, …
-    pub(super) fn new(worker: &str) -> Self {
-        Self { worker: worker.into(), killed: Arc::default() }
-    }
-
-    async fn process(&self, bed: &Testbed) -> Result<Option<Process>> {
-        worker(bed, &self.worker).await
-    }
-}
-
 impl LockStolen {
     pub(super) fn new(director: &Director, lock: &'static str) -> Self {
         Self { lock, database: director.database.clone(), stolen: Arc::default() }
@@ -134,16 +115,6 @@ impl ClockSkewed {
 pub(super) fn job_suspended(task: u64) -> Kill {
     let process = format!("director run-job --task {task} ");
     Kill { node: DIRECTOR.into(), process, signal: Signal::Stop }
-}
-
-/// A task's own process is killed; its CPI calls go on, and its worker calls it an error.
-pub(super) fn job_killed(task: u64) -> Kill {
-    Kill { signal: Signal::Kill, ..job_suspended(task) }
-}
-
-/// The director does not reach its database.
-pub(super) fn database_cut() -> Partition {
-    Partition::between(&[DIRECTOR], &[DB])
 }
 
 /// A worker's process, of which there is one or none.
@@ -187,24 +158,6 @@ impl Fault for IaasBehaves {
         let mut changed = now.clone();
         (self.change)(&mut changed);
         Ok(Effect::new(now == changed, format!("the IaaS behaves as {now}")))
-    }
-}
-
-#[async_trait]
-impl Fault for WorkerKilled {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
-        let found = self.process(bed).await?;
-        let pid = found.ok_or_else(|| Error::inconclusive(format!("{} does not run", self.worker)))?.pid;
-        bed.shell().must(&format!("kill -KILL {pid}")).await?;
-        let _ = self.killed.set(pid);
-        Ok(Undo::none())
-    }
-
-    /// The process is gone; monit may have made another one.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
-        let now = self.process(bed).await?.map(|process| process.pid);
-        let killed = self.killed.get().copied();
-        Ok(Effect::new(killed.is_some() && now != killed, format!("killed: {killed:?}, now: {now:?}")))
     }
 }
 
@@ -271,7 +224,6 @@ macro_rules! told_as {
 
 told_as! { WrongSubnet: self, f => f.write_str("the cloud-config has z3 in a subnet that cannot be reached") }
 told_as! { IaasBehaves: self, f => f.write_str(self.what) }
-told_as! { WorkerKilled: self, f => write!(f, "{} is killed", self.worker) }
 told_as! { LockStolen: self, f => write!(f, "the row of {} is deleted", self.lock) }
 told_as! { ClockSkewed: self, f => write!(f, "{}'s clock is {} s of production ahead", self.worker, self.seconds) }
 

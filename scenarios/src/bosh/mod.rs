@@ -11,7 +11,6 @@ mod api;
 mod client;
 mod db;
 pub mod detectors;
-#[allow(dead_code, reason = "a vocabulary: its words are for incidents, each of which uses some")]
 mod faults;
 mod iaas;
 mod incidents {

@@ -14,7 +14,7 @@ use super::super::{
     detectors::{STUCK_TASK, WRONG_SUBNET},
     faults::DatabaseAway,
     recipe::{self, FIRST},
-    runbooks::{DeleteLockOfTimedOut, EndStuckTask},
+    runbooks::{DeleteLock, EndStuckTask},
     stories,
 };
 
@@ -85,7 +85,7 @@ async fn run(lab: Lab) -> Result<()> {
     stage.effect_begins();
     let limit = SETUP.production(900) + Duration::from_secs(10);
     let broken = stage.fingerprints(PRINTS, limit).await?.detect(STUCK_TASK, limit).await?;
-    broken.must_refuse(&DeleteLockOfTimedOut).await?;
+    broken.must_refuse(&DeleteLock { forced: false }).await?;
     let broken = broken.stays_broken(SETUP.production(600)).await?;
     recipe::healed_by(&EndStuckTask { setup: SETUP }, broken).await
 }

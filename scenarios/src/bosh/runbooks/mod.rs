@@ -1,6 +1,7 @@
 //! Runbooks for stuck tasks, and the wrong ones.
 
 mod bosh;
+mod cancel_again;
 mod delete_lock;
 mod end_stuck_task;
 mod end_zombie;
@@ -10,8 +11,8 @@ mod next_deploy;
 mod report_fixes;
 mod set_clocks;
 mod survey;
-mod wrong;
 
+pub(super) use cancel_again::CancelAgain;
 pub(super) use delete_lock::DeleteLock;
 pub(super) use end_stuck_task::EndStuckTask;
 pub(super) use end_zombie::EndZombie;
@@ -20,4 +21,3 @@ pub(super) use kill_named_task::KillNamedTask;
 pub(super) use next_deploy::NextDeploy;
 pub(super) use report_fixes::{FixCancelAndCleanUp, FixDeleteLock, FixRedeployDirector};
 pub(super) use set_clocks::SetClocks;
-pub(super) use wrong::{CancelAgain, DeleteLockOfTimedOut};
