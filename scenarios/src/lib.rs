@@ -6,3 +6,5 @@ pub mod bosh;
 pub mod diego;
 pub mod galera;
 pub mod shutdown;
+#[cfg(test)]
+mod verdicts;

@@ -275,19 +275,18 @@ mod tests {
     }
 
     #[test]
-    fn an_image_names_those_it_takes_something_from() {
-        assert_eq!(Image::named("diego").expect("known").others(), ["services"]);
-        assert!(Image::named("helper").expect("known").others().is_empty());
-    }
-
-    #[test]
-    fn the_others_of_an_image_are_images_without_others() {
+    fn an_image_names_those_it_takes_something_from_and_they_take_nothing() {
+        let mut takers = 0;
         for dir in SOURCES.dirs() {
             let name = dir.path().to_str().expect("text");
-            for other in Image::named(name).expect("known").others() {
+            let others = Image::named(name).expect("known").others();
+            takers += usize::from(!others.is_empty());
+            for other in others {
                 assert!(Image::named(&other).expect("known").others().is_empty(), "{name} takes from {other}");
             }
         }
+        assert!(takers > 0);
+        assert!(Image::named("helper").expect("known").others().is_empty());
     }
 
     #[test]

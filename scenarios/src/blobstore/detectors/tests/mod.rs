@@ -11,9 +11,11 @@ mod properties;
 use std::{collections::BTreeMap, time::Duration};
 
 use reenact::{
-    detect::{Verdict, all},
+    detect::Verdict,
     probe::{Access, Answer, Moment, Mount, Observation, Signal},
 };
+
+use crate::verdicts::{Fired, fired_of, verdicts_of};
 
 const NODE: &str = "nfs_server";
 const STORE: &str = "/var/vcap/store";
@@ -463,34 +465,6 @@ fn error(code: &str, text: &str) -> Answer {
     Answer::Error { code: code.into(), text: text.into() }
 }
 
-/// The registered detectors, of every system, that ever fire over a stream: when first,
-/// and with what evidence.
-fn fired(stream: &[Observation]) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-    let mut fired = BTreeMap::new();
-    for entry in all() {
-        let mut detector = (entry.new)();
-        let first = stream.iter().find_map(|observation| match detector.observe(observation) {
-            Verdict::Fired { evidence, at } => Some((at, evidence)),
-            Verdict::Quiet | Verdict::Unknown { .. } => None,
-        });
-        if let Some(first) = first {
-            fired.insert(entry.id, first);
-        }
-    }
-    fired
-}
-
-/// What each detector of this folder says at the end of a stream.
-fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
-    let ours = all().into_iter().filter(|entry| entry.id.starts_with("blobstore/"));
-    let last = |entry: &'static reenact::detect::DetectorEntry| {
-        let mut detector = (entry.new)();
-        let last = stream.iter().map(|observation| detector.observe(observation)).last();
-        (entry.id, last.expect("a stream"))
-    };
-    ours.map(last).collect()
-}
-
 /// Asserts that only `id` fires, at most `within` milliseconds after `from` and not
 /// before its hold of 2 s, and that its evidence has each of `lines`.
 fn only(sim: &Sim, id: &str, from: u64, within: u64, lines: &[&str]) {
@@ -513,4 +487,14 @@ fn assert_fired(
     for line in lines {
         assert!(evidence.iter().any(|seen| seen.contains(line)), "no '{line}' in {evidence:#?}");
     }
+}
+
+/// The detectors, of every system, that ever fire over a stream.
+fn fired(stream: &[Observation]) -> Fired {
+    fired_of(stream, "")
+}
+
+/// What each detector of this folder says at the end of a stream.
+fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
+    verdicts_of(stream, "blobstore/")
 }

@@ -148,7 +148,7 @@ proptest! {
             let (one, other) = (sim.stream[at].signal.clone(), sim.stream[at + 1].signal.clone());
             (sim.stream[at].signal, sim.stream[at + 1].signal) = (other, one);
         }
-        let mut detectors: Vec<_> = all().into_iter().map(|entry| (entry.id, (entry.new)())).collect();
+        let mut detectors: Vec<_> = reenact::detect::all().into_iter().map(|entry| (entry.id, (entry.new)())).collect();
         for seen in &sim.stream {
             let mut firing = Vec::new();
             for (id, detector) in &mut detectors {

@@ -108,7 +108,7 @@ proptest! {
             let later = stream[at + 1].node.clone();
             stream[at + 1].node = std::mem::replace(&mut stream[at].node, later);
         }
-        let ours = all().into_iter().filter(|entry| entry.id.starts_with("bosh/"));
+        let ours = reenact::detect::all().into_iter().filter(|entry| entry.id.starts_with("bosh/"));
         let mut detectors: Vec<_> = ours.map(|entry| (entry.id, (entry.new)())).collect();
         for seen in &stream {
             let mut firing = Vec::new();

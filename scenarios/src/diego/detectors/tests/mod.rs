@@ -11,51 +11,19 @@ mod sim;
 use std::{collections::BTreeMap, time::Duration};
 
 use reenact::{
-    detect::{Verdict, all},
+    detect::Verdict,
     probe::{Answer, Moment, Observation, Signal},
 };
+
+use crate::verdicts::{fired_of as fired, verdicts_of, wall};
 
 use sim::{Bbs, Key, Sim};
 
 /// What happens to the machines.
 type Act = fn(&mut Sim);
 
-/// A moment of the simulation as RFC 3339 has it.
-fn wall(at: u64) -> String {
-    let (minutes, seconds) = (at / 60_000, at % 60_000);
-    format!("2026-01-01T{:02}:{:02}:{:02}.{:03}Z", minutes / 60, minutes % 60, seconds / 1_000, seconds % 1_000)
-}
-
 fn values(said: impl Iterator<Item = (String, String)>) -> Answer {
     Answer::Values { values: said.collect() }
-}
-
-/// The registered detectors of a system that ever fire over a stream: when first, and
-/// with what evidence.
-fn fired(stream: &[Observation], system: &str) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-    let mut fired = BTreeMap::new();
-    for entry in all().into_iter().filter(|entry| entry.id.starts_with(system)) {
-        let mut detector = (entry.new)();
-        let first = stream.iter().find_map(|observation| match detector.observe(observation) {
-            Verdict::Fired { evidence, at } => Some((at, evidence)),
-            Verdict::Quiet | Verdict::Unknown { .. } => None,
-        });
-        if let Some(first) = first {
-            fired.insert(entry.id, first);
-        }
-    }
-    fired
-}
-
-/// What each detector of this folder says at the end of a stream.
-fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
-    let ours = all().into_iter().filter(|entry| entry.id.starts_with("diego/"));
-    let last = |entry: &'static reenact::detect::DetectorEntry| {
-        let mut detector = (entry.new)();
-        let last = stream.iter().map(|observation| detector.observe(observation)).last();
-        (entry.id, last.expect("a stream"))
-    };
-    ours.map(last).collect()
 }
 
 /// Which detectors fire at the end.
@@ -95,4 +63,9 @@ fn quiet(sim: &Sim) {
 fn knows(sim: &Sim) {
     let said = verdicts(&sim.observations);
     assert!(said.len() == 16 && said.values().all(|verdict| *verdict == Verdict::Quiet), "{said:#?}");
+}
+
+/// What each detector of this folder says at the end of a stream.
+fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
+    verdicts_of(stream, "diego/")
 }

@@ -14,9 +14,11 @@ use std::{
 };
 
 use reenact::{
-    detect::{Verdict, all},
+    detect::Verdict,
     probe::{Answer, Moment, Observation, PortState, Signal},
 };
+
+use crate::verdicts::{fired_of, verdicts_of, wall};
 
 /// The replicas' places in [`Sim::apps`].
 const APP1: usize = 0;
@@ -511,12 +513,6 @@ impl Sim {
     }
 }
 
-/// A moment of the simulation as RFC 3339 has it.
-fn wall(at: u64) -> String {
-    let (minutes, seconds) = (at / 60_000, at % 60_000);
-    format!("2026-01-01T{:02}:{:02}:{:02}.{:03}Z", minutes / 60, minutes % 60, seconds / 1_000, seconds % 1_000)
-}
-
 /// A machine's state; `exit`: its code, whether for want of memory, and when.
 fn machine(running: bool, paused: bool, exit: Option<(i64, bool, u64)>) -> Signal {
     Signal::Machine {
@@ -535,37 +531,11 @@ fn values(said: &[(&str, i64)]) -> Answer {
 /// The registered detectors, of every system, that ever fire over a stream: when first,
 /// and with what evidence.
 fn fired_of_all(stream: &[Observation]) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-    first_fired(stream, "")
+    fired_of(stream, "")
 }
 
 fn fired(stream: &[Observation]) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-    first_fired(stream, "shutdown/")
-}
-
-fn first_fired(stream: &[Observation], system: &str) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-    let mut fired = BTreeMap::new();
-    for entry in all().into_iter().filter(|entry| entry.id.starts_with(system)) {
-        let mut detector = (entry.new)();
-        let first = stream.iter().find_map(|observation| match detector.observe(observation) {
-            Verdict::Fired { evidence, at } => Some((at, evidence)),
-            Verdict::Quiet | Verdict::Unknown { .. } => None,
-        });
-        if let Some(first) = first {
-            fired.insert(entry.id, first);
-        }
-    }
-    fired
-}
-
-/// What each detector of this folder says at the end of a stream.
-fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
-    let ours = all().into_iter().filter(|entry| entry.id.starts_with("shutdown/"));
-    let last = |entry: &'static reenact::detect::DetectorEntry| {
-        let mut detector = (entry.new)();
-        let last = stream.iter().map(|observation| detector.observe(observation)).last();
-        (entry.id, last.expect("a stream"))
-    };
-    ours.map(last).collect()
+    fired_of(stream, "shutdown/")
 }
 
 /// Asserts that `id` fired between `after` and `within` milliseconds after `from`, with
@@ -580,4 +550,9 @@ fn assert_fired(sim: &Sim, id: &str, from: u64, (after, within): (u64, u64), lin
     for line in lines {
         assert!(evidence.iter().any(|seen| seen.contains(line)), "no '{line}' in {evidence:#?}");
     }
+}
+
+/// What each detector of this folder says at the end of a stream.
+fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
+    verdicts_of(stream, "shutdown/")
 }

@@ -129,7 +129,7 @@ proptest! {
             let node = stream[at].node.clone();
             stream[at].node = std::mem::replace(&mut stream[at + 1].node, node);
         }
-        let ours = all().into_iter().filter(|entry| entry.id.starts_with("shutdown/"));
+        let ours = reenact::detect::all().into_iter().filter(|entry| entry.id.starts_with("shutdown/"));
         let mut detectors: Vec<_> = ours.map(|entry| (entry.id, (entry.new)())).collect();
         for seen in &stream {
             let mut firing = Vec::new();
