@@ -1,6 +1,7 @@
 //! The systems under test and their incidents: one folder per system, and in its
 //! `incidents/` one file per incident or twin.
 
+mod answer;
 pub mod blobstore;
 pub mod bosh;
 pub mod diego;

@@ -7,10 +7,8 @@ use reenact::{
     workload::{Ack, Client, Write},
 };
 
-use super::{
-    blob::Sizes,
-    http::{Service, describe},
-};
+use super::{blob::Sizes, http::Service};
+use crate::answer::describe;
 
 /// Puts blobs, each under its write's id.
 pub(super) struct Uploader {

@@ -6,6 +6,8 @@ use reenact::{Error, Result, probe::Answer, testbed::Node};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 
+use crate::answer;
+
 /// How long an answer may take. Here a healthy one takes some milliseconds.
 const LIMIT: Duration = Duration::from_secs(2);
 
@@ -70,7 +72,7 @@ impl Service {
     /// Asks for something; any status is an answer.
     async fn ask(&self, method: Method, port: u16, path: &str, body: Vec<u8>) -> Result<Response, Answer> {
         let url = format!("http://{}:{port}{path}", self.ip);
-        self.client.request(method, url).body(body).send().await.map_err(|error| answer(&error))
+        self.client.request(method, url).body(body).send().await.map_err(|error| answer::of_error(&error))
     }
 
     /// Puts a blob and gives the status.
@@ -101,7 +103,7 @@ impl Service {
     async fn fetch(&self, port: u16, path: &str) -> Result<Vec<u8>, Answer> {
         let response = self.ask(Method::GET, port, path, Vec::new()).await?;
         let status = response.status();
-        let body = response.bytes().await.map_err(|error| answer(&error))?;
+        let body = response.bytes().await.map_err(|error| answer::of_error(&error))?;
         if status.is_success() { Ok(body.into()) } else { Err(unwanted("GET", path, status)) }
     }
 
@@ -155,34 +157,5 @@ fn unwanted(method: &str, path: &str, status: StatusCode) -> Answer {
 }
 
 fn cannot(verb: &str, what: &str, answer: &Answer) -> Error {
-    Error::failed(format!("cannot {verb} {what}: {}", describe(answer)))
-}
-
-/// What an error of the client's says about the service.
-fn answer(error: &reqwest::Error) -> Answer {
-    let refused = |error: &(dyn std::error::Error + 'static)| {
-        error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
-    };
-    let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
-    if causes.clone().any(refused) {
-        Answer::Refused
-    } else if error.is_timeout() || error.is_connect() {
-        Answer::Hung { during: if error.is_connect() { "connect" } else { "request" }.into() }
-    } else {
-        let text = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
-        Answer::Error { code: "client".into(), text }
-    }
-}
-
-/// An answer in a few words.
-pub(super) fn describe(answer: &Answer) -> String {
-    match answer {
-        Answer::Values { values } => {
-            let words: Vec<_> = values.iter().map(|(name, value)| format!("{name} {value}")).collect();
-            words.join(", ")
-        }
-        Answer::Error { text, .. } => text.clone(),
-        Answer::Refused => "connection refused".into(),
-        Answer::Hung { during } => format!("no answer ({during})"),
-    }
+    Error::failed(format!("cannot {verb} {what}: {}", answer::describe(answer)))
 }

@@ -25,7 +25,8 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use reenact::{
     Error, Result,
-    campaign::{Playable, Schedule},
+    campaign::{Action, Menu, Playable, Remedy, Schedule},
+    fault::{FilesystemError, FilesystemShutDown, RemountReadOnly, Signal},
     judge::Contents,
     probe::{Files, KernelLog, LogTail, Machine, Mounts, Ports, Probe, Processes, Writer},
     stage::{Lab, System},
@@ -36,8 +37,12 @@ use reenact::{
 
 use blob::Sizes;
 use client::Uploader;
+use detectors::{FILESYSTEM_ERROR, LEFT_READ_ONLY, READS_ONLY, WRITE_PROTECTED};
 use http::Service;
 use probes::{Health, Monit, RoundTrip};
+use runbooks::{RemountAndRestart, RepairFilesystem};
+
+use crate::answer;
 
 /// The VM's name.
 const VM: &str = "nfs-server";
@@ -113,13 +118,42 @@ impl Blobstore {
 }
 
 reenact::playable! {
-    Playable { system: "blobstore", images: &["blobstore"], play: |lab, schedule| Box::pin(play(lab, schedule)) }
+    Playable {
+        system: "blobstore",
+        images: &["blobstore"],
+        menu: Menu { processes: &KILLED, others: disk_faults, ..Menu::NOTHING },
+        remedies: &[
+            Remedy {
+                name: "repair_filesystem",
+                cures: &[FILESYSTEM_ERROR],
+                make: || Box::new(RepairFilesystem),
+            },
+            Remedy {
+                name: "remount_and_restart",
+                cures: &[LEFT_READ_ONLY, WRITE_PROTECTED, READS_ONLY],
+                make: || Box::new(RemountAndRestart),
+            },
+        ],
+        play: |lab, schedule| Box::pin(play(lab, schedule)),
+    }
 }
 
-/// Plays a schedule on a healthy blobstore under load, which must then heal by itself.
+/// What monit starts again.
+const KILLED: [(&str, &str, &[Signal]); 1] = [(VM, "nginx: master", &[Signal::Kill, Signal::Term, Signal::Stop])];
+
+/// What goes wrong with the disk.
+fn disk_faults() -> Vec<Action> {
+    let node = || VM.to_owned();
+    vec![
+        Action::RemountReadOnly(RemountReadOnly { node: node() }),
+        Action::FilesystemError(FilesystemError { node: node() }),
+        Action::FilesystemShutDown(FilesystemShutDown { node: node() }),
+    ]
+}
+
+/// Plays a schedule on a healthy blobstore under load.
 async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
-    let stage = recipe::steady(&lab, Setup::PLAIN).await?.play(&schedule).await?;
-    stage.heals_itself(Duration::from_secs(60)).await?.account().await
+    recipe::steady(&lab, Setup::PLAIN).await?.exercise(&schedule, Duration::from_secs(30)).await
 }
 
 #[async_trait]
@@ -179,8 +213,8 @@ impl System for Blobstore {
         let (round_trip, monit) = tokio::join!(service.round_trip("healthy"), service.monit());
         match (round_trip, probes::all_run(&monit)) {
             (Ok(()), true) => Look::Ready(()),
-            (Err(answer), _) => Look::NotYet(format!("a blob: {}", http::describe(&answer))),
-            (_, false) => Look::NotYet(format!("monit: {}", http::describe(&monit))),
+            (Err(answer), _) => Look::NotYet(format!("a blob: {}", answer::describe(&answer))),
+            (_, false) => Look::NotYet(format!("monit: {}", answer::describe(&monit))),
         }
     }
 }

@@ -3,7 +3,291 @@
 //! After trouble with the network or the disks, etcd loses its quorum or its data, Consul
 //! its leader, and the BBS its lock; none of them says so, and each is blamed for another.
 //!
-//! The detectors stand here first; the machines that they watch are in `docker/diego` and
-//! `docker/services`, and their testbed is still to come.
+//! etcd and Consul are the real ones, three of each; the BBS, the Cloud Controller and the
+//! cell are stand-ins of `docker/services`, as faithful as the report needs. All run under
+//! monit, on machines of `docker/diego`.
 
+mod bbs;
+mod client;
+mod consul;
 pub mod detectors;
+mod etcd;
+mod faults;
+mod health;
+mod http;
+mod incidents {
+    //! One file per incident or twin.
+    automod::dir!("src/diego/incidents");
+}
+mod probes;
+mod recipe;
+mod runbooks;
+mod stories;
+mod topology;
+
+use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
+
+use async_trait::async_trait;
+use reenact::{
+    Error, Result,
+    campaign::{Menu, Playable, Remedy, Schedule},
+    judge::Contents,
+    probe::{LogTail, Machine, Probe},
+    stage::{Lab, System},
+    testbed::{Node, Testbed},
+    wait::{self, Look},
+    workload::{Traffic, Workload},
+};
+
+use bbs::{Bbs, CloudController};
+use client::User;
+use consul::Agent;
+use detectors::{
+    CONSUL_FEW_VOTERS, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST, LOCK_STUCK, MEMBER_CORRUPT, MEMBER_WIPED, ORPHAN,
+    QUORUM_LOST,
+};
+use etcd::{Member, Version};
+use http::Http;
+use probes::{Asks, Config, Owner, Question};
+use runbooks::{BringMembersBack, BringServersBack, FreeLock, KillallEtcd, RebuildFromSurvivor, WritePeersJson};
+use topology::Images;
+
+use crate::answer::describe;
+
+/// etcd's members.
+const ETCDS: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
+/// Consul's servers.
+const CONSULS: [&str; 3] = ["consul1", "consul2", "consul3"];
+/// The BBSes, each with an agent of Consul's.
+const BBSES: [&str; 2] = ["bbs1", "bbs2"];
+/// The Cloud Controller, and a cell beside it.
+const CC: &str = "cc";
+/// The Cloud Controller's database.
+const DB: &str = "db";
+
+/// How many applications there are before any incident.
+const APPS: u32 = 10;
+/// How long the Cloud Controller may take to serve at first, on a loaded machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How Diego is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    etcd: Version,
+    /// More flags of etcd's.
+    flags: &'static str,
+    /// Consul's; 2 as in 2016, or 3.
+    raft_protocol: u8,
+    /// Whether the BBS gives its lock up as soon as Consul has no leader, as Consul's
+    /// client of 2016 did.
+    strict: bool,
+}
+
+impl Setup {
+    /// etcd 3.4, raft protocol 3.
+    pub(crate) const PLAIN: Self = Self { etcd: Version::V3_4, flags: "", raft_protocol: 3, strict: false };
+
+    /// By how much faster than Diego's the BBS's intervals are. A session lives for 5 s
+    /// here: longer than Consul takes to elect a leader, so that the lock outlives that, as
+    /// Diego's outlived it with 10 s.
+    const SCALE: u32 = 2;
+    /// From one pass of nsync to the next, in seconds before scaling; 30 in Diego.
+    const NSYNC_S: u32 = 6;
+
+    /// From one pass of nsync to the next, as it passes here.
+    fn nsync(self) -> Duration {
+        Duration::from_secs(Self::NSYNC_S.into()) / Self::SCALE
+    }
+
+    /// After which a BBS tries the lock again.
+    fn retry(self) -> Duration {
+        Duration::from_secs(5) / Self::SCALE
+    }
+}
+
+/// The deployed Diego.
+pub(crate) struct Diego {
+    bed: Testbed,
+    setup: Setup,
+    http: Http,
+}
+
+impl Diego {
+    /// Starts all machines, and pushes the first applications.
+    pub(crate) async fn deploy(lab: &Lab, setup: Setup) -> Result<Self> {
+        let (diego, postgres) = tokio::try_join!(lab.session().image("diego"), lab.session().image("postgres"))?;
+        let images = Images { diego, postgres };
+        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| topology::specs(setup, &images, ips);
+        let bed = Testbed::create(lab.session(), lab.id(), &topology::names(), specs).await?;
+        lab.adopt(&bed);
+        let diego = Self { bed, setup, http: Http::new() };
+        wait::until("the Cloud Controller to take applications", START_LIMIT, || diego.push()).await?;
+        Ok(diego)
+    }
+
+    async fn push(&self) -> Look<()> {
+        let cloud_controller = self.cloud_controller();
+        for number in 1..=APPS {
+            if let Err(answer) = cloud_controller.push(&format!("app-{number}"), Duration::from_secs(2)).await {
+                return Look::NotYet(describe(&answer));
+            }
+        }
+        Look::Ready(())
+    }
+
+    fn of(&self, names: &'static [&'static str]) -> impl Iterator<Item = &Node> {
+        self.bed.nodes().iter().filter(|node| names.contains(&node.name()))
+    }
+
+    /// etcd's members, with clients of theirs.
+    fn members(&self) -> impl Iterator<Item = (&Node, Member)> {
+        self.of(&ETCDS).map(|node| (node, Member::new(node.ip(), self.setup.etcd, &self.http)))
+    }
+
+    /// The member of that name.
+    fn member(&self, name: &str) -> Result<Member> {
+        Ok(Member::new(self.bed.node(name)?.ip(), self.setup.etcd, &self.http))
+    }
+
+    /// Consul's servers, with clients of theirs.
+    fn servers(&self) -> impl Iterator<Item = (&Node, Agent)> {
+        self.of(&CONSULS).map(|node| (node, Agent::new(node.ip(), &self.http)))
+    }
+
+    /// The BBSes, with clients of theirs.
+    fn bbses(&self) -> impl Iterator<Item = (&Node, Bbs)> {
+        self.of(&BBSES).map(|node| (node, Bbs::new(node.ip(), &self.http)))
+    }
+
+    fn cloud_controller(&self) -> CloudController {
+        let ip = self.of(&[CC]).next().map_or(Ipv4Addr::UNSPECIFIED, Node::ip);
+        CloudController::new(ip, &self.http)
+    }
+
+    /// What is asked of whom, and how often, in milliseconds.
+    fn questions(&self) -> Vec<(u64, &Node, Question)> {
+        let mut all = Vec::new();
+        for (node, member) in self.members() {
+            all.extend([(500, node, Question::Member(member.clone())), (1000, node, Question::Hash(member))]);
+        }
+        for (node, agent) in self.servers() {
+            all.extend([(500, node, Question::Server(agent.clone())), (500, node, Question::Lock(agent))]);
+        }
+        for (node, bbs) in self.bbses() {
+            all.extend([(500, node, Question::Ping(bbs.clone())), (500, node, Question::Metrics(bbs.clone()))]);
+            all.push((1000, node, Question::List(bbs)));
+        }
+        all.extend(self.of(&[CC]).map(|node| (1000, node, Question::Apps(self.cloud_controller()))));
+        all
+    }
+
+    /// The workload's writes that etcd holds, as that member reads them from the quorum.
+    async fn written(&self, node: &Node, member: &Member) -> Result<Contents> {
+        let unread = |answer| Error::failed(format!("cannot read etcd's keys by {node:?}: {}", describe(&answer)));
+        let (tasks, desires) =
+            tokio::try_join!(member.keys("/v1/task"), member.keys("/v1/desired_lrp/schedule")).map_err(unread)?;
+        Ok(etcd::written(tasks.keys().chain(desires.keys())))
+    }
+}
+
+reenact::playable! {
+    Playable {
+        system: "diego",
+        images: &["diego", "postgres"],
+        menu: Menu { peers: &MACHINES, machines: &MACHINES, ..Menu::NOTHING },
+        remedies: &REMEDIES,
+        play: |lab, schedule| Box::pin(play(lab, schedule)),
+    }
+}
+
+/// What to do about each diagnosis.
+const REMEDIES: [Remedy; 6] = [
+    Remedy {
+        name: "bring_members_back",
+        cures: &[QUORUM_LOST],
+        make: || Box::new(BringMembersBack { setup: Setup::PLAIN }),
+    },
+    Remedy { name: "killall_etcd", cures: &[ORPHAN], make: || Box::new(KillallEtcd { setup: Setup::PLAIN }) },
+    Remedy {
+        name: "rebuild_from_survivor",
+        cures: &[MEMBER_CORRUPT, MEMBER_WIPED],
+        make: || Box::new(RebuildFromSurvivor { setup: Setup::PLAIN, from: None }),
+    },
+    Remedy { name: "bring_servers_back", cures: &[CONSUL_QUORUM_LOST], make: || Box::new(BringServersBack) },
+    Remedy {
+        name: "write_peers_json",
+        cures: &[CONSUL_OLD_PEERS, CONSUL_FEW_VOTERS],
+        make: || Box::new(WritePeersJson),
+    },
+    Remedy { name: "free_lock", cures: &[LOCK_STUCK], make: || Box::new(FreeLock) },
+];
+
+/// Those that hold state, and those that ask them.
+const MACHINES: [&str; 8] = ["etcd1", "etcd2", "etcd3", "consul1", "consul2", "consul3", "bbs1", "bbs2"];
+
+/// Plays a schedule on a healthy Diego under load.
+async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
+    recipe::steady(&lab, Setup::PLAIN).await?.exercise(&schedule, Duration::from_secs(60)).await
+}
+
+#[async_trait]
+impl System for Diego {
+    fn bed(&self) -> &Testbed {
+        &self.bed
+    }
+
+    fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
+        let ms = Duration::from_millis;
+        let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();
+        for node in self.bed.nodes() {
+            probes.push((Duration::ZERO, Box::new(LogTail::new(node))));
+            probes.push((ms(1000), Box::new(Machine::new(node))));
+        }
+        for (every, node, question) in self.questions() {
+            probes.push((ms(every), Box::new(Asks::new(node, question))));
+        }
+        for node in self.of(&ETCDS) {
+            probes.push((ms(500), Box::new(Owner::new(node, self.bed.probe_shell()))));
+        }
+        for node in self.of(&[CC]) {
+            // Its interval only bounds how often it would be said again.
+            probes.push((Duration::from_secs(3600), Box::new(Config::new(node, self.setup))));
+        }
+        probes
+    }
+
+    fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
+        let bbses: Vec<_> = self.bbses().map(|(_, bbs)| bbs).collect();
+        let cloud_controller = self.cloud_controller();
+        Workload::start(lab, traffic, 1, move |_| User::new(bbses.clone(), cloud_controller.clone()))
+    }
+
+    /// By quorum reads of every member.
+    async fn contents(&self) -> Result<Vec<(String, Contents)>> {
+        let mut all = Vec::new();
+        for (node, member) in self.members() {
+            all.push((node.name().to_owned(), self.written(node, &member).await?));
+        }
+        Ok(all)
+    }
+
+    /// Every application that was pushed is desired.
+    async fn settled(&self) -> Look<()> {
+        let Some((node, member)) = self.members().next() else { return Look::Ready(()) };
+        let apps = match self.cloud_controller().apps(Duration::from_secs(2)).await {
+            Ok(apps) => etcd::written(apps.keys()),
+            Err(answer) => return Look::NotYet(format!("the Cloud Controller: {}", describe(&answer))),
+        };
+        match self.written(node, &member).await {
+            Ok(held) => match apps.keys().filter(|id| !held.contains_key(id)).count() {
+                0 => Look::Ready(()),
+                some => Look::NotYet(format!("{some} applications are not desired yet")),
+            },
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    }
+
+    async fn healthy(&self) -> Look<()> {
+        health::check_all(self).await.map_or_else(Look::NotYet, Look::Ready)
+    }
+}

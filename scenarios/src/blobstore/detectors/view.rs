@@ -28,6 +28,10 @@ impl View for NodesView {
             None => self.nodes.entry(observation.node.clone()).or_default().observe(observation),
         }
     }
+
+    fn is_blank(&self) -> bool {
+        !self.nodes.values().any(|record| record.has_disk || record.has_service)
+    }
 }
 
 impl NodesView {

@@ -2,13 +2,7 @@
 
 use std::time::Duration;
 
-use reenact::{
-    Error, Result,
-    campaign::Scenario,
-    probe::Signal,
-    scenario,
-    stage::Lab,
-};
+use reenact::{Error, Result, campaign::Scenario, probe::Signal, scenario, stage::Lab};
 
 use super::super::{NEW_DISK, Setup, VM, blob::Sizes, recipe};
 

@@ -32,9 +32,9 @@ async fn run(lab: Lab) -> Result<()> {
         seen.iter().any(|observation| match &observation.signal {
             Signal::Mounts { table } => {
                 let by_design = |path: &str| {
-                    table.iter().any(|mount| {
-                        mount.path == path && mount.has("ro") && mount.declared == Some(Access::ReadOnly)
-                    })
+                    table
+                        .iter()
+                        .any(|mount| mount.path == path && mount.has("ro") && mount.declared == Some(Access::ReadOnly))
                 };
                 by_design("/") && by_design("/srv/published")
             }

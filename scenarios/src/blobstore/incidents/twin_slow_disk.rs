@@ -43,8 +43,6 @@ async fn run(lab: Lab) -> Result<()> {
 
 /// Whether the service's write was ever given up on.
 fn hung(seen: &[Observation]) -> bool {
-    let gave_up = |signal: &Signal| {
-        matches!(signal, Signal::Query { of, answer: Answer::Hung { .. } } if of.starts_with("write:"))
-    };
+    let gave_up = |signal: &Signal| matches!(signal, Signal::Query { of, answer: Answer::Hung { .. } } if of.starts_with("write:"));
     seen.iter().any(|observation| gave_up(&observation.signal))
 }

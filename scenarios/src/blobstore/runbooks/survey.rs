@@ -8,11 +8,8 @@ use reenact::{
     wait::{self, Look},
 };
 
-use super::super::{
-    STORE, VM,
-    http::{Service, describe},
-    probes,
-};
+use super::super::{STORE, VM, http::Service, probes};
+use crate::answer::describe;
 
 /// How long the service may take to serve after a restart that succeeded.
 const SERVES: std::time::Duration = std::time::Duration::from_secs(15);

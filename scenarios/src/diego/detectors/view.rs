@@ -39,6 +39,11 @@ pub struct DiegoView {
 }
 
 impl View for DiegoView {
+    fn is_blank(&self) -> bool {
+        let nobody = self.members.is_empty() && self.servers.is_empty() && self.locks.is_empty() && self.bbs.is_empty();
+        nobody && !self.config.is_asked() && !self.apps.is_asked()
+    }
+
     fn observe(&mut self, observation: &Observation) {
         let at = observation.at;
         // Probes run side by side: an observation may be a little late.

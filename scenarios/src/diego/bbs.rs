@@ -1,0 +1,110 @@
+//! What the BBS and the Cloud Controller are asked, over HTTP.
+
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+
+use reenact::probe::Answer;
+use serde_json::{Value, json};
+
+use super::http::{Http, Request};
+
+/// The BBS's port; open while it leads.
+const BBS: u16 = 8889;
+/// The port of its metrics; always open.
+const METRICS: u16 = 8890;
+/// The Cloud Controller's port.
+const CLOUD_CONTROLLER: u16 = 9022;
+
+/// One process of the BBS.
+#[derive(Debug, Clone)]
+pub(super) struct Bbs {
+    ip: Ipv4Addr,
+    http: Http,
+}
+
+/// The Cloud Controller.
+#[derive(Debug, Clone)]
+pub(super) struct CloudController {
+    ip: Ipv4Addr,
+    http: Http,
+}
+
+/// Instances by process guid.
+pub(super) type Apps = BTreeMap<String, u64>;
+
+/// The BBS answers 200 to whatever it is asked, and says in the body what failed.
+fn told(said: Value) -> Result<Value, Answer> {
+    let Some(code) = said["error"]["type"].as_str() else { return Ok(said) };
+    Err(Answer::Error { code: code.into(), text: said["error"]["message"].as_str().unwrap_or_default().into() })
+}
+
+fn apps(said: &Value) -> Apps {
+    let all = said.as_array().into_iter().flatten();
+    all.filter_map(|app| Some((app["process_guid"].as_str()?.to_owned(), app["instances"].as_u64()?))).collect()
+}
+
+impl Bbs {
+    pub(super) fn new(ip: Ipv4Addr, http: &Http) -> Self {
+        Self { ip, http: http.clone() }
+    }
+
+    async fn post(&self, path: &str, body: &Value, limit: Duration) -> Result<Value, Answer> {
+        told(self.http.ask(self.ip, BBS, Request::post(path, body, limit)).await?)
+    }
+
+    /// Whether it says that it is there.
+    pub(super) async fn ping(&self, limit: Duration) -> Result<bool, Answer> {
+        Ok(self.post("/v1/ping", &Value::Null, limit).await?["available"] == true)
+    }
+
+    /// What it desires.
+    pub(super) async fn desires(&self, limit: Duration) -> Result<Apps, Answer> {
+        Ok(apps(&self.post("/v1/desired_lrps/list", &Value::Null, limit).await?["desired_lrps"]))
+    }
+
+    /// Desires a task.
+    pub(super) async fn desire_task(&self, guid: &str, limit: Duration) -> Result<(), Answer> {
+        let task = json!({"task_guid": guid, "domain": "cf-tasks"});
+        self.post("/v1/tasks/desire", &task, limit).await.map(drop)
+    }
+
+    /// Whether it holds the lock, by its metrics.
+    pub(super) async fn holds_lock(&self, limit: Duration) -> Result<bool, Answer> {
+        let page = self.http.ask(self.ip, METRICS, Request::get("/metrics", limit)).await?;
+        let held = |line: &str| line.strip_prefix("LockHeld.")?.rsplit(' ').next().map(|value| value == "1");
+        page.as_str()
+            .unwrap_or_default()
+            .lines()
+            .find_map(held)
+            .ok_or_else(|| Answer::Error { code: "200".into(), text: format!("no LockHeld in {page}") })
+    }
+}
+
+impl CloudController {
+    pub(super) fn new(ip: Ipv4Addr, http: &Http) -> Self {
+        Self { ip, http: http.clone() }
+    }
+
+    /// What it wants to run.
+    pub(super) async fn apps(&self, limit: Duration) -> Result<Apps, Answer> {
+        Ok(apps(&self.http.ask(self.ip, CLOUD_CONTROLLER, Request::get("/apps", limit)).await?["apps"]))
+    }
+
+    /// Pushes an application.
+    pub(super) async fn push(&self, guid: &str, limit: Duration) -> Result<(), Answer> {
+        let app = json!({"process_guid": guid, "instances": 1});
+        self.http.ask(self.ip, CLOUD_CONTROLLER, Request::post("/apps", &app, limit)).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_in_the_body_is_an_error() {
+        let failed = json!({"error": {"type": "UnknownError", "message": "unknown"}});
+        assert!(matches!(told(failed), Err(Answer::Error { code, .. }) if code == "UnknownError"));
+        let fine = told(json!({"error": null, "desired_lrps": [{"process_guid": "g", "instances": 2}]})).expect("fine");
+        assert_eq!(apps(&fine["desired_lrps"]), Apps::from([("g".into(), 2)]));
+    }
+}

@@ -1,0 +1,14 @@
+//! What goes wrong with Diego's state, beside what goes wrong with any machine: those faults
+//! are the engine's.
+
+mod consul;
+mod etcd_calls;
+mod etcd_data;
+mod lock;
+mod settings;
+
+pub(super) use consul::{AloneByPeersJson, ForeignGossipKey, NewKeyInConfig, RaftDatabaseCorrupt, Readdressed};
+pub(super) use etcd_calls::{LeaderMoved, SpaceUsedUp};
+pub(super) use etcd_data::{Damage, What, Wiped};
+pub(super) use lock::{BbsFrozen, LockTaken};
+pub(super) use settings::ToldTo;
