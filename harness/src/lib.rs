@@ -16,11 +16,15 @@
 //! | [`judge`] | the truth: ledger against contents |
 //! | [`stage`] | a run's order, in types: `Steady → Faulted → Detected → Healed` |
 //! | [`campaign`] | the registry of scenarios, and running many of them |
+//! | [`archive`] | runs that are over: read back, rescored, merged, packed |
+//! | [`compare`] | a session against an earlier one: what became worse |
 //! | [`report`] | terminal, JSON lines, JUnit, the run's folder |
 
+pub mod archive;
 pub mod campaign;
 pub mod cli;
 mod clock;
+pub mod compare;
 pub mod detect;
 mod error;
 pub mod fault;

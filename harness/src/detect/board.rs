@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, DetectorEntry, Verdict};
+use super::{Detector, DetectorEntry, Verdict, Views};
 use crate::probe::{Moment, Observation};
 
 /// A stretch of the run during which a detector said that its diagnosis holds.
@@ -18,8 +18,9 @@ pub struct Episode {
     pub evidence: Vec<String>,
 }
 
-/// Runs every detector over one stream.
+/// Runs every detector over one stream. What several look at is folded once.
 pub struct Board {
+    views: Views,
     seats: Vec<Seat>,
     episodes: Vec<Episode>,
 }
@@ -27,7 +28,11 @@ pub struct Board {
 struct Seat {
     id: &'static str,
     detector: Box<dyn Detector>,
+    /// Of its view, among the shared ones.
+    place: usize,
     now: Verdict,
+    /// Whether that is the word of a blank view.
+    blank: bool,
     /// Whether it ever had the signals that it needs.
     saw: bool,
 }
@@ -35,21 +40,28 @@ struct Seat {
 impl Board {
     /// A board with these detectors in their first state.
     pub fn new<'a>(entries: impl IntoIterator<Item = &'a DetectorEntry>) -> Self {
-        let seat = |entry: &DetectorEntry| Seat {
-            id: entry.id,
-            detector: (entry.new)(),
-            now: Verdict::Unknown { why: "nothing was observed yet".into() },
-            saw: false,
+        let mut views = Views::default();
+        let seat = |entry: &DetectorEntry| {
+            let detector = (entry.new)();
+            let place = detector.place(&mut views);
+            let now = Verdict::Unknown { why: "nothing was observed yet".into() };
+            Seat { id: entry.id, detector, place, now, blank: false, saw: false }
         };
-        Self { seats: entries.into_iter().map(seat).collect(), episodes: Vec::new() }
+        let seats = entries.into_iter().map(seat).collect();
+        Self { views, seats, episodes: Vec::new() }
     }
 
     /// Shows one observation to every detector. Returns whether any of them began
     /// or ceased to fire.
     pub fn observe(&mut self, observation: &Observation) -> bool {
+        self.views.observe(observation);
         let mut turned = false;
         for seat in &mut self.seats {
-            let verdict = seat.detector.observe(observation);
+            let blank = self.views.is_blank(seat.place);
+            if blank && seat.blank {
+                continue;
+            }
+            let verdict = seat.detector.judge(&self.views, seat.place, observation.at);
             seat.saw |= !matches!(verdict, Verdict::Unknown { .. });
             let fired_before = matches!(seat.now, Verdict::Fired { .. });
             match &verdict {
@@ -67,6 +79,7 @@ impl Board {
                 }
                 _ => {}
             }
+            seat.blank = blank && matches!(verdict, Verdict::Unknown { .. });
             seat.now = verdict;
         }
         turned

@@ -5,6 +5,7 @@
 //! no testbed, so the same recording always gives the same verdicts.
 
 mod board;
+mod views;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::probe::{Moment, Observation};
 
 pub use board::{Board, Episode};
+pub use views::{View, Views};
 
 /// What a detector says at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,14 +38,15 @@ pub enum Verdict {
 
 /// A fold of observations into a verdict.
 pub trait Detector: Send {
-    /// Takes one more observation and says what holds now.
+    /// Takes one more observation into a view of its own and says what holds now.
     fn observe(&mut self, observation: &Observation) -> Verdict;
-}
 
-/// What a detector keeps of the stream.
-pub trait View: Default + Send {
-    /// Takes one more observation.
-    fn observe(&mut self, observation: &Observation);
+    /// The place of its view among those that it shares with others.
+    fn place(&self, views: &mut Views) -> usize;
+
+    /// Says what holds now, by its shared view, which has taken all observations so far.
+    /// `at` is the last one's moment.
+    fn judge(&mut self, views: &Views, place: usize, at: Moment) -> Verdict;
 }
 
 /// Whether a condition holds in a view.
@@ -60,7 +63,12 @@ pub enum Finding {
 /// A detector that fires once its condition has held for a stated time, and is
 /// quiet again as soon as it does not.
 pub struct Rule<V> {
+    /// Empty where a shared one is looked at.
     view: V,
+    condition: Condition<V>,
+}
+
+struct Condition<V> {
     hold: Duration,
     when: fn(&V) -> Finding,
     holds_since: Option<Moment>,
@@ -70,20 +78,38 @@ pub struct Rule<V> {
 impl<V: View> Rule<V> {
     /// Fires when `when` has said [`Finding::Yes`] at every observation for `hold`.
     pub fn new(hold: Duration, when: fn(&V) -> Finding) -> Self {
-        Self { view: V::default(), hold, when, holds_since: None, fired: None }
+        let condition = Condition { hold, when, holds_since: None, fired: None };
+        Self { view: V::default(), condition }
     }
 }
 
 impl<V: View> Detector for Rule<V> {
     fn observe(&mut self, observation: &Observation) -> Verdict {
         self.view.observe(observation);
-        match (self.when)(&self.view) {
+        self.condition.judge(&self.view, observation.at)
+    }
+
+    fn place(&self, views: &mut Views) -> usize {
+        views.place::<V>()
+    }
+
+    fn judge(&mut self, views: &Views, place: usize, at: Moment) -> Verdict {
+        match views.at(place) {
+            Some(view) => self.condition.judge(view, at),
+            None => Verdict::Unknown { why: "its view is not there".into() },
+        }
+    }
+}
+
+impl<V> Condition<V> {
+    fn judge(&mut self, view: &V, at: Moment) -> Verdict {
+        match (self.when)(view) {
             Finding::Yes(evidence) => {
-                let since = *self.holds_since.get_or_insert(observation.at);
-                if observation.at.since(since) < self.hold {
+                let since = *self.holds_since.get_or_insert(at);
+                if at.since(since) < self.hold {
                     return Verdict::Quiet;
                 }
-                Verdict::Fired { evidence, at: *self.fired.get_or_insert(observation.at) }
+                Verdict::Fired { evidence, at: *self.fired.get_or_insert(at) }
             }
             Finding::No => {
                 (self.holds_since, self.fired) = (None, None);

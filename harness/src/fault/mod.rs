@@ -70,6 +70,15 @@ impl Undo {
     pub fn none() -> Self {
         Self(Mutex::new(None))
     }
+
+    /// Takes the fault back, if anything does.
+    async fn run(self) -> Result<()> {
+        let undo = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match undo {
+            Some(undo) => undo.await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// A way to break something.
@@ -131,26 +140,53 @@ pub async fn inject(bed: &Testbed, fault: impl Fault, sham: bool) -> Result<Acti
     let called = Instant::now();
     let undo = if sham { Undo::none() } else { fault.inject(bed).await? };
     let took = called.elapsed();
-    let effect = effect_becomes(bed, &fault, "effect", |effect| effect.holds).await?;
-    if let Some(hit) = before.control.iter().find(|part| !effect.control.contains(part)) {
-        return Err(Error::inconclusive(format!("the fault \"{fault}\" hit more than it should: before, {hit}")));
+    match proved(bed, &fault, &before).await {
+        Ok(proof) => Ok(Active { fault: Box::new(fault), undo, before: before.parts, took, proof }),
+        Err(unproved) => {
+            // It may be in force all the same, and nobody would heal it.
+            undo.run().await?;
+            Err(unproved)
+        }
     }
-    Ok(Active { fault: Box::new(fault), undo, before: before.parts, took, proof: effect.seen })
+}
+
+/// What showed the fault's effect, and that it left alone what it should.
+async fn proved(bed: &Testbed, fault: &dyn Fault, before: &Effect) -> Result<String> {
+    let effect = effect_becomes(bed, fault, "effect", |effect| effect.holds).await?;
+    match before.control.iter().find(|part| !effect.control.contains(part)) {
+        Some(hit) => Err(Error::inconclusive(format!("the fault \"{fault}\" hit more than it should: before, {hit}"))),
+        None => Ok(effect.seen),
+    }
 }
 
 impl Active {
-    /// Takes the fault back and proves that its effect is gone; gives the time that
-    /// it took. Nothing is done where nothing takes it back.
+    /// Takes the fault back and proves that its effect is gone; gives the time that it took.
+    /// Nothing is done where nothing takes it back.
     ///
     /// # Errors
     /// [`Error::Inconclusive`] if the effect is still there after five seconds.
     pub async fn heal(self, bed: &Testbed) -> Result<Duration> {
+        self.heal_beside(bed, std::iter::empty()).await
+    }
+
+    /// The same beside `others`, which stay in force: what they have a hand in may remain.
+    ///
+    /// # Errors
+    /// As [`Active::heal`].
+    pub async fn heal_beside<'a>(self, bed: &Testbed, others: impl Iterator<Item = &'a Self>) -> Result<Duration> {
         let called = Instant::now();
         let undo = self.undo.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let Some(undo) = undo else { return Ok(Duration::ZERO) };
         undo.await?;
         let took = called.elapsed();
-        let over = |effect: &Effect| !effect.holds && effect.parts.iter().all(|part| self.before.contains(part));
+        let mut theirs = self.before;
+        for other in others {
+            theirs.extend(other.fault.effect(bed).await?.parts);
+        }
+        let over = |effect: &Effect| match effect.parts[..] {
+            [] => !effect.holds,
+            _ => effect.parts.iter().all(|part| theirs.contains(part)),
+        };
         effect_becomes(bed, self.fault.as_ref(), "effect's end", over).await?;
         Ok(took)
     }

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Undo};
@@ -24,7 +25,7 @@ const MOUNT_FAILED: i32 = 32;
 
 /// An administrator's `mount -o remount,ro`. The kernel refuses it while a file is
 /// open for writing, so it waits for a moment in which none is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemountReadOnly {
     /// The node.
@@ -33,7 +34,7 @@ pub struct RemountReadOnly {
 
 /// A mount made read-only from outside of the node (`remount,bind,ro`): its file
 /// system stays writable elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BindReadOnly {
     /// The node.
@@ -43,7 +44,7 @@ pub struct BindReadOnly {
 /// An error that ext4 itself finds, through its own test entry
 /// `/sys/fs/ext4/DEVICE/trigger_fs_error`. Proved where it is mounted with
 /// `errors=remount-ro`. Nothing takes it back but a check of the file system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilesystemError {
     /// The node.
@@ -52,7 +53,7 @@ pub struct FilesystemError {
 
 /// A file system that shut itself down, as when its device goes: reads and writes fail
 /// with EIO until it is mounted anew.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilesystemShutDown {
     /// The node.
@@ -61,7 +62,7 @@ pub struct FilesystemShutDown {
 
 /// A block device that is smaller than the file system on it. What lies beyond its
 /// end is there again when it is healed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceShrunk {
     /// The node.
@@ -74,7 +75,7 @@ pub struct DeviceShrunk {
 
 /// A block device that is write-protected. A file system that is mounted already is
 /// not hit (Linux 6.18 only logs it); the next mount is read-only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WriteProtected {
     /// The node.

@@ -18,6 +18,7 @@ pub type Contents = BTreeMap<u64, u64>;
 
 /// What the comparison found. All sets hold the ids of writes.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Findings {
     /// How many writes were acknowledged.
     pub acknowledged: usize,

@@ -4,6 +4,7 @@
 mod disk;
 mod stream;
 mod watch;
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::clock::{Clock, Moment};
 pub use crate::testbed::Access;
 pub use disk::{KernelLog, Mount, Mounts, Writer};
-pub use stream::Stream;
+pub use stream::{Stream, Turn};
 pub use watch::{Files, LogTail, Machine, Ports, Probe, Processes, Watch};
 
 /// What a probe saw on one node at one moment.
@@ -31,7 +32,7 @@ pub struct Observation {
 
 /// One signal of a node. A probe reports what it saw, not what it means.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "wire::AnySignal")]
 pub enum Signal {
     /// A TCP connect to a port of the node.
     Port {
@@ -83,10 +84,8 @@ pub enum Signal {
         /// The exit code of its last run, where it does not run.
         exit_code: Option<i64>,
         /// Whether the kernel ended its last run for want of memory.
-        #[serde(default)]
         oom_killed: bool,
         /// When its last run ended, by the daemon's clock, where it does not run.
-        #[serde(default)]
         finished: Option<Timestamp>,
     },
     /// The probe itself could not look; this says nothing about the node.
@@ -112,7 +111,7 @@ pub enum PortState {
 
 /// What came back for a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
+#[serde(tag = "answer", rename_all = "snake_case", try_from = "wire::AnyAnswer")]
 pub enum Answer {
     /// Named values, such as status variables.
     Values {

@@ -10,9 +10,21 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Clock, Moment, Observation, Signal};
 use crate::{Error, Result};
+
+/// A change of a node's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// When it was noticed.
+    pub at: Moment,
+    /// Which node.
+    pub node: String,
+    /// Its state from then on, in a few words.
+    pub state: String,
+}
 
 /// Called with every observation, in the stream's order.
 type Listener = Box<dyn FnMut(&Observation) + Send>;
@@ -28,10 +40,12 @@ struct Inner {
     file: BufWriter<File>,
     /// The first write that failed; told at [`Stream::close`].
     lost: Option<std::io::Error>,
+    /// Whether the run is over: what is seen later is no part of it.
+    closed: bool,
     listener: Listener,
     states: BTreeMap<String, String>,
     /// Each change of a node's state.
-    turns: Vec<(Moment, String, String)>,
+    turns: Vec<Turn>,
 }
 
 impl Stream {
@@ -41,14 +55,17 @@ impl Stream {
     /// [`Error::File`] if the file cannot be created.
     pub fn create(path: &Path, clock: Clock, listener: Listener) -> Result<Self> {
         let file = BufWriter::new(File::create(path).map_err(Error::file("create", path))?);
-        let inner =
-            Inner { observations: Vec::new(), file, lost: None, listener, states: BTreeMap::new(), turns: Vec::new() };
+        let (observations, states, turns) = Default::default();
+        let inner = Inner { observations, file, lost: None, closed: false, listener, states, turns };
         Ok(Self { clock, inner: Mutex::new(inner) })
     }
 
-    /// Stamps what a probe saw and passes it on.
+    /// Stamps what a probe saw and passes it on; nothing, once the stream is closed.
     pub fn record(&self, node: &str, signal: Signal) {
         let mut inner = self.lock();
+        if inner.closed {
+            return;
+        }
         // Stamped under the lock, so that the order of the stream is that of its moments.
         let observation = Observation { at: self.clock.now(), wall: Timestamp::now(), node: node.into(), signal };
         let written = serde_json::to_writer(&mut inner.file, &observation)
@@ -75,13 +92,13 @@ impl Stream {
     pub fn set_state(&self, node: &str, state: String) {
         let mut inner = self.lock();
         if inner.states.get(node) != Some(&state) {
-            inner.turns.push((self.clock.now(), node.into(), state.clone()));
+            inner.turns.push(Turn { at: self.clock.now(), node: node.into(), state: state.clone() });
             inner.states.insert(node.into(), state);
         }
     }
 
     /// Each change of a node's state, in order.
-    pub fn turns(&self) -> Vec<(Moment, String, String)> {
+    pub fn turns(&self) -> Vec<Turn> {
         self.lock().turns.clone()
     }
 
@@ -90,12 +107,13 @@ impl Stream {
         self.lock().states.clone()
     }
 
-    /// Writes out what is buffered.
+    /// Takes no more observations, and writes out what is buffered.
     ///
     /// # Errors
     /// [`Error::File`] if any observation could not be written.
     pub fn close(&self, path: &Path) -> Result<()> {
         let mut inner = self.lock();
+        inner.closed = true;
         let flushed = inner.file.flush();
         inner.lost.take().map_or(flushed, Err).map_err(Error::file("write", path))
     }

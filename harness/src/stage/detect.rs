@@ -52,7 +52,8 @@ impl<S: System> Stage<S, Faulted> {
         .await;
         let (seen, total) = (prints.len() - missing.len(), prints.len());
         lab.note("fingerprints", format!("{seen} of {total} seen; missing: [{}]", missing.join(", ")));
-        lab.score(|score| score.fingerprints = super::Fingerprints { seen, total });
+        let missed = missing.iter().map(|&id| id.to_owned()).collect();
+        lab.score(|score| score.fingerprints = super::Fingerprints { seen, total, missed });
         if missing.is_empty() {
             return Ok(self);
         }

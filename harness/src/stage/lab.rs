@@ -160,6 +160,11 @@ impl Lab {
         lock(&self.0.board).episodes().to_vec()
     }
 
+    /// The detectors that fire now.
+    pub fn firing(&self) -> Vec<&'static str> {
+        lock(&self.0.board).firing().collect()
+    }
+
     /// Takes the testbed into the run's care: its evidence is kept and it is removed
     /// however the run ends.
     pub fn adopt(&self, bed: &Testbed) {
@@ -190,7 +195,7 @@ impl Lab {
     /// Waits until no detector fires any more.
     pub(super) async fn falls_silent(&self, limit: Duration) -> Result<()> {
         wait::until("every detector to fall silent", limit, || async {
-            let firing: Vec<_> = lock(&self.0.board).firing().collect();
+            let firing = self.firing();
             if firing.is_empty() { Look::Ready(()) } else { Look::NotYet(firing.join(", ")) }
         })
         .await
@@ -202,6 +207,8 @@ impl Lab {
     /// # Errors
     /// The first thing that could not be kept or removed, beside the score.
     pub async fn close(&self, keep: bool) -> (Score, Result<()>) {
+        // First, so that what is kept is what the detectors saw, and no more.
+        let closed = self.0.stream.close(&self.0.dir.join("observations.jsonl"));
         let score = self.final_score();
         let drawn = self.draw(&score);
         self.phase("keep the evidence and clean up");
@@ -211,26 +218,19 @@ impl Lab {
             None => Ok(()),
         };
         let removed = if keep { Ok(()) } else { Testbed::remove(&self.0.session, &self.0.id).await };
-        let closed = self.0.stream.close(&self.0.dir.join("observations.jsonl"));
         let saved = self.0.ledger.save(&self.0.dir.join("ledger.jsonl"));
         (score, removed.and(closed).and(saved).and(kept).and(drawn))
     }
 
     fn final_score(&self) -> Score {
         let mut score = lock(&self.0.score).clone();
-        {
-            let board = lock(&self.0.board);
-            score.detectors = board.summary().map(|(id, word)| (id.to_owned(), word.to_owned())).collect();
-            score.episodes = board.episodes().to_vec();
-        }
-        let alarms = score.episodes.iter().map(|episode| &episode.detector);
-        score.false_alarms = alarms.filter(|id| !self.0.expected.contains(&id.as_str())).cloned().collect();
-        score.false_alarms.dedup();
+        score.expected = self.0.expected.iter().map(|id| (*id).to_owned()).collect();
+        score.verdicts_of(&lock(&self.0.board));
         score.acked = self.0.ledger.acknowledged();
         score
     }
 
-    /// Keeps the picture of the run.
+    /// Keeps the picture of the run, and the nodes' states, which no other file holds.
     fn draw(&self, score: &Score) -> Result<()> {
         let timeline = Timeline {
             title: format!("{}  (seed {})", self.0.id, self.0.plan.seed),
@@ -238,10 +238,16 @@ impl Lab {
             notes: self.0.journal.notes(),
             states: self.0.stream.turns(),
             episodes: score.episodes.clone(),
+            false_alarms: score.false_alarms.clone(),
             entries: self.0.ledger.read(<[_]>::to_vec),
+            lost: score.findings.as_ref().map(|found| found.lost.clone()).unwrap_or_default(),
         };
-        let path = self.0.dir.join("timeline.svg");
-        fs::write(&path, timeline.svg()).map_err(Error::file("write", path))
+        let states = timeline.states.iter().map(|turn| crate::report::to_json(turn) + "\n").collect::<String>();
+        let keep = |name, text| {
+            let path = self.0.dir.join(name);
+            fs::write(&path, text).map_err(Error::file("write", path))
+        };
+        keep("states.jsonl", states).and(keep("timeline.svg", timeline.svg()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! a fault was proved, and nothing recovered before it was detected.
 
 mod detect;
+mod exercise;
 mod fingerprint;
 mod journal;
 mod lab;
@@ -169,7 +170,8 @@ impl<S: System, P> Stage<S, P> {
         let at = found.ok_or_else(|| Error::Bug("a fault was healed twice".into()))?;
         let (_, active) = run.active.remove(at);
         let text = active.to_string();
-        let took = active.heal(run.system.bed()).await?;
+        let others = run.active.iter().map(|(_, other)| other);
+        let took = active.heal_beside(run.system.bed(), others).await?;
         if !took.is_zero() {
             run.lab.note("heal", format!("{text}: gone after {took:.1?}"));
         }

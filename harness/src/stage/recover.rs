@@ -133,6 +133,16 @@ impl<S: System> Stage<S, Detected> {
         stage.detect(detector, limit).await
     }
 
+    /// Waits until no detector fires any more: one part of a longer story is over.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with those that still do after `limit`.
+    pub async fn falls_silent(self, limit: Duration) -> Result<Self> {
+        self.run.lab.phase("wait: every detector to fall silent");
+        self.run.lab.falls_silent(limit).await?;
+        Ok(self)
+    }
+
     /// Holds that a detector fires at this moment, whatever was done meanwhile.
     ///
     /// # Errors

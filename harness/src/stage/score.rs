@@ -1,23 +1,34 @@
 //! The scorecard of one run.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{detect::Episode, judge::Findings};
+use crate::{
+    detect::{Board, Episode},
+    judge::Findings,
+};
 
 /// How many of the report's marks were seen.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Fingerprints {
     /// Seen in this run.
     pub seen: usize,
     /// Listed in the incident's file.
     pub total: usize,
+    /// The ids of those that were not seen.
+    #[serde(default)]
+    pub missed: Vec<String>,
 }
 
 /// What is known of one run. It fills while the run goes on, so that a run that
 /// fails half way still shows what it had.
-#[derive(Debug, Default, Clone, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Score {
     /// From the start of the run until every node served.
     pub start_ms: Option<u64>,
@@ -33,6 +44,8 @@ pub struct Score {
     pub detectors: BTreeMap<String, String>,
     /// When which detector fired, and why.
     pub episodes: Vec<Episode>,
+    /// The detectors that were allowed to fire.
+    pub expected: Vec<String>,
     /// The detectors that fired and should not have.
     pub false_alarms: Vec<String>,
     /// The judge's comparison, if it came to that.
@@ -48,6 +61,16 @@ pub struct Score {
 impl Score {
     pub(super) fn injected(&mut self, fault: &str, took: Duration) {
         self.injections.push((fault.into(), took.as_secs_f64() * 1000.0));
+    }
+
+    /// Puts down what a board's detectors said. Who was allowed to fire must be known by
+    /// then.
+    pub(crate) fn verdicts_of(&mut self, board: &Board) {
+        self.detectors = board.summary().map(|(id, word)| (id.to_owned(), word.to_owned())).collect();
+        self.episodes = board.episodes().to_vec();
+        let alarms = self.episodes.iter().map(|episode| &episode.detector);
+        let alarms: BTreeSet<_> = alarms.filter(|id| !self.expected.contains(id)).collect();
+        self.false_alarms = alarms.into_iter().cloned().collect();
     }
 
     pub(super) fn judged(&mut self, found: &Findings) {

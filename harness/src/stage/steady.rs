@@ -1,14 +1,12 @@
 //! The steady phase, and twins, which never leave it.
 
-use std::{collections::BTreeMap, marker::PhantomData, time::Duration};
-
-use tokio::time::Instant;
+use std::{marker::PhantomData, time::Duration};
 
 use super::{
     Run, Stage, System,
     phase::{Faulted, Steady},
 };
-use crate::{Error, Result, campaign::Schedule, fault::Fault, probe::Watch, stage::Lab, workload::Traffic};
+use crate::{Error, Result, fault::Fault, probe::Watch, stage::Lab, workload::Traffic};
 
 /// How long a testbed may take to serve, on a loaded machine. Typically it takes
 /// some three seconds.
@@ -64,28 +62,6 @@ impl<S: System> Stage<S, Steady> {
     pub async fn inject(mut self, fault: impl Fault) -> Result<Stage<S, Faulted>> {
         self.strike(fault).await?;
         Ok(self.turn())
-    }
-
-    /// Plays a schedule: injects and heals each fault at its time, and heals at the
-    /// end what is still in force.
-    ///
-    /// # Errors
-    /// As [`Stage::strike`] and [`Stage::mend`].
-    pub async fn play(mut self, schedule: &Schedule) -> Result<Self> {
-        let begun = Instant::now();
-        let mut struck = BTreeMap::new();
-        for event in schedule.events() {
-            self.run.lab.phase(format!("wait: {:?} on the schedule", event.at));
-            tokio::time::sleep_until(begun + event.at).await;
-            if event.begins {
-                let fault = schedule.faults[event.fault].action.fault();
-                struck.insert(event.fault, self.strike(fault).await?);
-            } else if let Some(struck) = struck.remove(&event.fault) {
-                self.mend_one(struck).await?;
-            }
-        }
-        self.mend().await?;
-        Ok(self)
     }
 
     /// Waits until every node serves again, with no help.

@@ -1,6 +1,10 @@
 //! The daemon: connecting to it, and removing what bears a label.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bollard::{
     Docker,
@@ -64,7 +68,7 @@ impl Leftovers {
         .map_err(Error::docker(format!("list what bears the label {label}")))?;
         Ok(Self {
             containers: containers.into_iter().filter_map(|container| container.id).collect(),
-            networks: networks.into_iter().filter_map(|network| network.id).collect(),
+            networks: networks.into_iter().filter_map(|network| network.id).filter(|id| !is_miscounted(id)).collect(),
             volumes: volumes.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect(),
         })
     }
@@ -96,8 +100,7 @@ impl Leftovers {
         }));
         let mut results = removed.await;
         for id in &self.networks {
-            let gone = docker.remove_network(id).await;
-            results.push(unless_gone(gone).map_err(Error::docker(format!("remove network {id}"))));
+            results.push(remove_network(docker, id).await.map_err(Error::docker(format!("remove network {id}"))));
         }
         for name in &self.volumes {
             let gone = docker.remove_volume(name, Some(volume.clone())).await;
@@ -111,6 +114,37 @@ impl std::fmt::Display for Leftovers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (containers, networks, volumes) = (self.containers.len(), self.networks.len(), self.volumes.len());
         write!(f, "{containers} containers, {networks} networks, {volumes} volumes")
+    }
+}
+
+/// Networks of which the daemon has lost count, found by this process.
+static MISCOUNTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn miscounted() -> MutexGuard<'static, BTreeSet<String>> {
+    MISCOUNTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the daemon refuses to remove this network for endpoints that there are not.
+pub(super) fn is_miscounted(id: &str) -> bool {
+    miscounted().contains(id)
+}
+
+/// Removes a network. Docker 20.10 at times loses count of a network's endpoints, where
+/// many containers come and go at once: it then says that there are some, shows none, and
+/// nobody but its own restart removes the network. That is told and is no error: nothing
+/// runs there, and nothing can be done.
+async fn remove_network(docker: &Docker, id: &str) -> Result<(), bollard::errors::Error> {
+    let Err(error) = unless_gone(docker.remove_network(id).await) else { return Ok(()) };
+    if !error.to_string().contains("active endpoints") {
+        return Err(error);
+    }
+    match docker.inspect_network(id, None).await {
+        Ok(network) if network.containers.as_ref().is_none_or(|all| all.is_empty()) => {
+            tracing::warn!(network = id, "the daemon lost count of its endpoints; only its restart removes it");
+            miscounted().insert(id.to_owned());
+            Ok(())
+        }
+        _ => Err(error),
     }
 }
 

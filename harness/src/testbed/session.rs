@@ -287,7 +287,7 @@ pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Leftover
         tracing::info!(session, %left, "sweeping what a dead session left");
         outcome = outcome.and(left.remove(docker).await);
         swept.containers.extend(left.containers);
-        swept.networks.extend(left.networks);
+        swept.networks.extend(left.networks.into_iter().filter(|id| !docker::is_miscounted(id)));
         swept.volumes.extend(left.volumes);
     }
     outcome.map(|()| swept)
