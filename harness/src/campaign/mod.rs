@@ -1,13 +1,19 @@
-//! Scenarios: their registry, and running them, many and often.
+//! Scenarios: their registry, and running them, many and often; schedules, drawn and played.
 
+mod hunt;
+mod playable;
+mod random;
 mod registry;
 mod runner;
 mod schedule;
+mod shrink;
 mod suite;
 mod trial;
 
+pub use hunt::{Finding, Hunt, Shard};
+pub use playable::{Menu, Playable, Remedy, playable, playables};
 pub use registry::{Kind, Scenario, all, matching};
-pub use runner::{Outcome, RunResult, Runner, exit_code};
-pub use schedule::{Action, Event, Playable, Schedule, Span, Timed, playable};
+pub use runner::{Outcome, RunResult, Runner, Setup, exit_code};
+pub use schedule::{Action, Call, Event, Happening, Schedule, Span, Timed};
 pub use suite::{Hold, suite};
 pub use trial::{Subject, Told, Trial, Tried, image, subject};

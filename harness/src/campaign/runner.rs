@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Playable, Scenario, Schedule};
 use crate::{
@@ -17,13 +17,13 @@ use crate::{
 const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a replay may take beyond its last event: to start, to heal, to compare.
-const REPLAY_LIMIT: Duration = Duration::from_secs(180);
+const REPLAY_LIMIT: Duration = Duration::from_secs(480);
 
 /// How long after its own limit a trial is cut off.
 const TRIAL_HANGS: Duration = Duration::from_secs(5);
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// All that it should prove was proved.
@@ -36,8 +36,34 @@ pub enum Outcome {
     Skipped,
 }
 
+/// How a run was set up. Of older runs not all is known.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Setup {
+    /// Whether the controls, the wrong runbooks and the kills were run too.
+    pub full: bool,
+    /// Whether the faults were left out.
+    pub sham: bool,
+    /// The version of `reenact` that ran it.
+    pub version: Option<String>,
+    /// The commit, as `REENACT_COMMIT` or else `GITHUB_SHA` named it.
+    pub commit: Option<String>,
+}
+
+impl Setup {
+    fn of(plan: Plan) -> Self {
+        let named = |name| std::env::var(name).ok().filter(|commit| !commit.is_empty());
+        Self {
+            full: plan.full,
+            sham: plan.sham,
+            version: Some(env!("CARGO_PKG_VERSION").into()),
+            commit: named("REENACT_COMMIT").or_else(|| named("GITHUB_SHA")),
+        }
+    }
+}
+
 /// One run of one scenario, as it is told to others.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
     /// The scenario.
     pub id: String,
@@ -53,6 +79,9 @@ pub struct RunResult {
     pub duration_ms: u64,
     /// The folder that it is kept in.
     pub run_dir: PathBuf,
+    /// How it was set up.
+    #[serde(default)]
+    pub setup: Setup,
     /// What is known of it.
     pub score: Score,
     /// The process's exit code that it calls for.
@@ -131,17 +160,26 @@ impl Runner {
         self.conduct(work, scenario.run).await
     }
 
-    /// Plays a schedule once.
-    pub async fn replay(&self, schedule: Schedule, playable: &Playable) -> RunResult {
+    /// Plays a schedule once, and keeps it as a plan file beside what was seen.
+    pub async fn play(&self, id: &str, run: u64, schedule: &Schedule, playable: &Playable) -> RunResult {
         let last = schedule.events().last().map_or(Duration::ZERO, |event| event.at);
+        let own = |id: &&str| id.split('/').next() == Some(playable.system);
         let work = Work {
-            id: format!("{}::replay", schedule.system),
-            run: 1,
+            id: id.into(),
+            run: run.try_into().unwrap_or(u32::MAX),
             seed: schedule.seed,
             limit: last + REPLAY_LIMIT,
-            expected: crate::detect::all().into_iter().map(|entry| entry.id).collect(),
+            expected: crate::detect::all().into_iter().map(|entry| entry.id).filter(own).collect(),
         };
-        self.conduct(work, |lab| (playable.play)(lab, schedule)).await
+        let (plan, play) = (schedule.clone(), playable.play);
+        self.conduct(work, |lab| {
+            Box::pin(async move {
+                let path = lab.dir().join("plan.toml");
+                fs::write(&path, plan.to_toml()?).map_err(Error::file("write", &path))?;
+                play(lab, plan).await
+            })
+        })
+        .await
     }
 
     /// Runs a trial's story once. It keeps its limit by itself; beyond it, it hangs.
@@ -177,6 +215,7 @@ impl Runner {
             seed,
             duration_ms: began.elapsed().as_millis() as u64,
             run_dir: self.session.results().join(name),
+            setup: Setup::of(plan),
             score,
             exit_code,
         };

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    env, fs,
+    env,
     path::Path,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
@@ -15,7 +15,7 @@ use super::{Kind, Outcome, RunResult, Runner, Scenario, registry};
 use crate::{
     Error, Result,
     cli::fail,
-    report,
+    report::{self, About, How},
     testbed::{Session, reaper},
 };
 
@@ -135,7 +135,8 @@ impl Suite {
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         results.sort_by(|a, b| a.id.cmp(&b.id));
         tell(&report::matrix(&results));
-        let path = runner.session.results().join("junit.xml");
-        fs::write(&path, report::junit(&results)?).map_err(Error::file("write", path))
+        let about = About::ending(runner.session.id(), How::Run);
+        let about = About { full: self.full, sham: self.hold == Hold::NoShamPasses, ..about };
+        report::keep_session(runner.session.results(), &results, &about)
     }
 }

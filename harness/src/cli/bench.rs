@@ -1,8 +1,9 @@
-//! `reenact bench`: how soon is a fault in force, and how soon is a system up?
+//! `reenact bench`: how soon is a fault in force, how soon is a system up, and how fast
+//! are recordings rescored?
 
 use std::{
     collections::HashMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,8 +13,10 @@ use clap::{Args, Subcommand};
 use super::say;
 use crate::{
     Error, Result,
+    archive::{self, Rescored, Saved},
     campaign::{self, Runner, Schedule},
     fault::{self, Disconnect, Partition},
+    report,
     testbed::{NodeSpec, Session, Testbed},
 };
 
@@ -40,6 +43,12 @@ enum What {
         /// The system
         system: String,
     },
+    /// Recordings against the detectors of today, without Docker
+    Rescore {
+        /// Folders of sessions or of single runs
+        #[arg(required = true, value_name = "RUN_DIR")]
+        folders: Vec<PathBuf>,
+    },
 }
 
 /// The figures of one thing, in milliseconds from its call.
@@ -50,6 +59,24 @@ struct Row {
     p50_ms: f64,
     p95_ms: f64,
     max_ms: f64,
+}
+
+/// How fast one recording is rescored.
+#[derive(serde::Serialize)]
+struct Speed {
+    what: String,
+    observations: usize,
+    lasts_ms: u64,
+    p50_ms: f64,
+    times_real_time: f64,
+}
+
+impl Speed {
+    fn of(what: String, all: &[Rescored]) -> Self {
+        let p50_ms = report::median(all.iter().map(|rescored| rescored.took_ms).collect()).unwrap_or(f64::NAN);
+        let (observations, lasts_ms) = all.first().map_or((0, 0), |first| (first.observations, first.lasts_ms));
+        Self { what, observations, lasts_ms, p50_ms, times_real_time: lasts_ms as f64 / p50_ms }
+    }
 }
 
 impl Row {
@@ -65,19 +92,45 @@ impl Row {
 
 impl Bench {
     pub(super) async fn execute(self, results: &Path) -> Result<u8> {
+        if let What::Rescore { folders } = &self.what {
+            return self.rescore(folders);
+        }
         let session = Session::open(results, HashMap::new(), false).await?;
         let measured = match &self.what {
             What::Inject => self.inject(&session).await,
             What::Start { system } => self.start(&session, system).await,
+            What::Rescore { .. } => Ok(Vec::new()),
         };
         session.close().await?;
         let rows = measured?;
         if self.json {
-            say(crate::report::to_json(&rows));
+            say(report::to_json(&rows));
         } else {
             say(format!("{:<36} {:>5} {:>10} {:>10} {:>10}", "call until in force", "runs", "p50", "p95", "max"));
             for Row { what, runs, p50_ms, p95_ms, max_ms } in rows {
                 say(format!("{what:<36} {runs:>5} {p50_ms:>7.2} ms {p95_ms:>7.2} ms {max_ms:>7.2} ms"));
+            }
+        }
+        Ok(0)
+    }
+
+    /// Rescores each run several times.
+    fn rescore(&self, folders: &[PathBuf]) -> Result<u8> {
+        let mut rows = Vec::new();
+        for run in Saved::load_all(folders)?.runs {
+            let all = (0..self.runs).map(|_| archive::rescore(&run)).collect::<Result<Vec<_>>>()?;
+            rows.push(Speed::of(format!("{} #{}", run.id, run.run), &all));
+        }
+        if self.json {
+            say(report::to_json(&rows));
+        } else {
+            say(format!(
+                "{:<44} {:>12} {:>9} {:>10} {:>12}",
+                "recording", "observations", "lasts", "p50", "× real time"
+            ));
+            for Speed { what, observations, lasts_ms, p50_ms, times_real_time } in rows {
+                let lasts = lasts_ms as f64 / 1000.0;
+                say(format!("{what:<44} {observations:>12} {lasts:>7.1} s {p50_ms:>7.2} ms {times_real_time:>12.0}"));
             }
         }
         Ok(0)
@@ -90,8 +143,8 @@ impl Bench {
         runner.prepare(playable.images.iter().copied()).await?;
         let mut times = Vec::new();
         for seed in 0..self.runs {
-            let empty = Schedule { system: system.into(), seed: seed.into(), faults: Vec::new() };
-            let result = runner.replay(empty, playable).await;
+            let empty = Schedule { system: system.into(), seed: seed.into(), ..Schedule::default() };
+            let result = runner.play(&format!("{system}::start"), seed.into(), &empty, playable).await;
             let (Some(start), None) = (result.score.start_ms, &result.reason) else {
                 return Err(Error::inconclusive(format!("a start failed: {}", result.reason.unwrap_or_default())));
             };

@@ -1,6 +1,9 @@
 //! The command line. Results go to standard output, all else to standard error.
 
 mod bench;
+mod campaign_;
+mod compare;
+mod rescore;
 mod run;
 mod try_;
 
@@ -46,10 +49,24 @@ enum Command {
     },
     /// Run scenarios: those whose id contains any PATTERN, or all
     Run(run::Run),
-    /// Play a plan file: timed faults on one system, judged by the ledger
+    /// Play a plan file: timed faults and runbooks on one system, held against what must always be true
     Replay(run::Replay),
+    /// Run the scenarios, then random schedules for as long as there is time, and shrink what fails
+    Campaign(campaign_::Campaign),
+    /// Print the JSON schema of plan files
+    Schema,
     /// Stop a service of your own under load, and count the acknowledged updates that it loses
     Try(try_::Try),
+    /// Show recordings to the detectors of today, and tell which verdicts differ
+    Rescore(rescore::Rescore),
+    /// Hold runs against earlier ones: what became worse?
+    Compare(compare::Compare),
+    /// Keep the figures of runs in one small file, to compare later ones with
+    Baseline(compare::Baseline),
+    /// Join the sessions of several machines into one
+    Merge(compare::Merge),
+    /// Keep of runs what rescoring needs, small: for tests/recordings
+    Pack(rescore::Pack),
     /// Say what this machine can do, and what to mend
     Doctor {
         /// Print one JSON array
@@ -67,7 +84,7 @@ enum Command {
         /// Its id
         id: String,
     },
-    /// Measure how soon a fault is in force, or a system up
+    /// Measure how soon a fault is in force, or a system up, or how fast rescoring is
     Bench(bench::Bench),
 }
 
@@ -108,7 +125,17 @@ async fn dispatch(arguments: Arguments) -> Result<u8> {
         Command::List { json } => list(json),
         Command::Run(run) => run.execute(&arguments.results, images).await,
         Command::Replay(replay) => replay.execute(&arguments.results, images).await,
+        Command::Campaign(campaign) => campaign.execute(&arguments.results, images).await,
+        Command::Schema => {
+            say(report::to_json(&campaign::Schedule::schema()));
+            Ok(0)
+        }
         Command::Try(attempt) => attempt.execute(&arguments.results, images).await,
+        Command::Rescore(rescore) => rescore.execute(),
+        Command::Compare(compare) => compare.execute(),
+        Command::Baseline(baseline) => baseline.execute(),
+        Command::Merge(merge) => merge.execute(),
+        Command::Pack(pack) => pack.execute(),
         Command::Doctor { json } => diagnose(&arguments.results, json).await,
         Command::Clean { all } => clean(all).await,
         Command::Explain { id } => explain(&id),

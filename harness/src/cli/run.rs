@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +11,7 @@ use super::say;
 use crate::{
     Error, Result,
     campaign::{self, RunResult, Runner, Schedule},
-    report,
+    report::{self, About, How},
     testbed::{Image, Session},
 };
 
@@ -78,6 +77,7 @@ pub(super) struct Replay {
 impl Run {
     pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
         let scenarios = campaign::matching(&self.patterns)?;
+        let named = images.clone().into_iter().collect();
         let session = Session::open(results, images, self.keep).await?;
         let runner = Runner {
             session,
@@ -96,7 +96,10 @@ impl Run {
             runner.prepare(images).await?;
             Ok(runner.run_all(&scenarios, self.seed, self.repeat, self.jobs.into(), told).await)
         };
-        tell(&runner.session, self.json, &conclude(&runner.session, work).await?)
+        let done = conclude(&runner.session, work).await?;
+        let about = About::ending(runner.session.id(), How::Run);
+        let about = About { full: self.full, sham: self.sham, images: named, ..about };
+        tell(&runner.session, self.json, &done, &about)
     }
 }
 
@@ -104,17 +107,20 @@ impl Replay {
     pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
         let schedule = Schedule::load(&self.plan)?;
         let playable = campaign::playable(&schedule.system)?;
+        let named = images.clone().into_iter().collect();
         let session = Session::open(results, images, self.keep).await?;
         let runner = Runner { session, full: false, sham: false, keep: self.keep, require_all: true };
         let work = async {
             runner.prepare(playable.images.iter().copied()).await?;
-            let result = runner.replay(schedule, playable).await;
+            let result = runner.play(&format!("{}::replay", schedule.system), 1, &schedule, playable).await;
             if self.json {
                 say(report::to_json(&report::json(&result)));
             }
             Ok(vec![result])
         };
-        tell(&runner.session, self.json, &conclude(&runner.session, work).await?)
+        let done = conclude(&runner.session, work).await?;
+        let about = About { images: named, ..About::ending(runner.session.id(), How::Replay(self.plan)) };
+        tell(&runner.session, self.json, &done, &about)
     }
 }
 
@@ -133,8 +139,8 @@ pub(super) async fn conclude<T>(session: &Session, work: impl Future<Output = Re
 }
 
 /// Keeps what came of it, and tells it.
-fn tell(session: &Session, json: bool, done: &[RunResult]) -> Result<u8> {
-    keep_junit(session, done)?;
+fn tell(session: &Session, json: bool, done: &[RunResult], about: &About) -> Result<u8> {
+    report::keep_session(session.results(), done, about)?;
     if !json {
         say(report::summary(done));
         report::facts(done).into_iter().for_each(say);
@@ -142,12 +148,6 @@ fn tell(session: &Session, json: bool, done: &[RunResult]) -> Result<u8> {
         say(format!("kept in {}", session.results().display()));
     }
     Ok(campaign::exit_code(done))
-}
-
-/// Keeps the results for other tools.
-pub(super) fn keep_junit(session: &Session, done: &[RunResult]) -> Result<()> {
-    let path = session.results().join("junit.xml");
-    fs::write(&path, report::junit(done)?).map_err(Error::file("write", path))
 }
 
 /// Ends with an error at SIGINT or SIGTERM, so that all is cleaned up.

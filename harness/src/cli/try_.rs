@@ -7,14 +7,11 @@ use std::{
 
 use clap::Args;
 
-use super::{
-    run::{conclude, keep_junit},
-    say,
-};
+use super::{run::conclude, say};
 use crate::{
     Result,
     campaign::{self, Outcome, RunResult, Runner, Told, Tried},
-    report,
+    report::{self, About, How},
     testbed::Session,
 };
 
@@ -43,6 +40,7 @@ pub(super) struct Try {
 impl Try {
     pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
         let (trial, subject) = campaign::subject(&self.file)?;
+        let named = images.clone().into_iter().collect();
         let session = Session::open(results, images, self.keep).await?;
         let runner = Runner { session, full: false, sham: false, keep: self.keep, require_all: true };
         let work = async {
@@ -58,7 +56,8 @@ impl Try {
         };
         let all = conclude(&runner.session, work).await?;
         let results: Vec<RunResult> = all.iter().map(|tried| tried.result.clone()).collect();
-        keep_junit(&runner.session, &results)?;
+        let about = About { images: named, ..About::ending(runner.session.id(), How::Try(self.file)) };
+        report::keep_session(runner.session.results(), &results, &about)?;
         if !self.json && self.repeat > 1 {
             say(summary(&all));
         }
