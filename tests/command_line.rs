@@ -144,6 +144,82 @@ async fn a_wrong_request_is_told_before_docker_is_needed() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_back_is_told() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (none, empty, broken, newer, file) =
+        (path("none"), path("empty"), path("broken"), path("newer.json"), path("file.json"));
+    fs::create_dir(&empty).expect("a folder");
+    fs::create_dir_all(format!("{broken}/a.one.1")).expect("a folder");
+    fs::write(format!("{broken}/a.one.1/score.json"), "{\"id\": 7}").expect("a file");
+    fs::write(&newer, r#"{"reenact_baseline": 99, "scenarios": 7}"#).expect("a file");
+    fs::write(&file, "{}").expect("a file");
+    let into = path("into");
+    for wrong in [&none, &empty, &broken] {
+        for arguments in [
+            &["rescore", wrong][..],
+            &["compare", wrong, wrong],
+            &["merge", wrong, "--into", &into],
+            &["pack", wrong, "--into", &into],
+            &["baseline", wrong, "--into", &into],
+            &["bench", "rescore", wrong],
+        ] {
+            say(arguments).await.ends(2, &[wrong, "help:"]);
+        }
+    }
+    say(&["rescore", &broken]).await.ends(2, &["a.one.1/score.json is no score", "line 1"]);
+    say(&["compare", &newer, &newer]).await.ends(2, &["version 99, not 1", "reenact baseline"]);
+    say(&["compare", &file, &file]).await.ends(2, &["is no baseline", "reenact_baseline"]);
+    say(&["rescore"]).await.ends(2, &["RUN_DIR", "--help"]);
+    say(&["merge", &empty]).await.ends(2, &["--into"]);
+}
+
+const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/recordings");
+
+#[tokio::test]
+async fn recordings_are_rescored_compared_and_merged_without_docker() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (merged, baseline, page) = (path("merged"), path("baseline.json"), path("page.md"));
+    let done = say(&["rescore", RECORDINGS]).await;
+    done.ends(0, &[]);
+    assert!(done.stdout.contains("all verdicts are the same"), "{}", done.stdout);
+    say(&["merge", RECORDINGS, "--into", &merged]).await.ends(0, &[]);
+    is_kept(&Path::new(&merged).join("junit.xml"));
+    say(&["merge", RECORDINGS, "--into", &merged]).await.ends(0, &["is there already"]);
+    say(&["rescore", &merged]).await.ends(0, &[]);
+    say(&["baseline", &merged, "--into", &baseline]).await.ends(0, &["kept in", &baseline]);
+    let done = say(&["compare", &baseline, &merged, "--require-all", "--markdown", &page]).await;
+    done.ends(0, &[]);
+    assert!(done.stdout.contains("no regression"), "{}", done.stdout);
+    assert!(fs::read_to_string(&page).expect("a page").contains("| scenario |"));
+}
+
+/// A detector that says something else, or a write that is lost, is exit code 1.
+#[tokio::test]
+async fn what_differs_is_told_by_the_exit_code() {
+    let folder = folder();
+    let merged = folder.path().join("merged");
+    let merged = merged.to_string_lossy();
+    say(&["merge", RECORDINGS, "--into", &merged]).await.ends(0, &[]);
+    let first = fs::read_dir(&*merged).expect("runs").flatten().find(|run| run.path().is_dir()).expect("a run");
+    let score = first.path().join("score.json");
+    let mut told: Value = serde_json::from_slice(&fs::read(&score).expect("a score")).expect("JSON");
+    told["score"]["lost"] = 3.into();
+    told["score"]["detectors"]["bosh/zombie_holder"] = "was here".into();
+    fs::write(&score, told.to_string()).expect("a score");
+    let done = say(&["rescore", &merged]).await;
+    done.ends(1, &[]);
+    assert!(done.stdout.contains("was here →"), "{}", done.stdout);
+    let done = say(&["compare", RECORDINGS, &merged, "--json"]).await;
+    done.ends(1, &[]);
+    let told: Value = serde_json::from_str(&done.stdout).expect("one object");
+    assert_eq!(told["worse"][0]["what"], "lost_writes", "{told}");
+    say(&["rescore", "--accept", &merged]).await.ends(0, &["were put down"]);
+    say(&["rescore", &merged]).await.ends(0, &[]);
+}
+
+#[tokio::test]
 async fn a_wrong_image_is_told() {
     for pair in ["galera", "=galera", "galera="] {
         say(&["run", "--image", pair, TWIN]).await.ends(2, &[pair, "NAME=IMAGE"]);
@@ -262,8 +338,12 @@ async fn run_json_prints_one_object_a_line_and_keeps_the_evidence() {
     let session = only_folder_in(results.path());
     let run_dir = PathBuf::from(text(&told, "run_dir"));
     assert_eq!(run_dir.parent(), Some(session.as_path()));
-    is_kept(&session.join("junit.xml"));
-    for file in ["score.json", "observations.jsonl", "events.jsonl", "ledger.jsonl", "n1.log", "n1.json"] {
+    for file in ["junit.xml", "report.html", "about.json"] {
+        is_kept(&session.join(file));
+    }
+    for file in
+        ["score.json", "observations.jsonl", "states.jsonl", "events.jsonl", "ledger.jsonl", "n1.log", "n1.json"]
+    {
         is_kept(&run_dir.join(file));
     }
     nothing_is_left_of(&session).await;

@@ -8,20 +8,8 @@ use crate::{campaign::RunResult, stage::Score};
 
 /// What each detector said in each scenario: a column per system, a sign per detector.
 pub fn matrix(results: &[RunResult]) -> String {
-    let mut signs: BTreeMap<&str, BTreeMap<&str, Sign>> = BTreeMap::new();
-    for result in results {
-        let row = signs.entry(&result.id).or_default();
-        for detector in result.score.detectors.keys() {
-            let sign = Sign::of(&result.score, detector);
-            row.entry(detector).and_modify(|worst| *worst = sign.max(*worst)).or_insert(sign);
-        }
-    }
-    let detectors: BTreeSet<_> = signs.values().flat_map(BTreeMap::keys).copied().collect();
-    let mut systems: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for id in detectors {
-        let (system, name) = id.split_once('/').unwrap_or(("", id));
-        systems.entry(system).or_default().push(name);
-    }
+    let signs = signs(results);
+    let systems = systems(&signs);
     let mut table = table(&std::iter::once("scenario").chain(systems.keys().copied()).collect::<Vec<_>>());
     for (id, row) in &signs {
         let column = |(system, names): (&&str, &Vec<&str>)| {
@@ -37,12 +25,43 @@ pub fn matrix(results: &[RunResult]) -> String {
     )
 }
 
+/// A scenario's detectors, each with the worst sign of all its runs.
+pub(super) type Signs<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Sign>>;
+
+/// The signs of all scenarios, by id.
+pub(super) fn signs(results: &[RunResult]) -> Signs<'_> {
+    let mut signs = Signs::new();
+    for result in results {
+        let row = signs.entry(&result.id).or_default();
+        for detector in result.score.detectors.keys() {
+            let sign = Sign::of(&result.score, detector);
+            row.entry(detector).and_modify(|worst| *worst = sign.max(*worst)).or_insert(sign);
+        }
+    }
+    signs
+}
+
+/// The names of all detectors, by system.
+pub(super) fn systems<'a>(signs: &Signs<'a>) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let detectors: BTreeSet<_> = signs.values().flat_map(BTreeMap::keys).copied().collect();
+    let mut systems: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for id in detectors {
+        let (system, name) = id.split_once('/').unwrap_or(("", id));
+        systems.entry(system).or_default().push(name);
+    }
+    systems
+}
+
 /// What a detector's word comes to, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Sign {
+pub(super) enum Sign {
+    /// It never could tell.
     Unknown,
+    /// It was silent.
     Quiet,
+    /// It fired, as it should or may.
     Fired,
+    /// It fired and should not have.
     FalseAlarm,
 }
 
@@ -56,7 +75,7 @@ impl Sign {
         }
     }
 
-    fn symbol(self) -> char {
+    pub(super) fn symbol(self) -> char {
         match self {
             Self::Unknown => '-',
             Self::Quiet => '·',
@@ -69,7 +88,7 @@ impl Sign {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::campaign::Outcome;
+    use crate::campaign::{Outcome, Setup};
 
     fn result(id: &str, words: &[(&str, &str)], alarms: &[&str]) -> RunResult {
         let score = Score {
@@ -85,6 +104,7 @@ mod tests {
             seed: 1,
             duration_ms: 1,
             run_dir: "/".into(),
+            setup: Setup::default(),
             score,
             exit_code: 0,
         }

@@ -1,18 +1,30 @@
-//! What people and machines read: the live view, a table, JSON lines, JUnit.
+//! What people and machines read: the live view, a table, JSON lines, JUnit, and a page.
 
+mod compared;
+mod html;
 mod junit;
 mod matrix;
 pub mod progress;
+mod rescored;
 mod table;
+mod text;
 mod timeline;
+
+use std::{fs, path::Path};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::campaign::{Outcome, RunResult};
+use crate::{
+    Error, Result,
+    campaign::{Outcome, RunResult},
+};
 
+pub use compared::{compared, compared_markdown};
+pub use html::{About, How, html};
 pub use junit::junit;
 pub use matrix::matrix;
+pub use rescored::{rescored, rescored_json, rescored_summary};
 pub use table::{facts, list, summary};
 pub use timeline::Timeline;
 
@@ -49,6 +61,17 @@ pub fn json(result: &RunResult) -> Value {
         "duration_ms": result.duration_ms,
         "run_dir": result.run_dir,
     })
+}
+
+/// Keeps in a session's folder what is made of all its runs. Whatever more is to be made
+/// of them belongs here: a session that is run, tried, tested or merged comes by.
+///
+/// # Errors
+/// [`Error::File`] if it cannot be written.
+pub fn keep_session(folder: &Path, results: &[RunResult], about: &About) -> Result<()> {
+    let path = folder.join("junit.xml");
+    fs::write(&path, junit(results)?).map_err(Error::file("write", path))?;
+    html::keep(folder, results, about)
 }
 
 fn word(outcome: Outcome) -> &'static str {

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 
 use super::median;
-use crate::campaign::{Kind, Outcome, RunResult, Scenario};
+use crate::{
+    campaign::{Kind, Outcome, RunResult, Scenario},
+    stage::Fingerprints,
+};
 
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
@@ -26,33 +29,23 @@ pub fn list(scenarios: &[&Scenario]) -> String {
 
 /// One row per scenario: how many of its runs passed, and the medians.
 pub fn summary(results: &[RunResult]) -> String {
-    let mut by_id: BTreeMap<&str, Vec<&RunResult>> = BTreeMap::new();
-    for result in results {
-        by_id.entry(&result.id).or_default().push(result);
-    }
     let mut table = table(&[
         "scenario", "passed", "start", "inject", "detect", "recover", "prints", "acked", "lost", "alarms", "time",
     ]);
-    for (id, runs) in by_id {
-        let passed = runs.iter().filter(|run| run.outcome == Outcome::Pass).count();
-        let ms = |pick: &dyn Fn(&RunResult) -> Option<f64>| {
-            median(runs.iter().filter_map(|run| pick(run)).collect()).map_or_else(|| "–".into(), time)
-        };
-        let prints = runs.iter().map(|run| run.score.fingerprints).min_by_key(|prints| prints.seen);
-        let prints = prints.filter(|prints| prints.total > 0);
-        let sum = |pick: fn(&RunResult) -> usize| runs.iter().map(|run| pick(run)).sum::<usize>().to_string();
+    let ms = |value: Option<f64>| value.map_or_else(|| "–".into(), time);
+    for row in rows(results) {
         let row = [
-            id.to_owned(),
-            format!("{passed} of {}", runs.len()),
-            ms(&|run| Some(run.score.start_ms? as f64)),
-            ms(&|run| run.score.inject_ms()),
-            ms(&|run| Some(run.score.detect_ms? as f64)),
-            ms(&|run| Some(run.score.recover_ms? as f64)),
-            prints.map_or_else(|| "–".into(), |prints| format!("{}/{}", prints.seen, prints.total)),
-            sum(|run| run.score.acked),
-            sum(|run| run.score.lost),
-            sum(|run| run.score.false_alarms.len()),
-            ms(&|run| Some(run.duration_ms as f64)),
+            row.id.to_owned(),
+            format!("{} of {}", row.passed, row.runs),
+            ms(row.start_ms),
+            ms(row.inject_ms),
+            ms(row.detect_ms),
+            ms(row.recover_ms),
+            row.prints.map_or_else(|| "–".into(), |prints| format!("{}/{}", prints.seen, prints.total)),
+            row.acked.to_string(),
+            row.lost.to_string(),
+            row.alarms.to_string(),
+            ms(row.took_ms),
         ];
         let align = |(at, text): (usize, String)| {
             Cell::new(text).set_alignment(if at == 0 { CellAlignment::Left } else { CellAlignment::Right })
@@ -60,6 +53,55 @@ pub fn summary(results: &[RunResult]) -> String {
         table.add_row(row.into_iter().enumerate().map(align));
     }
     table.to_string()
+}
+
+/// What the runs of one scenario come to.
+pub(super) struct Row<'a> {
+    pub(super) id: &'a str,
+    pub(super) runs: usize,
+    pub(super) passed: usize,
+    /// Medians, of the runs that came so far.
+    pub(super) start_ms: Option<f64>,
+    pub(super) inject_ms: Option<f64>,
+    pub(super) detect_ms: Option<f64>,
+    pub(super) recover_ms: Option<f64>,
+    pub(super) took_ms: Option<f64>,
+    /// Of the run that saw fewest; `None`: none looked for any.
+    pub(super) prints: Option<&'a Fingerprints>,
+    /// Sums.
+    pub(super) acked: usize,
+    pub(super) lost: usize,
+    pub(super) alarms: usize,
+}
+
+/// One row per scenario, by id.
+pub(super) fn rows(results: &[RunResult]) -> Vec<Row<'_>> {
+    let mut by_id: BTreeMap<&str, Vec<&RunResult>> = BTreeMap::new();
+    for result in results {
+        by_id.entry(&result.id).or_default().push(result);
+    }
+    by_id.into_iter().map(|(id, runs)| row(id, &runs)).collect()
+}
+
+fn row<'a>(id: &'a str, runs: &[&'a RunResult]) -> Row<'a> {
+    let ms =
+        |pick: &dyn Fn(&RunResult) -> Option<f64>| median(runs.iter().filter_map(|run| pick(run)).collect::<Vec<_>>());
+    let sum = |pick: fn(&RunResult) -> usize| runs.iter().map(|run| pick(run)).sum();
+    let looked = runs.iter().map(|run| &run.score.fingerprints).filter(|prints| prints.total > 0);
+    Row {
+        id,
+        runs: runs.len(),
+        passed: runs.iter().filter(|run| run.outcome == Outcome::Pass).count(),
+        start_ms: ms(&|run| Some(run.score.start_ms? as f64)),
+        inject_ms: ms(&|run| run.score.inject_ms()),
+        detect_ms: ms(&|run| Some(run.score.detect_ms? as f64)),
+        recover_ms: ms(&|run| Some(run.score.recover_ms? as f64)),
+        took_ms: ms(&|run| Some(run.duration_ms as f64)),
+        prints: looked.min_by_key(|prints| prints.seen),
+        acked: sum(|run| run.score.acked),
+        lost: sum(|run| run.score.lost),
+        alarms: sum(|run| run.score.false_alarms.len()),
+    }
 }
 
 /// What the scenarios themselves tell, as medians over their runs; `None` if none of
@@ -84,10 +126,10 @@ pub fn facts(results: &[RunResult]) -> Option<String> {
 }
 
 /// A whole number as such, others with two digits.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-fn time(ms: f64) -> String {
+pub(super) fn time(ms: f64) -> String {
     if ms < 1000.0 { format!("{ms:.1} ms") } else { format!("{:.2} s", ms / 1000.0) }
 }
