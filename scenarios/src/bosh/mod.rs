@@ -34,7 +34,8 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Result,
-    campaign::{Playable, Schedule},
+    campaign::{Menu, Playable, Remedy, Schedule},
+    fault::Signal,
     judge::Contents,
     probe::{LogTail, Machine, Probe},
     stage::{Lab, System},
@@ -46,8 +47,10 @@ use reenact::{
 use api::Api;
 use client::Platform;
 use db::Database;
+use detectors::{CANCEL_OVERDUE, LEAKED_VMS, STALE_LOCK, STARVATION, STUCK_TASK, ZOMBIE_HOLDER};
 use iaas::Iaas;
 use probes::{OnMachine, Tables};
+use runbooks::{EndStuckTask, EndZombie, FreeWorkers};
 use state::Exporter;
 
 /// The node of the API, the workers, the tasks' processes and the CPI's.
@@ -180,14 +183,38 @@ reenact::playable! {
     Playable {
         system: "bosh",
         images: &["postgres", "services"],
+        menu: Menu { peers: &[DIRECTOR, DB], machines: &[DIRECTOR], processes: &KILLED, ..Menu::NOTHING },
+        remedies: &[
+            Remedy {
+                name: "end_stuck_task",
+                cures: &[STUCK_TASK, CANCEL_OVERDUE, STALE_LOCK, LEAKED_VMS],
+                make: || Box::new(EndStuckTask { setup: Setup::PLAIN }),
+            },
+            Remedy {
+                name: "free_workers",
+                cures: &[STARVATION],
+                make: || Box::new(FreeWorkers { setup: Setup::PLAIN }),
+            },
+            Remedy {
+                name: "end_zombie",
+                cures: &[ZOMBIE_HOLDER],
+                make: || Box::new(EndZombie { setup: Setup::PLAIN }),
+            },
+        ],
         play: |lab, schedule| Box::pin(play(lab, schedule)),
     }
 }
 
-/// Plays a schedule on a healthy director under load, which must then heal by itself.
+/// What monit starts again.
+const KILLED: [(&str, &str, &[Signal]); 3] = [
+    (DIRECTOR, "director worker --name worker_1 ", &[Signal::Kill, Signal::Term, Signal::Stop]),
+    (DIRECTOR, "director worker --name worker_2 ", &[Signal::Kill, Signal::Term, Signal::Stop]),
+    (DIRECTOR, "director serve", &[Signal::Kill, Signal::Term, Signal::Stop]),
+];
+
+/// Plays a schedule on a healthy director under load.
 async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
-    let stage = recipe::steady(&lab, Setup::PLAIN).await?.play(&schedule).await?;
-    stage.heals_itself(Duration::from_secs(60)).await?.account().await
+    recipe::steady(&lab, Setup::PLAIN).await?.exercise(&schedule, Duration::from_secs(45)).await
 }
 
 #[async_trait]

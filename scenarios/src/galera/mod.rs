@@ -21,7 +21,8 @@ use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    campaign::{Playable, Schedule},
+    campaign::{Menu, Playable, Remedy, Schedule},
+    fault::Signal,
     judge::Contents,
     probe::{Files, LogTail, Machine, Ports, Probe, Processes},
     stage::{Lab, System},
@@ -31,7 +32,9 @@ use reenact::{
 };
 
 use client::Writer;
+use detectors::{INCONSISTENT_NODE, MINORITY_PARTITION, NON_PRIMARY_WEDGE, ZOMBIE_NODE};
 use probes::SqlStatus;
+use runbooks::BootstrapMostAdvanced;
 
 /// The nodes' names.
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
@@ -109,13 +112,29 @@ impl Galera {
 }
 
 reenact::playable! {
-    Playable { system: "galera", images: &["galera"], play: |lab, schedule| Box::pin(play(lab, schedule)) }
+    Playable {
+        system: "galera",
+        images: &["galera"],
+        menu: Menu { peers: &NODES, machines: &NODES, processes: &FROZEN, ..Menu::NOTHING },
+        remedies: &[Remedy {
+            name: "bootstrap_most_advanced",
+            cures: &[NON_PRIMARY_WEDGE, MINORITY_PARTITION, INCONSISTENT_NODE, ZOMBIE_NODE],
+            make: || Box::new(BootstrapMostAdvanced),
+        }],
+        play: |lab, schedule| Box::pin(play(lab, schedule)),
+    }
 }
 
-/// Plays a schedule on a healthy cluster under load, which must then heal by itself.
+/// A server that stands still. One that is killed is started by nobody.
+const FROZEN: [(&str, &str, &[Signal]); 3] = [
+    ("n1", "/usr/sbin/mariadbd", &[Signal::Stop]),
+    ("n2", "/usr/sbin/mariadbd", &[Signal::Stop]),
+    ("n3", "/usr/sbin/mariadbd", &[Signal::Stop]),
+];
+
+/// Plays a schedule on a healthy cluster under load.
 async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
-    let stage = recipe::steady(&lab).await?.play(&schedule).await?;
-    stage.heals_itself(Duration::from_secs(90)).await?.account().await
+    recipe::steady(&lab).await?.exercise(&schedule, Duration::from_secs(45)).await
 }
 
 #[async_trait]

@@ -29,7 +29,8 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Result,
-    campaign::{Playable, Schedule},
+    campaign::{Menu, Playable, Schedule},
+    fault::Signal,
     judge::Contents,
     probe::{LogTail, Machine, Ports, Probe},
     stage::{Lab, System},
@@ -175,15 +176,22 @@ reenact::playable! {
     Playable {
         system: "shutdown",
         images: &["postgres", "services"],
+        menu: Menu { peers: &EVERYBODY, machines: &APPS, processes: &FROZEN, ..Menu::NOTHING },
+        remedies: &[],
         play: |lab, schedule| Box::pin(play(lab, schedule)),
     }
 }
 
-/// Plays a schedule on a healthy service with an outbox under load, which must then heal
-/// by itself.
+/// Replicas and database.
+const EVERYBODY: [&str; 3] = [APPS[0], APPS[1], DB];
+
+/// A replica that stands still. One that is killed is started by nobody.
+const FROZEN: [(&str, &str, &[Signal]); 2] =
+    [("app1", "shutdown-service", &[Signal::Stop]), ("app2", "shutdown-service", &[Signal::Stop])];
+
+/// Plays a schedule on a healthy service with an outbox under load.
 async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
-    let stage = recipe::steady(&lab, Setup::of(App::Rust("outbox"))).await?.play(&schedule).await?;
-    stage.heals_itself(Duration::from_secs(60)).await?.account().await
+    recipe::steady(&lab, Setup::of(App::Rust("outbox"))).await?.exercise(&schedule, Duration::from_secs(60)).await
 }
 
 #[async_trait]

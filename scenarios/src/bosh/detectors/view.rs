@@ -161,6 +161,13 @@ impl View for DirectorView {
             _ => {}
         }
     }
+
+    fn is_blank(&self) -> bool {
+        let Self { config, locks, tasks, events, jobs, inflight, vms, known_vms, processes, tracks, .. } = self;
+        let unasked = config.0.is_none() && locks.0.is_none() && tasks.0.is_none() && events.0.is_none();
+        let unseen = jobs.0.is_none() && inflight.0.is_none() && vms.0.is_none() && known_vms.0.is_none();
+        unasked && unseen && processes.is_none() && tracks.is_empty()
+    }
 }
 
 impl DirectorView {

@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use reenact::{
-    Result,
-    campaign::Scenario,
-    scenario,
-    stage::Lab,
-};
+use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
 
 use super::super::{
     Setup,

@@ -25,6 +25,10 @@ impl View for ClusterView {
             None => self.nodes.entry(observation.node.clone()).or_default().observe(observation),
         }
     }
+
+    fn is_blank(&self) -> bool {
+        !self.nodes.values().any(|record| record.galera)
+    }
 }
 
 impl ClusterView {

@@ -7,12 +7,7 @@
 
 use std::time::Duration;
 
-use reenact::{
-    Result,
-    campaign::Scenario,
-    scenario,
-    stage::Lab,
-};
+use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
 
 use super::super::{
     detectors::{MINORITY_PARTITION, NON_PRIMARY_WEDGE},

@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use reenact::{Error, Result, campaign::Scenario, scenario, stage::{Lab, System}, wait};
+use reenact::{
+    Error, Result,
+    campaign::Scenario,
+    scenario,
+    stage::{Lab, System},
+    wait,
+};
 
 use super::super::{
     detectors::{MINORITY_PARTITION, NON_PRIMARY_WEDGE},

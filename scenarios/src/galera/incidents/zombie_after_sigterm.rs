@@ -42,8 +42,6 @@ async fn run(lab: Lab) -> Result<()> {
     let mut stage = recipe::detected(wedged).await?;
     stage.force(&StopWithoutKill { asked: "n2", odd: "n1" }).await?;
     stage.effect_begins();
-    let broken = stage
-        .then_detects(ZOMBIE_NODE, Duration::from_secs(30))
-        .await?;
+    let broken = stage.then_detects(ZOMBIE_NODE, Duration::from_secs(30)).await?;
     recipe::healed_by(&BootstrapMostAdvanced, broken, Duration::from_secs(90)).await
 }

@@ -31,6 +31,10 @@ impl View for ServiceView {
             _ => self.record(&observation.node).observe(observation),
         }
     }
+
+    fn is_blank(&self) -> bool {
+        self.reconciliation.is_none() && !self.nodes.values().any(|record| record.is_instance)
+    }
 }
 
 impl ServiceView {

@@ -34,7 +34,11 @@ async fn run(lab: Lab) -> Result<()> {
     let steady = recipe::steady(&lab, setup).await?;
     let deletion = recipe::deleted(&steady).by(End::OutOfMemory).unrouted_after(None);
     let (faulted, _) = recipe::delete(steady, deletion).await?;
-    let broken = faulted.detect(LOST_WORK, age_limit + Duration::from_secs(12)).await?.then_detects(OOM_KILLED_BUSY, age_limit).await?;
+    let broken = faulted
+        .detect(LOST_WORK, age_limit + Duration::from_secs(12))
+        .await?
+        .then_detects(OOM_KILLED_BUSY, age_limit)
+        .await?;
     // The service stalls while its memory goes, so no rate foretells the loss.
     if recipe::losses(&broken).await? == 0 {
         return Err(Error::failed("nothing is lost, and a detector says that something is"));
