@@ -6,9 +6,12 @@ use tokio::time::Instant;
 
 use crate::{Error, Result};
 
-/// How often a condition is looked at. Polls of a local service cost well under a
-/// millisecond, so this bounds the error of every timing.
+/// How often a condition is looked at, if a look takes no longer. Polls of a local service
+/// cost well under a millisecond, so this bounds the error of every timing.
 pub const EVERY: Duration = Duration::from_millis(20);
+
+/// The longest pause after a long look.
+const LONGEST: Duration = Duration::from_millis(200);
 
 /// What a look at a condition found.
 #[derive(Debug)]
@@ -22,7 +25,8 @@ pub enum Look<T> {
 }
 
 /// Looks every [`EVERY`] until the condition holds, and fails with what was still
-/// missing after `limit`. A single look is cut off at the limit too.
+/// missing after `limit`. A single look is cut off at the limit too. After a look that took
+/// longer it pauses for as long as that, so that looking is never most of the machine's work.
 ///
 /// # Errors
 /// [`Error::Failed`] "waited … for {what}: …" at the limit; the error of
@@ -35,16 +39,18 @@ where
     let deadline = Instant::now() + limit;
     let mut missing = String::from("no look finished");
     loop {
+        let began = Instant::now();
         match tokio::time::timeout_at(deadline, look()).await {
             Ok(Look::Ready(value)) => return Ok(value),
             Ok(Look::Never(error)) => return Err(error),
             Ok(Look::NotYet(why)) => missing = why,
             Err(_) => {}
         }
-        if Instant::now() + EVERY > deadline {
+        let pause = began.elapsed().clamp(EVERY, LONGEST);
+        if Instant::now() + pause > deadline {
             return Err(Error::failed(format!("waited {limit:.0?} for {what}: {missing}")));
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(pause).await;
     }
 }
 

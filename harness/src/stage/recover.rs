@@ -180,21 +180,23 @@ impl<S: System> Stage<S, Detected> {
         let lab = &self.run.lab;
         lab.phase(format!("runbook: {runbook}"));
         let called = lab.now();
-        let work = async {
-            let conclusion = if lab.plan().full {
-                self.killed_after_each_step(runbook).await?
-            } else {
-                self.operate(runbook, None).await?
-            };
-            match conclusion {
-                Conclusion::Done => self.until_healthy(limit).await,
-                other => Err(Error::failed(format!("\"{runbook}\" did not heal: {other:?}"))),
-            }
-        };
         // Each kill repeats work; the limit is for one run.
         let limit = if lab.plan().full { limit * 5 } else { limit };
-        let done = tokio::time::timeout(limit, work).await;
-        done.map_err(|_| Error::failed(format!("\"{runbook}\" had not healed it after {limit:.0?}")))??;
+        let deadline = Instant::now() + limit;
+        let work = async {
+            if lab.plan().full { self.killed_after_each_step(runbook).await } else { self.operate(runbook, None).await }
+        };
+        match tokio::time::timeout_at(deadline.into(), work).await {
+            Err(_) => return Err(Error::failed(format!("\"{runbook}\" had not come to its end after {limit:.0?}"))),
+            Ok(Ok(Conclusion::Done)) => {}
+            Ok(other) => return Err(Error::failed(format!("\"{runbook}\" did not heal: {:?}", other?))),
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let unhealed = |error: Error| match error {
+            Error::Failed(why) => Error::failed(format!("\"{runbook}\" had not healed it after {limit:.0?}: {why}")),
+            other => other,
+        };
+        self.until_healthy(left).await.map_err(unhealed)?;
         let took = lab.now().since(called);
         lab.note("healthy", format!("after {took:.1?} by \"{runbook}\""));
         lab.score(|score| score.recover_ms = Some(took.as_millis() as u64));

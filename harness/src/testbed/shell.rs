@@ -1,7 +1,7 @@
 //! A shell in the helper container that stays open, so that a command costs a
 //! fork and not a `docker exec`.
 
-use std::{collections::VecDeque, pin::Pin, time::Duration};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use bollard::{
     Docker,
@@ -10,7 +10,7 @@ use bollard::{
 use futures::{Stream, StreamExt};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
-    sync::Mutex,
+    sync::{Mutex, OwnedMutexGuard},
     time::timeout,
 };
 
@@ -93,16 +93,15 @@ fn gone(error: impl std::fmt::Display) -> Error {
 
 /// A shell in the helper container. Its scripts run one after another.
 ///
-/// Not cancel safe: a script whose future is dropped leaves its answer behind, and
-/// so the shell then refuses all further scripts.
+/// Cancel safe: a script whose caller has gone is not begun, or runs to its end for nobody.
 pub struct Shell {
-    pipes: Mutex<Option<Pipes>>,
+    pipes: Arc<Mutex<Option<Pipes>>>,
 }
 
 impl Shell {
     pub(super) async fn open(docker: &Docker, container: &str) -> Result<Self> {
         let pipes = Pipes::open(docker, container, &["bash", "-c", LOOP]).await?;
-        Ok(Self { pipes: Mutex::new(Some(pipes)) })
+        Ok(Self { pipes: Arc::new(Mutex::new(Some(pipes))) })
     }
 
     /// Runs a script and gives its exit code and its output.
@@ -110,20 +109,9 @@ impl Shell {
     /// # Errors
     /// [`Error::Inconclusive`] if the helper is gone or the script takes over 20 s.
     pub async fn run(&self, script: &str) -> Result<(i32, String)> {
-        let mut held = self.pipes.lock().await;
-        // Taken out, so that a call that is dropped half way leaves no pipes behind
-        // whose next answer would belong to this script.
-        let mut pipes = held.take().ok_or_else(|| gone("an earlier command was cut off"))?;
-        let talk = async {
-            pipes.write(format!("{script}\0").as_bytes()).await?;
-            let code = pipes.read_until(0).await?;
-            let output = pipes.read_until(0).await?;
-            let code = code.parse().map_err(|_| Error::Bug(format!("the helper's shell answered {code:?}")))?;
-            Ok((code, output))
-        };
-        let answer = timeout(LIMIT, talk).await.map_err(|_| gone(format!("no answer in {LIMIT:?} to: {script}")))?;
-        *held = Some(pipes);
-        answer
+        let held = Arc::clone(&self.pipes).lock_owned().await;
+        let talk = tokio::spawn(talk(held, script.to_owned()));
+        talk.await.unwrap_or_else(|error| Err(Error::Bug(format!("the helper's shell: {error}"))))
     }
 
     /// Runs a script that must succeed and gives its output.
@@ -138,4 +126,20 @@ impl Shell {
             }
         }
     }
+}
+
+/// Says a script to the shell, and hears it out. A shell that did not answer in time is not
+/// used again: its next answer would be this script's.
+async fn talk(mut held: OwnedMutexGuard<Option<Pipes>>, script: String) -> Result<(i32, String)> {
+    let mut pipes = held.take().ok_or_else(|| gone("an earlier command was cut off"))?;
+    let answer = timeout(LIMIT, async {
+        pipes.write(format!("{script}\0").as_bytes()).await?;
+        let code = pipes.read_until(0).await?;
+        let output = pipes.read_until(0).await?;
+        let code = code.parse().map_err(|_| Error::Bug(format!("the helper's shell answered {code:?}")))?;
+        Ok((code, output))
+    });
+    let answer = answer.await.map_err(|_| gone(format!("no answer in {LIMIT:?} to: {script}")))?;
+    *held = Some(pipes);
+    answer
 }

@@ -35,12 +35,25 @@ fn check(holds: bool, why: impl FnOnce() -> String) -> Well {
 
 /// All of it.
 pub(super) async fn check_all(diego: &Diego) -> Well {
-    tokio::try_join!(members(diego), servers(diego), bbs(diego)).map(drop)
+    tokio::try_join!(members(diego), servers(diego), bbs(diego)).map(drop)?;
+    owners(diego).await
 }
 
-/// Every member is in one cluster of all, has a leader, and is run by its supervisor;
-/// where two hold the same revision, they hold the same data.
-pub(super) async fn members(diego: &Diego) -> Well {
+/// Every member is its supervisor's. Asked last: it costs a few processes.
+async fn owners(diego: &Diego) -> Well {
+    let all = diego.members().map(|(node, _)| async move {
+        let said = probes::owner(node, diego.bed.probe_shell()).await;
+        let (pidfile, listener) = said.map_err(from(node.name()))?;
+        check(!listener.is_empty() && pidfile == listener, || {
+            format!("{}: the supervisor's etcd is {pidfile:?}, the listener {listener:?}", node.name())
+        })
+    });
+    try_join_all(all).await.map(drop)
+}
+
+/// Every member is in one cluster of all and has a leader; where two hold the same
+/// revision, they hold the same data.
+async fn members(diego: &Diego) -> Well {
     let all = diego.members().map(|(node, member)| async move { one(diego, node, &member).await });
     let said = try_join_all(all).await?;
     let clusters: BTreeSet<_> = said.iter().map(|(cluster, _)| format!("{cluster:x}")).collect();
@@ -52,26 +65,17 @@ pub(super) async fn members(diego: &Diego) -> Well {
 
 async fn one(diego: &Diego, node: &Node, member: &Member) -> Result<(u64, etcd::Hash), String> {
     let name = node.name();
-    let (status, hash, members, owner) = tokio::join!(
-        member.status(LIMIT),
-        member.hash(LIMIT),
-        member.members(LIMIT),
-        probes::owner(node, diego.bed.probe_shell())
-    );
+    let (status, hash, members) = tokio::join!(member.status(LIMIT), member.hash(LIMIT), member.members(LIMIT));
     let status = status.map_err(from(name))?;
     check(status.leader != 0, || format!("{name} has no leader"))?;
     check(status.alarms.is_empty(), || format!("{name} has the alarm {}", status.alarms))?;
     let members = members.map_err(from(name))?.len();
     check(members == diego.members().count(), || format!("{name} knows {members} members"))?;
-    let (pidfile, listener) = owner.map_err(from(name))?;
-    check(!listener.is_empty() && pidfile == listener, || {
-        format!("{name}: the supervisor's etcd is {pidfile:?}, the listener {listener:?}")
-    })?;
     Ok((status.cluster, hash.map_err(from(name))?))
 }
 
 /// Every server knows one leader, all of them vote, and each hears of every agent.
-pub(super) async fn servers(diego: &Diego) -> Well {
+async fn servers(diego: &Diego) -> Well {
     let said = try_join_all(diego.servers().map(|(node, agent)| async move {
         let (leader, peers) = tokio::try_join!(agent.leader(LIMIT), agent.peers(LIMIT)).map_err(from(node.name()))?;
         let voters = peers.iter().filter(|(_, votes)| *votes).count();
@@ -91,7 +95,7 @@ pub(super) async fn servers(diego: &Diego) -> Well {
 }
 
 /// One BBS holds the lock and lists what the Cloud Controller wants; the other one waits.
-pub(super) async fn bbs(diego: &Diego) -> Well {
+async fn bbs(diego: &Diego) -> Well {
     let held = try_join_all(diego.bbses().map(|(node, bbs)| async move {
         bbs.holds_lock(LIMIT).await.map(|held| (node, bbs, held)).map_err(from(node.name()))
     }))

@@ -247,7 +247,7 @@ impl System for Diego {
             probes.push((ms(every), Box::new(Asks::new(node, question))));
         }
         for node in self.of(&ETCDS) {
-            probes.push((ms(500), Box::new(Owner::new(node, self.bed.probe_shell()))));
+            probes.push((ms(1000), Box::new(Owner::new(node, self.bed.probe_shell()))));
         }
         for node in self.of(&[CC]) {
             // Its interval only bounds how often it would be said again.

@@ -164,21 +164,15 @@ said=$({inside}) || exit 1; [[ $said =~ pid=([0-9]+) ]]; echo \"${{BASH_REMATCH[
     )
 }
 
-/// Who is etcd on that machine. Cancel safe: the shell is never left with half a talk.
-///
-/// # Errors
-/// How it cannot be told, as an answer.
-pub(super) async fn owner(node: &Node, shell: &Arc<Shell>) -> Result<(String, String), Answer> {
-    let (node, shell) = (node.clone(), Arc::clone(shell));
-    let asked = tokio::spawn(async move { read_owner(&node, &shell).await });
-    asked.await.unwrap_or_else(|error| Err(untold(error.to_string())))
-}
-
 fn untold(text: String) -> Answer {
     Answer::Error { code: "exec".into(), text }
 }
 
-async fn read_owner(node: &Node, shell: &Shell) -> Result<(String, String), Answer> {
+/// Who is etcd on that machine.
+///
+/// # Errors
+/// How it cannot be told, as an answer.
+pub(super) async fn owner(node: &Node, shell: &Shell) -> Result<(String, String), Answer> {
     let pid = node.state().await.map_err(|error| untold(error.to_string()))?.pid;
     if pid == 0 {
         return Err(Answer::Refused);

@@ -72,7 +72,7 @@ fn caused_by(view: &DiegoView, wanted: Cause) -> Result<Vec<String>, String> {
     if !view.consul_led {
         return Err(format!("{}: there never was a leader", Consul::OF));
     }
-    if !undecryptable(view, &servers).is_empty() || cause(&servers) != wanted {
+    if !undecryptable(view, &servers).is_empty() || cause(&servers) != Some(wanted) {
         return Ok(Vec::new());
     }
     let up = servers.iter().filter(|server| server.said.is_ok()).count();
@@ -92,19 +92,21 @@ fn peers(peers: &Peers) -> String {
     peers.collect::<Vec<_>>().join(", ")
 }
 
-fn cause(servers: &[AskedServer<'_>]) -> Cause {
+/// `None`: those that are left have a quorum of their own, and will elect.
+fn cause(servers: &[AskedServer<'_>]) -> Option<Cause> {
     let up = servers.iter().filter_map(|server| Some((server.said.ok()?.address.as_str(), &server.record.peers)));
     let up: Vec<_> = up.collect();
-    if up.len() < majority(servers.len()) {
-        return Cause::Away;
-    }
     let addresses: Vec<_> = up.iter().map(|(address, _)| *address).collect();
+    if up.len() < majority(servers.len()) {
+        let scaled_down = up.iter().any(|(_, peers)| !peers.is_empty() && reached(&addresses, peers) >= quorum(peers));
+        return (!scaled_down).then_some(Cause::Away);
+    }
     if up.iter().any(|(own, peers)| has_old_peers(&addresses, own, peers)) {
-        Cause::OldPeers
+        Some(Cause::OldPeers)
     } else if up.iter().any(|(_, peers)| has_few_voters(&addresses, peers)) {
-        Cause::FewVoters
+        Some(Cause::FewVoters)
     } else {
-        Cause::Away
+        Some(Cause::Away)
     }
 }
 

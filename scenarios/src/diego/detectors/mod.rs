@@ -119,7 +119,7 @@ const LOOKS_AGREE: Duration = Duration::from_secs(2);
 /// A member that starts well answers 2.6 s after its machine (measured).
 const STARTED: Duration = Duration::from_secs(3);
 
-/// The pid is written down within 0.1 s of the first answer, and monit looks each second.
+/// The pid is written down within 0.3 s of the first answer, and monit looks each second.
 const WRITTEN_DOWN: Duration = Duration::from_secs(3);
 
 /// The BBS gives up a silent member of etcd after 10 s and goes to the next one. One list

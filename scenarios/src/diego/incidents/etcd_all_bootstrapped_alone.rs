@@ -13,7 +13,7 @@ use reenact::{
 
 use super::super::{
     ETCDS, Setup,
-    detectors::{QUORUM_LOST, SPLIT_CLUSTER},
+    detectors::{ORPHAN, QUORUM_LOST, SPLIT_CLUSTER},
     faults::Wiped,
     recipe,
     runbooks::{ChooseCluster, RebuildFromSurvivor, ReplaceMember},
@@ -31,7 +31,7 @@ scenario! {
         faults: &["etcd's machines are cut off from each other", "all lose power and their disks, and boot", "the cuts are mended"],
         detector: Some(SPLIT_CLUSTER),
         // With all of them off nobody has a leader.
-        also: &[QUORUM_LOST],
+        also: &[QUORUM_LOST, ORPHAN],
         runbooks: &[
             "right: keep the one that the operator names, which has most, and make the others its members",
             "refuses: keep one, unnamed or with fewer keys",

@@ -7,9 +7,7 @@ use reenact::{
     stage::{Fingerprint, Lab, logged},
 };
 
-use super::super::{
-    Setup, detectors::MEMBER_CORRUPT, etcd::Version, faults::What, recipe, stories::data,
-};
+use super::super::{Setup, detectors::MEMBER_CORRUPT, etcd::Version, faults::What, recipe, stories::data};
 
 const FINGERPRINTS: &[Fingerprint] = &[Fingerprint {
     id: "bus_error",

@@ -4,25 +4,26 @@ use std::time::Duration;
 
 use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
 
-use super::super::{Setup, faults::Readdressed, recipe};
+use super::super::{CONSULS, Setup, detectors::CONSUL_QUORUM_LOST, faults::Readdressed, recipe};
 
 scenario! {
     Scenario {
         id: "diego::twin_consul_new_addresses_raft_3",
-        story: "One of Consul's machines is made anew with its disk, and gets another address. With raft protocol 3 a \
-                peer is known by its id: once the others have given the old address up, which takes gossip most of a \
-                minute, it is taken back at the new one.",
-        source: "measured facts (e): new addresses, with raft protocol 3",
-        faults: &["consul1 gets a new address and keeps its disk"],
+        story: "Consul's machines are made anew with their disks, and get other addresses. With raft protocol 3 a \
+                peer is known by its id: the servers find each other where they are now, elect a leader, and the \
+                BBS takes its lock again.",
+        source: "measured facts (e): new addresses for all, with raft protocol 3",
+        faults: &["all of Consul's servers get new addresses and keep their disks"],
+        // While the machines are made anew no server is there.
+        also: &[CONSUL_QUORUM_LOST],
         images: &["diego", "postgres"],
         run: |lab| Box::pin(run(lab)),
-        budget: Duration::from_secs(180),
         ..Scenario::TWIN
     }
 }
 
 async fn run(lab: Lab) -> Result<()> {
     let mut stage = recipe::steady(&lab, Setup::PLAIN).await?;
-    stage.strike(Readdressed(&["consul1"])).await?;
-    stage.heals_itself(Duration::from_secs(120)).await?.quiet(recipe::QUIET).await?.finish().await
+    stage.strike(Readdressed(&CONSULS)).await?;
+    stage.heals_itself(Duration::from_secs(60)).await?.quiet(recipe::QUIET).await?.finish().await
 }

@@ -176,8 +176,8 @@ pub(super) async fn until_whole(operator: &Operator<'_>, limit: Duration) -> Res
         match Servers::take(operator).await {
             Ok(servers) if servers.is_whole() => Look::Ready(()),
             Ok(servers) => {
-                // A look is a few commands on each machine, and a vote takes seconds.
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                // A look is a few commands on each machine, and a vote takes ten seconds.
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 Look::NotYet(servers.says())
             }
             Err(error) => Look::Never(error),

@@ -137,6 +137,22 @@ fn apps_that_change_again_and_again_are_each_late_for_themselves() {
 }
 
 #[test]
+fn consul_scaled_to_one_server_that_is_deployed_anew() {
+    let mut sim = Sim::new(79);
+    let alone = vec![sim.consul[0].peers[0].clone()];
+    sim.consul[0].peers = alone;
+    (sim.consul[1].up, sim.consul[2].up) = (false, false);
+    (sim.consul[1].has_leader, sim.consul[2].has_leader) = (false, false);
+    sim.run(4_000);
+    // It starts, and is its own quorum: no other one is missed.
+    sim.consul_leads(false);
+    sim.run(20_000);
+    sim.consul_leads(true);
+    sim.run(4_000);
+    quiet(&sim);
+}
+
+#[test]
 fn consul_s_servers_restarted_one_by_one() {
     let mut sim = Sim::new(62);
     for index in 0..3 {
