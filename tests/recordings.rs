@@ -65,7 +65,7 @@ fn each_system_has_an_incident_and_a_twin_and_all_are_small() {
     let saved = recordings();
     assert!(saved.skipped.is_empty(), "{:?}", saved.skipped);
     let kinds: BTreeSet<_> = saved.runs.iter().map(|run| (system(&run.id), run.id.contains("::twin_"))).collect();
-    for system in ["blobstore", "bosh", "galera", "shutdown"] {
+    for system in ["blobstore", "bosh", "diego", "galera", "shutdown"] {
         for twin in [false, true] {
             assert!(kinds.contains(&(system, twin)), "{system}, twin: {twin}");
         }

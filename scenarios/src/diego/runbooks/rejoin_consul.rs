@@ -1,17 +1,22 @@
 //! The recovery of a single server of Consul's that has lost its data, or has other ones.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use reenact::{
-    Result,
+    Error, Result,
     runbook::{Conclusion, Operator, Runbook},
+    wait::{self, Look},
 };
 
 use super::{
     consul::{self, DATA, START, Servers},
     vm,
 };
+
+/// For so long the others may be without a leader before they count as no quorum: two
+/// elections. A server that has led on its own just now can cost them theirs.
+const ELECTION: Duration = Duration::from_secs(8);
 
 /// Stops one server, removes its copy of the data, and starts it: the leader sends it
 /// everything. Only beside a quorum of others.
@@ -29,14 +34,21 @@ impl fmt::Display for RejoinServer {
 #[async_trait]
 impl Runbook for RejoinServer {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        let (node, servers) = (self.node, Servers::take(operator).await?);
+        let node = self.node;
+        let what = format!("a quorum beside {node}");
+        let known = wait::until(&what, ELECTION, || async {
+            match Servers::take(operator).await {
+                Ok(servers) if servers.is_whole() || is_quorum_beside(&servers, node) => Look::Ready(servers),
+                Ok(servers) => Look::NotYet(servers.says()),
+                Err(error) => Look::Never(error),
+            }
+        });
+        let servers = match known.await {
+            Err(Error::Failed(why)) => return Ok(Conclusion::Refused { why }),
+            known => known?,
+        };
         if servers.is_whole() {
             return Ok(Conclusion::NothingToDo);
-        }
-        let others: Vec<_> = servers.0.iter().filter(|server| server.node != node && server.is_led()).collect();
-        let are_quorum = others.len() > servers.0.len() / 2 && others.iter().all(|led| led.leader == others[0].leader);
-        if !are_quorum {
-            return Ok(Conclusion::Refused { why: format!("there is no quorum beside {node}: {}", servers.says()) });
         }
         if servers.down().contains(&node) {
             operator.step(&format!("switch {node} on"), operator.power_on(node)).await?;
@@ -47,6 +59,12 @@ impl Runbook for RejoinServer {
         operator.step("wait until all are led and vote", consul::until_whole(operator, START)).await?;
         Ok(Conclusion::Done)
     }
+}
+
+/// Whether most servers follow one leader, without that one.
+fn is_quorum_beside(servers: &Servers, node: &str) -> bool {
+    let others: Vec<_> = servers.0.iter().filter(|server| server.node != node && server.is_led()).collect();
+    others.len() > servers.0.len() / 2 && others.iter().all(|led| led.leader == others[0].leader)
 }
 
 /// Its keys and its id stay.

@@ -66,7 +66,7 @@ fn a_deleted_lock_makes_a_zombie_before_its_next_renewal() {
     let from = sim.now;
     sim.run(2_250);
     let lines = ["its row is gone or has expired", "task 100: it is processing", "create_vm cpi-"];
-    assert_fired(&sim, ZOMBIE_HOLDER, from, (600, 1_300), &lines);
+    assert_fired(&sim, ZOMBIE_HOLDER, from, (1_200, 1_900), &lines);
     assert!(sim.tasks[0].renews, "it has not learned of it");
     sim.run(10_000);
     assert_eq!(sim.tasks[0].state, "cancelling");

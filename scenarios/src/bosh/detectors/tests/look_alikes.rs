@@ -67,6 +67,24 @@ fn a_cancel_in_the_ping_loop() {
     knows(&sim);
 }
 
+/// As on a machine at its limit: the row goes at once, the event of it comes 0.9 s later
+/// and the task's end after that.
+#[test]
+fn a_task_that_ends_slowly() {
+    let mut sim = Sim::new(44);
+    sim.deploy(100, "paasta", 1, Doing::Ping);
+    sim.run(3_000);
+    sim.locks.clear();
+    sim.run(900);
+    sim.event("release|lock|lock:deployment:paasta|100|paasta|".into());
+    sim.run(1_500);
+    let task = sim.tasks[0].clone();
+    sim.end(&mut task.clone(), "done");
+    (sim.task(100).state, sim.task(100).lives) = ("done", false);
+    sim.run(3_000);
+    quiet(&sim);
+}
+
 #[test]
 fn a_restarted_director_with_a_lock_about_to_expire() {
     let mut sim = Sim::new(56);

@@ -48,7 +48,7 @@ fn one_call_among_others_that_get_on_is_not_stuck_but_hangs() {
 
 #[test]
 fn a_robbed_task_that_stops_in_time_is_no_zombie() {
-    for (suspended, is_zombie) in [(300, false), (1_600, true)] {
+    for (suspended, is_zombie) in [(300, false), (2_200, true)] {
         let mut sim = Sim::new(22);
         sim.deploy(100, "paasta", 1, Doing::Ping);
         sim.run(3_000);
