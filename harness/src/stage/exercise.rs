@@ -12,7 +12,6 @@ use crate::{
     probe::Moment,
     runbook::{Conclusion, Operator, Runbook},
     testbed::Testbed,
-    wait::Look,
 };
 
 /// How many runbooks are tried, one after another, each at a detector's word.
@@ -152,9 +151,8 @@ impl<S: System> Stage<S, Steady> {
         let others: Vec<_> = lab.episodes().into_iter().map(|episode| episode.detector).collect();
         let others: Vec<_> = others.iter().map(String::as_str).collect();
         lab.quiet_for(QUIET, &others).await?;
-        if let Look::NotYet(why) = self.system().healthy().await {
-            return Err(Error::failed(format!("healthy no longer: {why}")));
-        }
+        // On a machine at its limit a single look may hang.
+        self.until_healthy(SILENCE).await.map_err(|error| Error::failed(format!("healthy no longer: {error}")))?;
         let is_false = |e: &Episode| e.from < begun || e.from > healthy || !is_of(&e.detector, system);
         match lab.episodes().into_iter().find(is_false) {
             None => Ok(()),

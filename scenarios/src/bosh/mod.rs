@@ -263,7 +263,7 @@ impl System for Director {
         match self.database.unsettled().await {
             Ok(none) if none == "0" => Look::Ready(()),
             Ok(some) => Look::NotYet(format!("{some} deploys are under way")),
-            Err(error) => Look::Never(error),
+            Err(error) => Look::NotYet(error.to_string()),
         }
     }
 

@@ -75,11 +75,13 @@ impl Agent {
         Ok(servers.filter_map(peer).collect())
     }
 
-    /// The agents that it hears of, by gossip, and holds for alive.
+    /// The agents that it hears of, by gossip. One that was forced to leave while it was cut
+    /// off is heard again, and may stay marked as leaving until its next start.
     pub(super) async fn alive(&self, limit: Duration) -> Result<Vec<String>, Answer> {
         const ALIVE: u64 = 1;
+        const LEAVING: u64 = 2;
         let said = self.get("/v1/agent/members", limit).await?;
-        let members = said.as_array().into_iter().flatten().filter(|member| member["Status"] == ALIVE);
+        let members = said.as_array().into_iter().flatten().filter(|member| member["Status"] == ALIVE || member["Status"] == LEAVING);
         Ok(members.filter_map(|member| Some(member["Name"].as_str()?.to_owned())).collect())
     }
 

@@ -247,7 +247,8 @@ impl System for Service {
         match self.database.in_hand(self.apps_alive().await, self.setup.age_limit()).await {
             Ok(0) => Look::Ready(()),
             Ok(some) => Look::NotYet(format!("{some} works are in flight")),
-            Err(error) => Look::Never(error),
+            // After a cut the database may be back a moment later.
+            Err(error) => Look::NotYet(error.to_string()),
         }
     }
 }

@@ -37,6 +37,9 @@ pub const DISK_FULL: &str = "blobstore/disk_full";
 /// The service reads but cannot write, while its supervisor says that all is well.
 pub const READS_ONLY: &str = "blobstore/reads_only";
 
+/// nginx's workers serve without their master, and hold the port that a new one wants.
+pub const ORPHANED_WORKERS: &str = "blobstore/orphaned_workers";
+
 /// A list of processes counts for 1.5 s, so after two no list from before a copy began
 /// can speak of a migration any more. Between a copy's end and the unmount of its
 /// source the agent takes milliseconds. An administrator's remount and back, as for a
@@ -53,6 +56,10 @@ const FULL_HOLD: Duration = Duration::from_secs(2);
 
 /// Monit looks once a second and is asked twice a second: its OK may be 1.5 s old.
 const READS_ONLY_HOLD: Duration = Duration::from_secs(2);
+
+/// A master that ends in order ends its workers first. Monit looks each second, and starts
+/// what is gone at its next look.
+const ORPHANS_HOLD: Duration = Duration::from_secs(4);
 
 detector! {
     LEFT_READ_ONLY,
@@ -84,6 +91,12 @@ detector! {
     Rule::new(READS_ONLY_HOLD, reads_only),
 }
 
+detector! {
+    ORPHANED_WORKERS,
+    "nginx's workers have lost their master and keep its port, so that monit's starts fail: end them.",
+    Rule::new(ORPHANS_HOLD, orphaned_workers),
+}
+
 fn left_read_only(view: &NodesView) -> Finding {
     any_disk(view, &State::LeftReadOnly)
 }
@@ -105,6 +118,27 @@ fn reads_only(view: &NodesView) -> Finding {
         Err(why) => Finding::CannotTell(why),
         Ok(nodes) => finding(nodes.iter().map(refused_writes)),
     }
+}
+
+fn orphaned_workers(view: &NodesView) -> Finding {
+    match view.services() {
+        Err(why) => Finding::CannotTell(why),
+        Ok(nodes) => finding(nodes.iter().map(workers_alone)),
+    }
+}
+
+/// The evidence that nginx's workers run and its master does not.
+fn workers_alone(node: &Node<'_>) -> Result<Vec<String>, String> {
+    let commands = node.commands().ok_or_else(|| format!("{}: its processes are not known", node.name))?;
+    let count = |what: &str| commands.iter().filter(|command| command.starts_with(what)).count();
+    let workers = count("nginx: worker process");
+    if workers == 0 || count("nginx: master process") > 0 {
+        return Ok(Vec::new());
+    }
+    let supervised = node.supervised().unwrap_or_default();
+    let monit = supervised.iter().find(|(name, _)| name.contains("nginx"));
+    let monit = monit.map_or_else(|| "nothing of nginx".to_owned(), |(name, status)| format!("{name} {status}"));
+    Ok(vec![format!("{}: {workers} workers of nginx run without a master; monit says {monit}", node.name)])
 }
 
 /// Whether any disk is in this state.

@@ -146,6 +146,11 @@ impl<'v> Node<'v> {
         self.answer(ROUND_TRIP)
     }
 
+    /// The command lines of all processes.
+    pub fn commands(&self) -> Option<&'v [String]> {
+        self.within(PROCESSES_FRESH, self.record.processes.as_ref()).map(Vec::as_slice)
+    }
+
     /// Whether a migration copies from the disk mounted here: its target is mounted, and
     /// a copy runs. `None`: the target is mounted, and no more is known.
     ///
@@ -156,8 +161,7 @@ impl<'v> Node<'v> {
         if row(table, &target).is_none() {
             return Some(false);
         }
-        let processes = self.within(PROCESSES_FRESH, self.record.processes.as_ref())?;
-        Some(processes.iter().any(|command| copies_to(command, &target)))
+        Some(self.commands()?.iter().any(|command| copies_to(command, &target)))
     }
 
     /// The kernel's first line about a failure of this device, since it was mounted.

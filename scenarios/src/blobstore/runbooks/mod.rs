@@ -1,11 +1,13 @@
 //! Runbooks for disks that cannot be written to: the right ones, and the ones that do
 //! harm or nothing.
 
+mod orphans;
 mod remount;
 mod repair;
 mod survey;
 mod wrong;
 
+pub(super) use orphans::EndOrphanedWorkers;
 pub(super) use remount::RemountAndRestart;
 pub(super) use repair::RepairFilesystem;
 pub(super) use wrong::{BelieveRemount, CheckWithoutCopy, Restart};

@@ -12,7 +12,7 @@ use reenact::{
 
 use super::{
     super::{
-        CONSULS,
+        BBSES, CONSULS,
         consul::{Agent, RAFT},
         http::Http,
     },
@@ -165,6 +165,18 @@ pub(super) async fn start(operator: &Operator<'_>, node: &str) -> Result<()> {
 pub(super) async fn restart(operator: &Operator<'_>, node: &str) -> Result<()> {
     stop(operator, node).await?;
     start(operator, node).await
+}
+
+/// Has an agent speak to every other one: after a partition gossip takes most of a minute to
+/// try again whom it has given up.
+pub(super) async fn meet(operator: &Operator<'_>, node: &str) -> Result<()> {
+    let mut command = vec!["consul".to_owned(), "join".to_owned()];
+    for other in [&CONSULS[..], &BBSES].concat().into_iter().filter(|other| *other != node) {
+        command.push(operator.ip(other)?.to_string());
+    }
+    let command: Vec<_> = command.iter().map(String::as_str).collect();
+    // It fails where one of them is away, and has met the others.
+    operator.run(node, &command).await.map(drop)
 }
 
 /// Waits until all servers know one leader and vote.

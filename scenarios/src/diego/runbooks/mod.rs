@@ -38,7 +38,7 @@ pub(super) use nuke_and_pave::{Backup, NukeAndPave};
 pub(super) use one_gossip_key::OneGossipKey;
 pub(super) use peers_json::WritePeersJson;
 pub(super) use rebuild_from_survivor::RebuildFromSurvivor;
-pub(super) use rejoin_consul::RejoinServer;
+pub(super) use rejoin_consul::{RejoinServer, StopServer};
 pub(super) use replace_member::ReplaceMember;
 pub(super) use restart_bbs::RestartBbs;
 pub(super) use restart_consul::RestartServer;

@@ -56,7 +56,30 @@ impl Runbook for RejoinServer {
         operator.step(&format!("stop Consul on {node}"), consul::stop(operator, node)).await?;
         operator.step(&format!("wipe {node}"), wipe(operator, node)).await?;
         operator.step(&format!("start Consul on {node}"), consul::start(operator, node)).await?;
+        operator.step("have it meet every agent", consul::meet(operator, node)).await?;
         operator.step("wait until all are led and vote", consul::until_whole(operator, START)).await?;
+        Ok(Conclusion::Done)
+    }
+}
+
+/// Stops a server that leads a cluster of its own, before the network is mended: once it
+/// sees the others it takes them in as its peers, and overwrites what they have (measured).
+#[derive(Debug)]
+pub(crate) struct StopServer {
+    pub(crate) node: &'static str,
+}
+
+impl fmt::Display for StopServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stop Consul on {}", self.node)
+    }
+}
+
+#[async_trait]
+impl Runbook for StopServer {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        let node = self.node;
+        operator.step(&format!("stop Consul on {node}"), consul::stop(operator, node)).await?;
         Ok(Conclusion::Done)
     }
 }

@@ -1,6 +1,6 @@
 //! Every failure is diagnosed, in time, by its own detector and by no other.
 
-use super::super::{DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, READS_ONLY, WRITE_PROTECTED};
+use super::super::{DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED};
 use super::*;
 
 /// A look at most after the effect, its hold, and the look that completes it.
@@ -248,4 +248,18 @@ fn the_reports_monit_says_running() {
     sim.bind(true);
     sim.run(4_000);
     assert_eq!(sim.diagnoses(), [LEFT_READ_ONLY, READS_ONLY]);
+}
+
+#[test]
+fn workers_whose_master_was_killed() {
+    for seed in 60..65 {
+        let mut sim = Sim::healthy(seed);
+        sim.commands.extend(["nginx: worker process", "nginx: worker process"]);
+        let from = sim.now;
+        sim.run(12_000);
+        only(&sim, ORPHANED_WORKERS, from, 5_600, &["2 workers of nginx run without a master; monit says "]);
+        sim.commands.push("nginx: master process nginx -c /var/vcap/jobs/blobstore/config/nginx.conf");
+        sim.run(2_000);
+        assert_eq!(sim.firing(), [""; 0]);
+    }
 }

@@ -263,3 +263,13 @@ fn a_refusal_that_is_not_the_services_or_not_a_puts() {
         quiet(&sim);
     }
 }
+
+#[test]
+fn a_master_that_monit_starts_again() {
+    let mut sim = Sim::healthy(66);
+    sim.commands.extend(["nginx: worker process", "nginx: worker process"]);
+    sim.run(2_500);
+    sim.commands.push("nginx: master process nginx");
+    sim.run(6_000);
+    quiet(&sim);
+}

@@ -39,7 +39,7 @@ fn over_galeras_recordings_nobody_here_can_tell_anything() {
         assert!(stream.len() > 1_000);
         assert!(fired(&stream).keys().all(|id| !id.starts_with("blobstore/")));
         let said = verdicts(&stream);
-        assert_eq!(said.len(), 5);
+        assert_eq!(said.len(), 6);
         for (id, verdict) in said {
             let Verdict::Unknown { why } = verdict else { panic!("{id}: {verdict:?}") };
             let expected =
