@@ -81,7 +81,11 @@ impl Agent {
         const ALIVE: u64 = 1;
         const LEAVING: u64 = 2;
         let said = self.get("/v1/agent/members", limit).await?;
-        let members = said.as_array().into_iter().flatten().filter(|member| member["Status"] == ALIVE || member["Status"] == LEAVING);
+        let members = said
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|member| member["Status"] == ALIVE || member["Status"] == LEAVING);
         Ok(members.filter_map(|member| Some(member["Name"].as_str()?.to_owned())).collect())
     }
 

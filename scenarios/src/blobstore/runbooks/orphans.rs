@@ -31,7 +31,9 @@ impl Runbook for EndOrphanedWorkers {
             return Ok(Conclusion::NothingToDo);
         }
         if runs(operator, MASTER).await? {
-            return Ok(Conclusion::Refused { why: "nginx has its master: that it does not serve has another cause".into() });
+            return Ok(Conclusion::Refused {
+                why: "nginx has its master: that it does not serve has another cause".into(),
+            });
         }
         operator.step("end the workers", end_workers(operator)).await?;
         operator.step("wait until monit has started nginx", survey::until_serving(operator)).await?;
