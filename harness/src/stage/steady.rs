@@ -6,11 +6,21 @@ use super::{
     Run, Stage, System,
     phase::{Faulted, Steady},
 };
-use crate::{Error, Result, fault::Fault, probe::Watch, stage::Lab, workload::Traffic};
+use crate::{
+    Error, Result,
+    fault::Fault,
+    probe::Watch,
+    stage::Lab,
+    wait::{self, Look},
+    workload::Traffic,
+};
 
 /// How long a testbed may take to serve, on a loaded machine. Typically it takes
 /// some three seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long the workload's first write may take where every node serves: a cold JVM on a
+/// loaded machine took over 3 s.
+const FIRST_WRITE: Duration = Duration::from_secs(20);
 
 impl<S: System> Stage<S, Steady> {
     /// Watches a deployed system, waits until every node serves, and puts the
@@ -21,7 +31,7 @@ impl<S: System> Stage<S, Steady> {
     pub async fn begin(lab: &Lab, system: S, traffic: Traffic) -> Result<Self> {
         let watch = Watch::start(lab.stream(), system.probes());
         lab.phase("wait: every node to serve");
-        let healthy = crate::wait::until("every node to serve", START_LIMIT, || system.healthy()).await;
+        let healthy = wait::until("every node to serve", START_LIMIT, || system.healthy()).await;
         healthy.map_err(|error| Error::inconclusive(format!("the testbed did not come up: {error}")))?;
         lab.score(|score| score.start_ms = Some(lab.now().0));
         lab.note("steady", "every node serves");
@@ -49,9 +59,11 @@ impl<S: System> Stage<S, Steady> {
         lab.phase(format!("quiet for {time:.0?}"));
         let before = self.ledger().acknowledged();
         lab.quiet_for(time, self.allowed()).await?;
-        if self.ledger().acknowledged() == before {
-            return Err(Error::inconclusive("no write was acknowledged although every node serves"));
-        }
+        let first = wait::until("a write to be acknowledged", FIRST_WRITE, || async {
+            if self.ledger().acknowledged() > before { Look::Ready(()) } else { Look::NotYet("none is".into()) }
+        });
+        first.await.map_err(|_| Error::inconclusive("no write was acknowledged although every node serves"))?;
+        lab.no_false_alarm(self.allowed())?;
         Ok(self)
     }
 
