@@ -15,6 +15,10 @@ use tokio::{sync::Mutex, time::timeout};
 use super::shell::Pipes;
 use crate::{Error, Result};
 
+/// How long nft may take: milliseconds, but while the kernel takes dozens of network
+/// namespaces down, as after many testbeds that ended at once, over 10 s were seen.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// Packets from one address to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Flow {
@@ -92,9 +96,9 @@ impl Firewall {
                 let _ = writeln!(said, "{line}");
             }
         };
-        let said = timeout(Duration::from_secs(10), talk)
+        let said = timeout(LIMIT, talk)
             .await
-            .map_err(|_| Error::inconclusive(format!("nft did not answer within 10 s to: {commands}")))??;
+            .map_err(|_| Error::inconclusive(format!("nft did not answer within {LIMIT:.0?} to: {commands}")))??;
         *held = Some(nft);
         match said.find("Error:") {
             Some(at) => Err(Error::environment(
