@@ -91,7 +91,16 @@ impl Agent {
 
     /// The BBS's lock; `None`: there is no such key.
     pub(super) async fn lock(&self, limit: Duration) -> Result<Option<Lock>, Answer> {
-        let found = match self.get(&format!("/v1/kv/{LOCK}?stale"), limit).await {
+        self.read_lock("stale", limit).await
+    }
+
+    /// The same by the leader's word: a server's own copy may be a moment old.
+    pub(super) async fn lock_now(&self, limit: Duration) -> Result<Option<Lock>, Answer> {
+        self.read_lock("consistent", limit).await
+    }
+
+    async fn read_lock(&self, consistency: &str, limit: Duration) -> Result<Option<Lock>, Answer> {
+        let found = match self.get(&format!("/v1/kv/{LOCK}?{consistency}"), limit).await {
             Ok(found) => found,
             Err(Answer::Error { code, .. }) if code == "404" => return Ok(None),
             Err(answer) => return Err(answer),

@@ -68,14 +68,15 @@ impl Obstacle {
 #[async_trait]
 impl Runbook for FreeLock {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        // The one that has the leader's word, not a copy.
         let agent = consul::agent(operator, CONSULS[0])?;
         match consul::until_led(operator, CONSULS[0], AT_MOST).await {
             Err(Error::Failed(why)) => return Ok(Conclusion::Refused { why: format!("{why}: that comes first") }),
             led => led?,
         }
-        let lock =
-            agent.lock(AT_MOST).await.map_err(|answer| Error::failed(format!("the lock: {}", describe(&answer))))?;
+        let lock = agent
+            .lock_now(AT_MOST)
+            .await
+            .map_err(|answer| Error::failed(format!("the lock: {}", describe(&answer))))?;
         if let Some(leading) = leading(operator).await? {
             return Ok(match lock {
                 Some(lock) if lock.holder == leading => Conclusion::NothingToDo,
@@ -127,12 +128,15 @@ async fn ends(operator: &Operator<'_>, agent: &Agent, ttl: Duration) -> Result<C
     }
 }
 
-/// Only as it was found: with another index it is another's.
+/// Only as it was found: with another index it is another's. One that is gone is no matter:
+/// a server's copy may show it for a moment longer.
 async fn delete_key(operator: &Operator<'_>) -> Result<()> {
     let url = format!("http://127.0.0.1:8500/v1/kv/{LOCK}");
     let script = format!(
-        "index=$(curl -sS -m 10 '{url}' | sed -n 's/.*\"ModifyIndex\": *\\([0-9]*\\).*/\\1/p')
-        curl -sS -m 10 -f -X DELETE \"{url}?cas=${{index:?}}\" | grep true"
+        r#"said=$(curl -sS -m 10 -w '\n%{{http_code}}' '{url}') || exit
+        case ${{said##*$'\n'}} in 404) exit 0 ;; 200) ;; *) echo "$said"; exit 1 ;; esac
+        index=$(sed -n 's/.*"ModifyIndex": *\([0-9]*\).*/\1/p' <<<"$said")
+        curl -sS -m 10 -f -X DELETE "{url}?cas=${{index:?}}" | grep true"#
     );
     vm::shell(operator, CONSULS[0], &script).await.map(drop)
 }
