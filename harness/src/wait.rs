@@ -26,7 +26,8 @@ pub enum Look<T> {
 
 /// Looks every [`EVERY`] until the condition holds, and fails with what was still
 /// missing after `limit`. A single look is cut off at the limit too. After a look that took
-/// longer it pauses for as long as that, so that looking is never most of the machine's work.
+/// longer it pauses for twice as long as that, so that looking is a third of the machine's
+/// work at the most.
 ///
 /// # Errors
 /// [`Error::Failed`] "waited … for {what}: …" at the limit; the error of
@@ -46,7 +47,7 @@ where
             Ok(Look::NotYet(why)) => missing = why,
             Err(_) => {}
         }
-        let pause = began.elapsed().clamp(EVERY, LONGEST);
+        let pause = (began.elapsed() * 2).clamp(EVERY, LONGEST);
         if Instant::now() + pause > deadline {
             return Err(Error::failed(format!("waited {limit:.0?} for {what}: {missing}")));
         }

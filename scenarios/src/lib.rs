@@ -6,6 +6,7 @@ pub mod blobstore;
 pub mod bosh;
 pub mod diego;
 pub mod galera;
+mod postgres;
 pub mod shutdown;
 #[cfg(test)]
 mod verdicts;

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use crate::{
     Error, Result,
     stage::Journal,
-    testbed::{Node, Output},
+    testbed::{Node, Output, Terminals},
 };
 
 /// How a runbook ended.
@@ -50,11 +50,12 @@ pub struct Operator<'a> {
     /// Stop after this many steps.
     limit: Option<usize>,
     steps: AtomicUsize,
+    terminals: Terminals,
 }
 
 impl<'a> Operator<'a> {
     pub(crate) fn new(nodes: &'a [Node], journal: &'a Journal, limit: Option<usize>) -> Self {
-        Self { nodes, journal, limit, steps: AtomicUsize::new(0) }
+        Self { nodes, journal, limit, steps: AtomicUsize::new(0), terminals: Terminals::default() }
     }
 
     /// The nodes' names.
@@ -94,7 +95,7 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::Docker`] if it cannot be run; a command that fails is no error.
     pub async fn run(&self, node: &str, command: &[&str]) -> Result<Output> {
-        let output = self.node(node)?.exec(command).await?;
+        let output = self.terminals.run(self.node(node)?, command).await?;
         let text = output.text.trim();
         self.journal.note("operator", format!("{node}$ {}\n[{}] {text}", command.join(" "), output.code));
         Ok(output)

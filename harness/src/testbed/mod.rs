@@ -15,6 +15,7 @@ mod node;
 pub mod reaper;
 mod session;
 mod shell;
+mod terminals;
 
 pub use bed::{NodeSpec, Testbed};
 pub use disk::{Access, Device, Disk, DiskKind};
@@ -24,6 +25,7 @@ pub use image::Image;
 pub use node::{Node, NodeStatus, Output, Process};
 pub use session::{Owner, Session, Whose, sweep};
 pub use shell::{Lines, Shell};
+pub use terminals::Terminals;
 
 pub(crate) use helper::SYS;
 

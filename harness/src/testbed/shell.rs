@@ -1,5 +1,5 @@
-//! A shell in the helper container that stays open, so that a command costs a
-//! fork and not a `docker exec`.
+//! Shells in containers that stay open, so that a command costs a fork and not a
+//! `docker exec`.
 
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
@@ -17,10 +17,13 @@ use tokio::{
 use crate::{Error, Result};
 
 /// Reads scripts that end in NUL, runs each in a subshell, answers with its exit
-/// code and its output, each ended by NUL.
+/// code and its output, each ended by NUL. Nothing that it runs reads its input.
 const LOOP: &str = r#"while IFS= read -r -d '' script; do
-  out=$(eval "$script" 2>&1); printf '%s\0%s\0' "$?" "$out"
+  out=$(eval "$script" 2>&1 </dev/null); printf '%s\0%s\0' "$?" "$out"
 done"#;
+
+/// The shell's command.
+pub(super) const SHELL: [&str; 3] = ["bash", "-c", LOOP];
 
 /// How long a script may take.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -42,7 +45,7 @@ impl Pipes {
             cmd: Some(command.to_vec()),
             ..Default::default()
         };
-        let refused = || Error::docker(format!("run {} in the helper", command[0]));
+        let refused = || Error::docker(format!("run {} in {container}", command[0]));
         let exec = docker.create_exec(container, options).await.map_err(refused())?;
         match docker.start_exec(&exec.id, None).await.map_err(refused())? {
             StartExecResults::Attached { output, input } => Ok(Self { input, output, buffer: VecDeque::new() }),
@@ -54,6 +57,16 @@ impl Pipes {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.input.write_all(bytes).await.map_err(gone)?;
         self.input.flush().await.map_err(gone)
+    }
+
+    /// Has a shell run a script; gives its exit code and its output. Where it is not awaited
+    /// to its end the pipes are of no more use.
+    pub(super) async fn say(&mut self, script: &str) -> Result<(i32, String)> {
+        self.write(format!("{script}\0").as_bytes()).await?;
+        let code = self.read_until(0).await?;
+        let output = self.read_until(0).await?;
+        let code = code.parse().map_err(|_| Error::Bug(format!("a shell answered {code:?}")))?;
+        Ok((code, output))
     }
 
     /// Reads up to and without the next `end` byte.
@@ -100,7 +113,7 @@ pub struct Shell {
 
 impl Shell {
     pub(super) async fn open(docker: &Docker, container: &str) -> Result<Self> {
-        let pipes = Pipes::open(docker, container, &["bash", "-c", LOOP]).await?;
+        let pipes = Pipes::open(docker, container, &SHELL).await?;
         Ok(Self { pipes: Arc::new(Mutex::new(Some(pipes))) })
     }
 
@@ -132,14 +145,8 @@ impl Shell {
 /// used again: its next answer would be this script's.
 async fn talk(mut held: OwnedMutexGuard<Option<Pipes>>, script: String) -> Result<(i32, String)> {
     let mut pipes = held.take().ok_or_else(|| gone("an earlier command was cut off"))?;
-    let answer = timeout(LIMIT, async {
-        pipes.write(format!("{script}\0").as_bytes()).await?;
-        let code = pipes.read_until(0).await?;
-        let output = pipes.read_until(0).await?;
-        let code = code.parse().map_err(|_| Error::Bug(format!("the helper's shell answered {code:?}")))?;
-        Ok((code, output))
-    });
-    let answer = answer.await.map_err(|_| gone(format!("no answer in {LIMIT:?} to: {script}")))?;
+    let answer = timeout(LIMIT, pipes.say(&script)).await;
+    let answer = answer.map_err(|_| gone(format!("no answer in {LIMIT:?} to: {script}")))?;
     *held = Some(pipes);
     answer
 }

@@ -117,7 +117,7 @@ impl Director {
         let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
             let (env, command) = (setup.env(ips[DB]), vec!["director-vm"]);
             vec![
-                NodeSpec { name: DB, image: db, ..NodeSpec::default() },
+                crate::postgres::machine(DB, db),
                 NodeSpec { name: DIRECTOR, image: services, env, command, ..NodeSpec::default() },
             ]
         };

@@ -5,6 +5,7 @@ use std::{collections::HashMap, net::Ipv4Addr};
 use reenact::testbed::{Disk, NodeSpec};
 
 use super::{BBSES, CC, CONSULS, DB, ETCDS, Setup};
+use crate::postgres;
 
 /// Where persistent data is.
 const STORE: &str = "/var/vcap/store";
@@ -31,7 +32,7 @@ pub(super) fn specs(setup: Setup, images: &Images, ips: &HashMap<&'static str, I
     let consuls = CONSULS.map(|name| told.machine(name, "consul_agent", vec![CONSUL_DISK]));
     let bbses = BBSES.map(|name| told.machine(name, "consul_agent bbs", Vec::new()));
     let cc = told.machine(CC, "cloud-controller rep", Vec::new());
-    let db = NodeSpec { name: DB, image: images.postgres.clone(), ..NodeSpec::default() };
+    let db = postgres::machine(DB, images.postgres.clone());
     etcds.into_iter().chain(consuls).chain(bbses).chain([cc, db]).collect()
 }
 

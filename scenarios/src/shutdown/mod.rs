@@ -157,7 +157,7 @@ impl Service {
                 memory: setup.memory,
                 ..NodeSpec::default()
             };
-            let database = NodeSpec { name: DB, image: db, ..NodeSpec::default() };
+            let database = crate::postgres::machine(DB, db);
             std::iter::once(database).chain(apps.iter().map(replica)).collect()
         };
         let bed = Testbed::create(lab.session(), lab.id(), &names, specs).await?;

@@ -62,7 +62,8 @@ pub(super) async fn give_up(operator: &Operator<'_>, node: &str, job: &str) -> R
             Err(error) => return Look::Never(error),
         };
         match said.lines().find(|line| line.contains(job)) {
-            Some(line) if line.contains("pending") => Look::NotYet("monit is at it".into()),
+            // It cuts a long state short: "Initializing - stop pen...".
+            Some(line) if line.contains("- stop p") => Look::NotYet("monit is at it".into()),
             Some(line) if line.contains("Not monitored") => Look::Ready(()),
             state => match operator.run(node, &["monit", "stop", job]).await {
                 Ok(_) => Look::NotYet(format!("monit still has it: {state:?}")),
