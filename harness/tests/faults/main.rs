@@ -9,6 +9,7 @@ mod cuts;
 mod disks;
 mod machines;
 mod sessions;
+mod terminals;
 mod unproved;
 
 use std::{
@@ -44,6 +45,7 @@ use cuts::*;
 use disks::*;
 use machines::*;
 use sessions::*;
+use terminals::*;
 use unproved::*;
 
 /// How many tests run at once, unless `--test-threads` says otherwise. Most of their
@@ -109,6 +111,8 @@ fn main() -> ExitCode {
         a_stop_freezes_a_process,
         a_kill_of_the_first_process_ends_the_node,
         what_died_meanwhile_heals,
+        terminals_run_commands_and_leave_nothing,
+        terminals_outlive_no_machine,
         a_pause_freezes_a_node,
         a_full_disk_takes_nothing,
         misfits_are_refused,

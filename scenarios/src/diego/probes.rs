@@ -157,10 +157,8 @@ pub(super) struct Owner {
 /// A script that prints the id in the pid file and the listener's, a line each, as that
 /// machine counts its processes; `pid` is the machine's first process.
 fn owners(pid: i64) -> String {
-    let inside = format!("nsenter -t {pid} -n -p -m ss -Hltnp 'sport = :{PEERS}'");
     format!(
-        "file=; read -r file </proc/{pid}/root/var/vcap/sys/run/etcd/etcd.pid; echo \"$file\"
-said=$({inside}) || exit 1; [[ $said =~ pid=([0-9]+) ]]; echo \"${{BASH_REMATCH[1]}}\""
+        "file=; read -r file </proc/{pid}/root/var/vcap/sys/run/etcd/etcd.pid; echo \"$file\"; who-listens {pid} {PEERS}"
     )
 }
 

@@ -1,6 +1,6 @@
 //! Who holds a lock, by the events: the only record of it that a takeover keeps right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use reenact::probe::Moment;
 
@@ -22,16 +22,15 @@ pub enum Deed {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    lock: String,
     task: u64,
     deed: Deed,
     /// When it was first seen.
     seen: Moment,
 }
 
-/// The lock events so far, by id.
+/// The lock events so far: each lock's, by id.
 #[derive(Debug, Default)]
-pub struct History(BTreeMap<u64, Entry>);
+pub struct History(BTreeMap<String, BTreeMap<u64, Entry>>);
 
 /// A task that had a lock and has not given it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +55,25 @@ impl History {
             _ => return,
         };
         let Some(task) = event.task.filter(|_| event.object_type == "lock") else { return };
-        self.0.entry(id).or_insert_with(|| Entry { lock: event.object_name.clone(), task, deed, seen });
-        while self.0.len() > EVENTS_KEPT {
-            self.0.pop_first();
+        let of_lock = self.0.entry(event.object_name.clone()).or_default();
+        of_lock.entry(id).or_insert(Entry { task, deed, seen });
+        while self.len() > EVENTS_KEPT {
+            self.forget_oldest();
         }
     }
 
-    fn of<'h>(&'h self, lock: &'h str) -> impl DoubleEndedIterator<Item = (u64, &'h Entry)> {
-        self.0.iter().filter(move |(_, entry)| entry.lock == lock).map(|(id, entry)| (*id, entry))
+    fn len(&self) -> usize {
+        self.0.values().map(BTreeMap::len).sum()
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.0.values_mut().min_by_key(|of_lock| of_lock.keys().next().copied().unwrap_or(u64::MAX));
+        oldest.map(BTreeMap::pop_first);
+        self.0.retain(|_, of_lock| !of_lock.is_empty());
+    }
+
+    fn of(&self, lock: &str) -> impl Iterator<Item = (u64, &Entry)> {
+        self.0.get(lock).into_iter().flatten().map(|(id, entry)| (*id, entry))
     }
 
     /// The task that acquired the lock last and has neither lost it nor given it back,
@@ -109,8 +119,8 @@ impl History {
     }
 
     /// Every lock that any event is about.
-    pub fn locks(&self) -> BTreeSet<&str> {
-        self.0.values().map(|entry| entry.lock.as_str()).collect()
+    pub fn locks(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 }
 
@@ -167,7 +177,7 @@ mod tests {
         history.take(8, &event("lock", "lock:deployment:cf", Some(8)), Moment(8));
         history.take(9, &event("lock", LOCK, None), Moment(9));
         assert_eq!(history.owner(LOCK), Some((100, 1, Moment(1))));
-        assert_eq!(history.locks().into_iter().collect::<Vec<_>>(), ["lock:deployment:cf", LOCK]);
+        assert_eq!(history.locks().collect::<Vec<_>>(), ["lock:deployment:cf", LOCK]);
         // An event that is seen again keeps the moment of its first sight.
         history.take(1, &event("lock", LOCK, Some(100)), Moment(99));
         assert_eq!(history.owner(LOCK), Some((100, 1, Moment(1))));
@@ -176,6 +186,6 @@ mod tests {
     #[test]
     fn so_many_events_are_kept() {
         let deeds: Vec<_> = (0..EVENTS_KEPT as u64 + 5).map(|task| ("acquire", task)).collect();
-        assert_eq!(history(&deeds).0.len(), EVENTS_KEPT);
+        assert_eq!(history(&deeds).len(), EVENTS_KEPT);
     }
 }

@@ -75,7 +75,7 @@ pub fn zombie(view: &DirectorView) -> Finding {
         Err(why) => return Finding::CannotTell(why),
         Ok(history) => history,
     };
-    finding(history.locks().into_iter().flat_map(|lock| {
+    finding(history.locks().flat_map(|lock| {
         let robbed = history.formers(lock).into_iter().map(move |former| {
             let how = match former.successor {
                 Some(next) => format!("task {next} took it over (event {})", former.event),

@@ -201,7 +201,7 @@ impl DirectorView {
         for (name, row) in &seen.rows {
             self.marks.entry(name.clone()).or_insert_with(|| (row.uid.clone(), at));
         }
-        let known = self.history.locks().into_iter().chain(seen.rows.keys().map(String::as_str));
+        let known = self.history.locks().chain(seen.rows.keys().map(String::as_str));
         let gone: Vec<_> = known.filter(|name| !lives(name)).map(str::to_owned).collect();
         for name in gone {
             self.lapsed.entry(name).or_insert(at);
