@@ -32,7 +32,7 @@ use reenact::{
 };
 
 use client::Writer;
-use detectors::{INCONSISTENT_NODE, MINORITY_PARTITION, NON_PRIMARY_WEDGE, ZOMBIE_NODE};
+use detectors::{INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, ZOMBIE_NODE};
 use probes::SqlStatus;
 use runbooks::BootstrapMostAdvanced;
 
@@ -118,7 +118,7 @@ reenact::playable! {
         menu: Menu { peers: &NODES, machines: &NODES, processes: &FROZEN, ..Menu::NOTHING },
         remedies: &[Remedy {
             name: "bootstrap_most_advanced",
-            cures: &[NON_PRIMARY_WEDGE, MINORITY_PARTITION, INCONSISTENT_NODE, ZOMBIE_NODE],
+            cures: &[NON_PRIMARY_WEDGE, MINORITY_PARTITION, INCONSISTENT_NODE, ZOMBIE_NODE, NO_PRIMARY],
             make: || Box::new(BootstrapMostAdvanced),
         }],
         play: |lab, schedule| Box::pin(play(lab, schedule)),

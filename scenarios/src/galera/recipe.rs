@@ -88,6 +88,12 @@ async fn outage(stage: Stage<Galera, Steady>, first: &[&str], last: &str) -> Res
     Ok(stage)
 }
 
+/// Waits until each of these nodes has logged, since that moment, a component of just them.
+pub(super) async fn wait_together<P>(stage: &Stage<Galera, P>, since: Moment, nodes: &[&str]) -> Result<()> {
+    let what = format!("{} to meet", nodes.join(" and "));
+    stage.wait_for(&what, MEETING, || meet(stage.lab(), since, nodes, nodes.len())).await
+}
+
 /// Whether every one of the nodes has logged a component of that many members.
 async fn meet(lab: &Lab, since: Moment, nodes: &[&str], members: usize) -> Look<()> {
     let words = ["New COMPONENT:", &format!("memb_num = {members}")];

@@ -30,6 +30,8 @@ pub const STALLED_NODE: &str = "galera/stalled_node";
 pub const INCONSISTENT_NODE: &str = "galera/inconsistent_node";
 /// A member listens and never served a client.
 pub const ZOMBIE_NODE: &str = "galera/zombie_node";
+/// Nobody serves clients, and those that would wait for a primary component.
+pub const NO_PRIMARY: &str = "galera/no_primary";
 /// Two components serve clients at once.
 pub const TWO_PRIMARIES: &str = "galera/two_primaries";
 
@@ -56,6 +58,10 @@ const INCONSISTENT_HOLD: Duration = Duration::from_secs(2);
 /// less than a second before it answers; a paused one, seen only since then, is no
 /// longer counted after 5 s.
 const ZOMBIE_HOLD: Duration = Duration::from_secs(5);
+
+/// Nodes that lost each other for a while meet again and are primary within 2 to 6 s of
+/// the cut's end; the last one of an orderly shutdown says so for 1.3 s.
+const NO_PRIMARY_HOLD: Duration = Duration::from_secs(8);
 
 /// Views are installed 5.0 to 6.6 s after a cut, so nodes may disagree for 1.6 s. An
 /// outdated view of a node that fell behind still lists the others and is no case
@@ -90,6 +96,12 @@ detector! {
     ZOMBIE_NODE,
     "A node counts as a member and listens, but has never answered a client since it started.",
     Rule::new(ZOMBIE_HOLD, zombie_node),
+}
+
+detector! {
+    NO_PRIMARY,
+    "Nodes answer SQL without a primary component, and no other node is in one.",
+    Rule::new(NO_PRIMARY_HOLD, no_primary),
 }
 
 detector! {
@@ -205,6 +217,16 @@ fn inconsistent_node(view: &ClusterView) -> Finding {
         let mut evidence = vec![seen, member_line(peer, "without", node)];
         evidence.extend(logged.filter(|line| *line != evidence[0]));
         Some(evidence)
+    })
+}
+
+/// Whoever does not answer may be frozen or off: it serves nobody either.
+fn no_primary(view: &ClusterView) -> Finding {
+    any_node(view, |nodes, node| {
+        let status = node.status().filter(|status| status.is_non_primary())?;
+        let served = nodes.iter().any(|node| node.status().is_some_and(|status| status.is_primary()));
+        let waits = format!("{}: SQL answers, non-Primary, size {}; no node is primary", node.name, status.size());
+        (!served).then(|| vec![waits])
     })
 }
 

@@ -1,18 +1,23 @@
-//! Wrong on a minority: to declare the part at hand primary.
+//! To declare the part at hand primary: right where it is all there is, wrong on a minority.
 
 use std::fmt;
 
 use async_trait::async_trait;
+use futures::future::try_join_all;
 use mysql_async::prelude::Queryable;
 use reenact::{
     Error, Result,
     runbook::{Conclusion, Operator, Runbook},
 };
 
-use super::{super::node, survey};
+use super::{
+    super::node,
+    survey::{self, Survey},
+};
 
-/// Sets `pc.bootstrap` on a living non-primary node. Refuses while any other node
-/// could be primary without it; forced, there are two primary components.
+/// Sets `pc.bootstrap` on a living non-primary node, starts the servers that have given up
+/// waiting, and waits until all serve. Refuses while any other node could be primary without
+/// it; forced, it only sets it, and there are two primary components.
 #[derive(Debug)]
 pub(crate) struct PcBootstrap {
     pub(crate) node: &'static str,
@@ -28,25 +33,42 @@ impl fmt::Display for PcBootstrap {
 #[async_trait]
 impl Runbook for PcBootstrap {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        let Self { node, force } = *self;
-        if !force {
-            let survey = survey::Survey::take(operator).await?;
+        if self.force {
+            operator.step("set pc.bootstrap", set(operator, self.node)).await?;
+            return Ok(Conclusion::Done);
+        }
+        let survey = match Survey::take(operator).await {
+            Err(Error::Failed(why)) => return Ok(Conclusion::Refused { why }),
+            survey => survey?,
+        };
+        if survey.all_serve() {
+            return Ok(Conclusion::NothingToDo);
+        }
+        let bootstrapped = survey.primary().iter().any(|found| found.name == self.node);
+        if !bootstrapped {
             if let Some(primary) = survey.primary().first() {
                 return Ok(Conclusion::Refused { why: format!("{} is primary already", primary.name) });
             }
             if let Some((from, to)) = survey::cut_link(operator).await? {
                 return Ok(Conclusion::Refused { why: format!("{from} does not reach {to}") });
             }
+            operator.step("set pc.bootstrap", set(operator, self.node)).await?;
         }
-        operator
-            .step("set pc.bootstrap", async {
-                let refused = |why: String| Error::failed(format!("{node} does not take pc.bootstrap: {why}"));
-                let mut conn =
-                    node::connect(operator.ip(node)?).await.map_err(|answer| refused(node::describe(&answer)))?;
-                let set = conn.query_drop("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'").await;
-                set.map_err(|error| refused(error.to_string()))
-            })
-            .await?;
+        operator.step("start the servers that have given up", start_all(operator)).await?;
+        let nodes = operator.nodes();
+        survey::until_serving(operator, &nodes, nodes.len(), survey::START).await?;
         Ok(Conclusion::Done)
     }
+}
+
+async fn set(operator: &Operator<'_>, node: &str) -> Result<()> {
+    let refused = |why: String| Error::failed(format!("{node} does not take pc.bootstrap: {why}"));
+    let mut conn = node::connect(operator.ip(node)?).await.map_err(|answer| refused(node::describe(&answer)))?;
+    let set = conn.query_drop("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'").await;
+    set.map_err(|error| refused(error.to_string()))
+}
+
+/// A node that booted meanwhile waits for a primary component for 30 s, and then ends.
+async fn start_all(operator: &Operator<'_>) -> Result<()> {
+    try_join_all(operator.nodes().into_iter().map(|node| survey::start(operator, node))).await.map(drop)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reenact::probe::{Answer, PortState};
 
 use super::super::{
-    INCONSISTENT_NODE, MINORITY_PARTITION, NON_PRIMARY_WEDGE, STALLED_NODE, TWO_PRIMARIES, ZOMBIE_NODE,
+    INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, STALLED_NODE, TWO_PRIMARIES, ZOMBIE_NODE,
 };
 use super::*;
 
@@ -142,6 +142,30 @@ fn a_minority_partition() {
     sim.cut_off(0);
     sim.run(4_000);
     only(&sim, MINORITY_PARTITION, from, 4_500, &["n1: SQL answers, non-Primary, size 1", "without n1"]);
+}
+
+/// n1 is frozen when n3 leaves, so that n2 is one of two; thawed, n1 meets it again.
+pub(super) fn lose_the_primary(sim: &mut Sim) -> u64 {
+    sim.end(2, true);
+    sim.install(&[0, 1], 0);
+    sim.run(5_000);
+    for members in [&[1][..], &[0, 1]] {
+        for &member in members {
+            sim.log_view(member, false, members);
+            sim.serve(member, "non-Primary", "Initialized", members);
+        }
+        sim.run(1_000);
+    }
+    sim.now
+}
+
+#[test]
+fn nobody_is_primary_any_more() {
+    let mut sim = Sim::healthy(18);
+    let from = lose_the_primary(&mut sim);
+    sim.run(9_000);
+    let waits = "SQL answers, non-Primary, size 2; no node is primary";
+    only(&sim, NO_PRIMARY, from, 8_000, &[&format!("n1: {waits}"), &format!("n2: {waits}")]);
 }
 
 #[test]

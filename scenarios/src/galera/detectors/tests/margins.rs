@@ -3,7 +3,10 @@
 use reenact::probe::{Answer, PortState};
 
 use super::super::{INCONSISTENT_NODE, STALLED_NODE};
-use super::{diagnoses::wedge, *};
+use super::{
+    diagnoses::{lose_the_primary, wedge},
+    *,
+};
 
 #[test]
 fn a_wedge_one_of_whose_nodes_is_killed_is_being_dealt_with() {
@@ -106,6 +109,16 @@ fn a_member_that_listens_for_as_long_as_a_whole_restart_before_it_answers() {
     (sim.nodes[2].sql_port, sim.nodes[2].sql) = (PortState::Open, Answer::Hung { during: "handshake".into() });
     sim.run(4_300);
     sim.install(&ALL, 0);
+    sim.run(3_000);
+    assert_eq!(sim.diagnoses(), [""; 0]);
+}
+
+#[test]
+fn nodes_that_are_primary_again_in_time_had_a_primary_all_along() {
+    let mut sim = Sim::healthy(62);
+    lose_the_primary(&mut sim);
+    sim.run(5_000);
+    sim.install(&[0, 1], 0);
     sim.run(3_000);
     assert_eq!(sim.diagnoses(), [""; 0]);
 }
