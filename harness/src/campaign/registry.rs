@@ -1,7 +1,7 @@
 //! The registry of scenarios. Each file under `incidents/` submits its own with
 //! [`scenario!`](crate::scenario).
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -72,6 +72,11 @@ impl Scenario {
     /// What incidents have in common; to be filled up with `..Scenario::INCIDENT`.
     pub const INCIDENT: Self = Self { kind: Kind::Incident, budget: Duration::from_secs(180), ..Self::TWIN };
 
+    /// The system that it is about.
+    pub fn system(&self) -> &'static str {
+        self.id.split("::").next().unwrap_or(self.id)
+    }
+
     /// The detectors that may fire in it.
     pub fn expected(&self) -> Vec<&'static str> {
         self.detector.iter().chain(self.also).copied().collect()
@@ -123,4 +128,34 @@ pub fn matching(patterns: &[String]) -> Result<Vec<&'static Scenario>> {
     let meant = |pattern: &String, id: &str| if whole(pattern) { id == pattern } else { id.contains(pattern) };
     let fits = |id: &str| patterns.is_empty() || patterns.iter().any(|pattern| meant(pattern, id));
     Ok(all.iter().copied().filter(|scenario| fits(scenario.id)).collect())
+}
+
+/// In the order in which they are best run side by side: each system's are spread evenly over
+/// the whole, so that those of the system that needs most of the machine do not meet.
+pub fn spread(mut scenarios: Vec<&'static Scenario>) -> Vec<&'static Scenario> {
+    let mut counts = BTreeMap::new();
+    let numbers: BTreeMap<_, _> = scenarios
+        .iter()
+        .map(|scenario| {
+            let count: &mut u32 = counts.entry(scenario.system()).or_default();
+            *count += 1;
+            (scenario.id, *count)
+        })
+        .collect();
+    let place = |scenario: &Scenario| f64::from(numbers[scenario.id]) / f64::from(counts[scenario.system()] + 1);
+    scenarios.sort_by(|a, b| place(a).total_cmp(&place(b)));
+    scenarios
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_system_is_spread_over_the_whole() {
+        let of = |id| -> &'static Scenario { Box::leak(Box::new(Scenario { id, ..Scenario::TWIN })) };
+        let ids = ["a::1", "a::2", "a::3", "a::4", "a::5", "b::1", "b::2", "c::1"];
+        let spread: Vec<_> = spread(ids.map(of).into()).iter().map(|scenario| scenario.id).collect();
+        assert_eq!(spread, ["a::1", "a::2", "b::1", "a::3", "c::1", "a::4", "b::2", "a::5"]);
+    }
 }

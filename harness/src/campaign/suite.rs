@@ -54,6 +54,7 @@ pub fn suite(hold: Hold) -> ExitCode {
         let suite = Arc::clone(&suite);
         Trial::ignorable_test(scenario.id, move || suite.run(scenario))
     };
+    let scenarios = if arguments.list { scenarios } else { registry::spread(scenarios) };
     let conclusion = libtest_mimic::run(&arguments, scenarios.into_iter().filter(held).map(trial).collect());
     match suite.close() {
         Ok(()) => conclusion.exit_code(),

@@ -108,10 +108,7 @@ impl Campaign {
         if self.only_random {
             return Ok(Vec::new());
         }
-        let of = |scenario: &&Scenario| {
-            let system = scenario.id.split("::").next();
-            systems.iter().any(|playable| Some(playable.system) == system)
-        };
+        let of = |scenario: &&Scenario| systems.iter().any(|playable| playable.system == scenario.system());
         let Shard { number, of: parts } = self.shard;
         let all: Vec<_> = campaign::all()?.into_iter().filter(of).collect();
         Ok(all.into_iter().skip(number as usize - 1).step_by(parts as usize).collect())
