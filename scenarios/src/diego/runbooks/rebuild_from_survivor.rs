@@ -110,13 +110,13 @@ impl RebuildFromSurvivor {
         }
         if !(survivor.is_forced && survivor.is_led()) {
             operator.step(&format!("stop etcd on {node}"), etcd::end(operator, node)).await?;
-            operator.step(&format!("start etcd on {node}"), etcd::start(operator, setup, node)).await?;
+            operator.step(&format!("start etcd on {node}"), etcd::start_alone(operator, setup, node)).await?;
         }
         let again = async {
             // Stopped first: started once more with the flag, it would forget its members.
             etcd::end(operator, node).await?;
             vm::set(operator, node, "FLAGS", setup.flags).await?;
-            etcd::start(operator, setup, node).await
+            etcd::start_alone(operator, setup, node).await
         };
         operator.step(&format!("restart etcd on {node} as any other"), again).await
     }
