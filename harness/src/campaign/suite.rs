@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
+    thread,
 };
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -19,9 +20,18 @@ use crate::{
     testbed::{Session, reaper},
 };
 
-/// How many scenarios run at once unless `--test-threads` says otherwise. They wait
-/// for timers of the systems under test most of their time.
-const THREADS: usize = 4;
+/// How many scenarios run at once unless `--test-threads` says otherwise: one for each
+/// processor. More are done a little sooner, and meet timers of the systems under test at
+/// which a saturated machine is late.
+fn threads() -> usize {
+    thread::available_parallelism()
+        .map_or(LEAST_THREADS, |processors| processors.get().clamp(LEAST_THREADS, MOST_THREADS))
+}
+
+/// The systems under test mostly wait for timers of their own.
+const LEAST_THREADS: usize = 2;
+/// Each may want a gigabyte of memory.
+const MOST_THREADS: usize = 8;
 
 /// What the tests hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +50,7 @@ pub enum Hold {
 pub fn suite(hold: Hold) -> ExitCode {
     reaper::intercept();
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(THREADS);
+    arguments.test_threads.get_or_insert_with(threads);
     let suite = match Suite::new(hold) {
         Ok(suite) => Arc::new(suite),
         Err(error) => return fail(&error),

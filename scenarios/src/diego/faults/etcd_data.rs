@@ -93,7 +93,7 @@ impl Damage {
 }
 
 /// The member's folder, as the helper sees it.
-async fn folder(node: &Node) -> Result<String> {
+pub(in super::super) async fn folder(node: &Node) -> Result<String> {
     node.reach(&format!("{DATA}/member")).await
 }
 

@@ -36,7 +36,7 @@ scenario! {
 async fn run(lab: Lab) -> Result<()> {
     let setup = Setup::PLAIN;
     let steady = recipe::steady(&lab, setup).await?;
-    data::write_words(&steady, "righteous").await?;
+    data::write_words(&steady, "righteous", "etcd3").await?;
     let broken = data::damaged(steady, &["etcd3"], What::DatabaseWord("righteous", "felonious")).await?;
     let broken = broken.detect(SILENT_CORRUPTION, Duration::from_secs(20)).await?;
     members::all_say_healthy(&broken).await?;

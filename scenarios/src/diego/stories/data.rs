@@ -22,7 +22,7 @@ use super::{
         Diego, ETCDS, Setup, client,
         detectors::MEMBER_CORRUPT,
         etcd,
-        faults::{Damage, What, Wiped},
+        faults::{Damage, What, Wiped, folder},
         recipe,
         runbooks::ReplaceMember,
     },
@@ -211,8 +211,10 @@ pub(in super::super) async fn is_desired_on<P>(stage: &Stage<Diego, P>, name: &s
         .await
 }
 
-/// A few version 3 keys with that word in their values, as other users of etcd write them.
-pub(in super::super) async fn write_words(stage: &Stage<Diego, Steady>, word: &str) -> Result<()> {
+/// A few version 3 keys with that word in their values, as other users of etcd write them. They
+/// are on the node's disk when this ends: a member that follows writes its database a little
+/// later than it has its log.
+pub(in super::super) async fn write_words(stage: &Stage<Diego, Steady>, word: &str, node: &str) -> Result<()> {
     let member = stage.system().member("etcd1")?;
     for number in 0..5 {
         let pair = [("key", format!("word-{number}")), ("value", word.to_owned())];
@@ -221,5 +223,15 @@ pub(in super::super) async fn write_words(stage: &Stage<Diego, Steady>, word: &s
         let written = member.v3("kv/put", &pair.into(), Duration::from_secs(5)).await;
         written.map_err(|answer| Error::inconclusive(format!("a key cannot be written: {}", describe(&answer))))?;
     }
-    Ok(())
+    let bed = &stage.system().bed;
+    let has = format!("grep -aq {word} {}/snap/db", folder(bed.node(node)?).await?);
+    stage
+        .wait_for(&format!("{node}'s database to have {word}"), Duration::from_secs(20), || async {
+            match bed.probe_shell().run(&has).await {
+                Ok((0, _)) => Look::Ready(()),
+                Ok(_) => Look::NotYet("it has not".into()),
+                Err(error) => Look::Never(error),
+            }
+        })
+        .await
 }
