@@ -30,7 +30,7 @@ fn threads() -> usize {
 
 /// The systems under test mostly wait for timers of their own.
 const LEAST_THREADS: usize = 2;
-/// Each may want a gigabyte of memory.
+/// The largest testbeds have ten machines each.
 const MOST_THREADS: usize = 8;
 
 /// What the tests hold.
