@@ -3,5 +3,5 @@
 use scenarios as _;
 
 fn main() -> std::process::ExitCode {
-    reenact::campaign::suite(reenact::campaign::Hold::EachPasses)
+    reenact::report::suite(reenact::report::Hold::EachPasses)
 }

@@ -191,7 +191,7 @@ impl System for Blobstore {
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
         let (nodes, sizes): (Vec<Node>, _) = (self.bed.nodes().to_vec(), self.sizes);
-        Workload::start(lab, traffic, 1, move |_| Uploader::new(&nodes[0], sizes))
+        Workload::start(lab.ledger(), lab.plan().seed, traffic, 1, move |_| Uploader::new(&nodes[0], sizes))
     }
 
     /// Every blob is read whole and held against what was to be in it.

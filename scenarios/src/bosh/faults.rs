@@ -13,7 +13,8 @@ use async_trait::async_trait;
 use reenact::{
     Error, Result,
     fault::{Effect, Fault, Kill, Signal, Undo},
-    testbed::{Output, Process, Testbed},
+    runbook::Output,
+    testbed::{Process, Testbed},
 };
 use serde_json::{Value, json};
 

@@ -238,7 +238,7 @@ impl System for Director {
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
         let api = self.api.clone();
-        Workload::start(lab, traffic, 1, move |_| Platform::new(api.clone()))
+        Workload::start(lab.ledger(), lab.plan().seed, traffic, 1, move |_| Platform::new(api.clone()))
     }
 
     /// Configs that are there, and deployments whose VM the IaaS has.

@@ -259,7 +259,9 @@ impl System for Diego {
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
         let bbses: Vec<_> = self.bbses().map(|(_, bbs)| bbs).collect();
         let cloud_controller = self.cloud_controller();
-        Workload::start(lab, traffic, 1, move |_| User::new(bbses.clone(), cloud_controller.clone()))
+        Workload::start(lab.ledger(), lab.plan().seed, traffic, 1, move |_| {
+            User::new(bbses.clone(), cloud_controller.clone())
+        })
     }
 
     /// By quorum reads of every member.

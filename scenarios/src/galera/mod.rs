@@ -159,7 +159,9 @@ impl System for Galera {
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
         let nodes: Vec<Node> = self.bed.nodes().to_vec();
-        Workload::start(lab, traffic, nodes.len(), move |endpoint| Writer::new(&nodes[endpoint % nodes.len()]))
+        Workload::start(lab.ledger(), lab.plan().seed, traffic, nodes.len(), move |endpoint| {
+            Writer::new(&nodes[endpoint % nodes.len()])
+        })
     }
 
     async fn contents(&self) -> Result<Vec<(String, Contents)>> {

@@ -217,7 +217,7 @@ impl System for Service {
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
         let router = Arc::clone(&self.router);
-        Workload::start(lab, traffic, 1, move |_| Requester::new(Arc::clone(&router)))
+        Workload::start(lab.ledger(), lab.plan().seed, traffic, 1, move |_| Requester::new(Arc::clone(&router)))
     }
 
     /// The requests whose work is done, or that never had any.

@@ -81,7 +81,7 @@ async fn objection(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<Optio
 
 /// Kills all, and starts the cluster from the node that has seen most. `None`: the
 /// positions cannot be compared.
-async fn bootstrap<'a>(operator: &Operator<'a>) -> Result<Option<&'a str>> {
+async fn bootstrap<'a>(operator: &'a Operator<'_>) -> Result<Option<&'a str>> {
     let nodes = operator.nodes();
     operator.step("stop every server for certain", survey::kill_all(operator, &nodes)).await?;
     let positions = operator.step("read every node's position", survey::positions(operator)).await?;

@@ -54,7 +54,7 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    async fn look(operator: &Operator<'a>, name: &'a str) -> Result<Self> {
+    async fn look(operator: &'a Operator<'_>, name: &'a str) -> Result<Self> {
         if !operator.is_up(name).await? {
             return Err(Error::failed(format!("the machine {name} is down; power it on first")));
         }
@@ -78,7 +78,7 @@ impl<'a> Survey<'a> {
     /// # Errors
     /// [`Error::Failed`] if a node's machine is down: nothing can be said or done
     /// without it.
-    pub(super) async fn take(operator: &Operator<'a>) -> Result<Self> {
+    pub(super) async fn take(operator: &'a Operator<'_>) -> Result<Self> {
         let nodes = try_join_all(operator.nodes().into_iter().map(|name| Found::look(operator, name))).await?;
         Ok(Self { nodes })
     }
@@ -121,13 +121,13 @@ impl<'a> Survey<'a> {
 
 /// Two nodes that do not reach each other's group port, if there are such. A refused
 /// connect is reached; a silent one is not.
-pub(super) async fn cut_link<'a>(operator: &Operator<'a>) -> Result<Option<(&'a str, &'a str)>> {
+pub(super) async fn cut_link<'a>(operator: &'a Operator<'_>) -> Result<Option<(&'a str, &'a str)>> {
     let tried = try_join_all(operator.nodes().into_iter().map(|from| out_of_reach(operator, from))).await?;
     Ok(tried.into_iter().flatten().next())
 }
 
 /// A peer whose group port stays silent, as seen from one node.
-async fn out_of_reach<'a>(operator: &Operator<'a>, from: &'a str) -> Result<Option<(&'a str, &'a str)>> {
+async fn out_of_reach<'a>(operator: &'a Operator<'_>, from: &'a str) -> Result<Option<(&'a str, &'a str)>> {
     for to in operator.nodes().into_iter().filter(|to| *to != from) {
         let connect = format!("timeout 2 bash -c ': </dev/tcp/{}/4567' 2>&1", operator.ip(to)?);
         let tried = operator.run(from, &["bash", "-c", &connect]).await?;
@@ -145,7 +145,7 @@ pub(super) async fn position(operator: &Operator<'_>, node: &str) -> Result<Posi
 }
 
 /// The positions of all nodes.
-pub(super) async fn positions<'a>(operator: &Operator<'a>) -> Result<Vec<(&'a str, Position)>> {
+pub(super) async fn positions<'a>(operator: &'a Operator<'_>) -> Result<Vec<(&'a str, Position)>> {
     try_join_all(operator.nodes().into_iter().map(async |node| Ok((node, position(operator, node).await?)))).await
 }
 

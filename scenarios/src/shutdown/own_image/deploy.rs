@@ -225,7 +225,7 @@ impl System for Own {
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
         let (router, file) = (Arc::clone(&self.router), self.file);
-        Workload::start(lab, traffic, 1, move |_| Caller::new(Arc::clone(&router), file))
+        Workload::start(lab.ledger(), lab.plan().seed, traffic, 1, move |_| Caller::new(Arc::clone(&router), file))
     }
 
     /// The updates of the workload that took effect. Other rows, such as those that the

@@ -1,0 +1,26 @@
+//! What needs no Docker and no network: observations and detectors over them, runbooks and
+//! the operator's powers that they act through, the workload's ledger, and the judge.
+//!
+//! The lowest of the engine's four crates (`core`, `testbed`, `run`, `report`): each imports
+//! only those before it.
+
+mod clock;
+pub mod detect;
+mod error;
+pub mod fingerprint;
+pub mod journal;
+pub mod judge;
+pub mod probe;
+pub mod progress;
+pub mod runbook;
+pub mod stats;
+pub mod wait;
+pub mod workload;
+
+pub use error::{Error, Result};
+
+/// What the crate's macros need from other crates.
+#[doc(hidden)]
+pub mod private {
+    pub use inventory;
+}

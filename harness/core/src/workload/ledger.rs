@@ -1,0 +1,125 @@
+//! The ledger: what the clients were told of each write.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Write as _},
+    path::Path,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::Write;
+use crate::{
+    Error, Result,
+    probe::{Clock, Moment},
+};
+
+/// What a client knows of its write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ack", rename_all = "snake_case")]
+pub enum Ack {
+    /// Acknowledged: it must never be missing.
+    Ok,
+    /// It certainly did not happen: the request was never sent, or the system
+    /// refused it before doing anything.
+    Failed {
+        /// The error.
+        why: String,
+    },
+    /// It may or may not have happened. An error of a write is no proof that it did
+    /// not: Galera was measured to answer 1180 for a write that did commit.
+    Unknown {
+        /// The error, or the time waited.
+        why: String,
+    },
+}
+
+/// One write and its fate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The write's id.
+    pub id: u64,
+    /// Who wrote.
+    pub client: u32,
+    /// What was written.
+    pub value: u64,
+    /// Where to.
+    pub node: String,
+    /// When it began.
+    pub from: Moment,
+    /// When the client knew.
+    pub to: Moment,
+    /// What it knew.
+    pub ack: Ack,
+}
+
+/// Every write of a run, in the order in which the clients knew of them.
+#[derive(Debug)]
+pub struct Ledger {
+    clock: Clock,
+    entries: Mutex<Vec<Entry>>,
+    in_flight: AtomicUsize,
+}
+
+impl Ledger {
+    /// An empty one.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, entries: Mutex::default(), in_flight: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn begin(&self) -> Moment {
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        self.clock.now()
+    }
+
+    pub(super) fn end(&self, from: Moment, node: &str, write: Write, ack: Ack) {
+        let to = self.clock.now();
+        let Write { id, client, value } = write;
+        self.lock().push(Entry { id, client, value, node: node.into(), from, to, ack });
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// How many writes are under way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Reads the entries so far.
+    pub fn read<T>(&self, look: impl FnOnce(&[Entry]) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// How many writes were acknowledged.
+    pub fn acknowledged(&self) -> usize {
+        self.acknowledged_by(|_| true)
+    }
+
+    /// How many writes that fit were acknowledged.
+    pub fn acknowledged_by(&self, fits: impl Fn(&Entry) -> bool) -> usize {
+        self.read(|entries| entries.iter().filter(|entry| entry.ack == Ack::Ok && fits(entry)).count())
+    }
+
+    /// Keeps it as JSON lines.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let write = || -> std::io::Result<()> {
+            let mut file = BufWriter::new(File::create(path)?);
+            for entry in self.lock().iter() {
+                serde_json::to_writer(&mut file, entry)?;
+                file.write_all(b"\n")?;
+            }
+            file.flush()
+        };
+        write().map_err(Error::file("write", path))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,201 @@
+//! The workload: seeded clients that write during the run, and the ledger of what
+//! became of each write.
+
+mod ledger;
+
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+
+use crate::{Error, Result};
+
+pub use ledger::{Ack, Entry, Ledger};
+
+/// How long a write may take before nothing is known of it. Well above the longest
+/// stall that an eviction causes on the surviving side (6.6 s measured).
+pub const WRITE_LIMIT: Duration = Duration::from_secs(8);
+
+/// How long a client waits before it turns to the next endpoint.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How long a client stays away from its home before it tries it again. Without
+/// that, all clients would end up on one side of a split and hide the other.
+const HOMESICK: Duration = Duration::from_secs(2);
+
+/// The largest value that is written: the largest integer that all readers of JSON agree
+/// on (RFC 8259, 6). Spring's was seen to refuse one of nineteen digits.
+const LARGEST: u64 = (1 << 53) - 1;
+
+/// A write: an id that no other write of the run has, and a value drawn from the
+/// seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Write {
+    /// Unique in the run.
+    pub id: u64,
+    /// Which client writes.
+    pub client: u32,
+    /// What is written.
+    pub value: u64,
+}
+
+/// A connection of one client to one endpoint of the system.
+#[async_trait]
+pub trait Client: Send + 'static {
+    /// Writes, and says honestly what is known of it. The caller cuts it off after
+    /// [`WRITE_LIMIT`]; the client must then not reuse its connection.
+    async fn write(&mut self, write: Write) -> Ack;
+
+    /// The node that it writes to.
+    fn node(&self) -> &str;
+}
+
+/// How the workload behaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Traffic {
+    /// How many clients write at once.
+    pub clients: u32,
+    /// How long a client thinks between two writes, drawn evenly.
+    pub think: (Duration, Duration),
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self { clients: 6, think: (Duration::from_millis(15), Duration::from_millis(45)) }
+    }
+}
+
+/// Clients at work; [`Workload::stop`] ends them.
+pub struct Workload {
+    ledger: Arc<Ledger>,
+    running: watch::Sender<bool>,
+    end: Arc<AtomicBool>,
+    tasks: JoinSet<()>,
+}
+
+impl Workload {
+    /// Starts the clients. Client number `k` is at home at endpoint `k` of `connect`;
+    /// it goes on to the next one when a write did not succeed, and tries its home
+    /// again every [`HOMESICK`].
+    pub fn start<C: Client>(
+        ledger: &Arc<Ledger>,
+        seed: u64,
+        traffic: Traffic,
+        endpoints: usize,
+        connect: impl Fn(usize) -> C + Clone + Send + 'static,
+    ) -> Self {
+        let (running, gate) = watch::channel(true);
+        let end = Arc::new(AtomicBool::new(false));
+        let ids = Arc::new(AtomicU64::new(1));
+        let mut tasks = JoinSet::new();
+        for client in 0..traffic.clients {
+            let worker = Worker {
+                client,
+                think: traffic.think,
+                random: SmallRng::seed_from_u64(seed ^ u64::from(client).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+                ids: Arc::clone(&ids),
+                ledger: Arc::clone(ledger),
+                gate: gate.clone(),
+                end: Arc::clone(&end),
+            };
+            tasks.spawn(worker.work(endpoints, connect.clone()));
+        }
+        Self { ledger: Arc::clone(ledger), running, end, tasks }
+    }
+
+    /// Lets no new write begin; those under way go on.
+    pub fn pause(&self) {
+        self.running.send_replace(false);
+    }
+
+    /// Lets writes begin again.
+    pub fn resume(&self) {
+        self.running.send_replace(true);
+    }
+
+    /// Waits until no write is under way; only of use after [`Workload::pause`].
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if one still is after twice the limit of a write.
+    pub async fn idle(&self) -> Result<()> {
+        crate::wait::until("the workload to be idle", WRITE_LIMIT * 2, || async {
+            match self.ledger.in_flight() {
+                0 => crate::wait::Look::Ready(()),
+                some => crate::wait::Look::NotYet(format!("{some} writes are under way")),
+            }
+        })
+        .await
+    }
+
+    /// Ends the clients after their present write.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] if a client panicked: its writes would be missing.
+    pub async fn stop(mut self) -> Result<()> {
+        self.end.store(true, Ordering::Relaxed);
+        self.running.send_replace(true);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.map_err(|error| Error::Bug(format!("a client of the workload: {error}")))?;
+        }
+        Ok(())
+    }
+}
+
+struct Worker {
+    client: u32,
+    think: (Duration, Duration),
+    random: SmallRng,
+    ids: Arc<AtomicU64>,
+    ledger: Arc<Ledger>,
+    gate: watch::Receiver<bool>,
+    end: Arc<AtomicBool>,
+}
+
+impl Worker {
+    async fn work<C: Client>(mut self, endpoints: usize, connect: impl Fn(usize) -> C) {
+        let home = self.client as usize % endpoints.max(1);
+        let (mut endpoint, mut since) = (home, Instant::now());
+        let mut connection = connect(endpoint);
+        loop {
+            if self.gate.wait_for(|&running| running).await.is_err() || self.end.load(Ordering::Relaxed) {
+                return;
+            }
+            let ack = self.write_once(&mut connection).await;
+            let homesick = endpoint != home && since.elapsed() >= HOMESICK;
+            if ack != Ack::Ok || homesick {
+                endpoint = if homesick { home } else { (endpoint + 1) % endpoints.max(1) };
+                (connection, since) = (connect(endpoint), Instant::now());
+            }
+            if ack != Ack::Ok {
+                tokio::time::sleep(BACK_OFF).await;
+            }
+            tokio::time::sleep(self.draw(self.think.0..self.think.1)).await;
+        }
+    }
+
+    async fn write_once(&mut self, connection: &mut impl Client) -> Ack {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        let write = Write { id, client: self.client, value: self.random.random_range(0..=LARGEST) };
+        let begun = self.ledger.begin();
+        let ack = timeout(WRITE_LIMIT, connection.write(write)).await;
+        let ack = ack.unwrap_or_else(|_| Ack::Unknown { why: format!("no answer in {WRITE_LIMIT:?}") });
+        self.ledger.end(begun, connection.node(), write, ack.clone());
+        ack
+    }
+
+    fn draw(&mut self, range: Range<Duration>) -> Duration {
+        if range.is_empty() { range.start } else { self.random.random_range(range) }
+    }
+}

@@ -1,0 +1,116 @@
+//! `reenact compare`, `reenact baseline` and `reenact merge`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use super::{
+    rescore::{note, tell_skipped},
+    say,
+};
+use crate::{
+    About, How,
+    compare::{self, Compared, Figures},
+};
+use reenact_core::{Error, Result};
+use reenact_run::archive::{self, Merged};
+
+#[derive(Args)]
+pub(super) struct Compare {
+    /// The earlier runs: a baseline's file, or a folder of a session or a run
+    base: PathBuf,
+
+    /// The later runs, alike
+    run: PathBuf,
+
+    /// A scenario of BASE that RUN has no run of is a regression
+    #[arg(long)]
+    require_all: bool,
+
+    /// Write a summary in Markdown too; `-`: print it in the table's place
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Baseline {
+    /// Folders of sessions or of single runs
+    #[arg(required = true, value_name = "RUN_DIR")]
+    folders: Vec<PathBuf>,
+
+    /// The file to keep the figures in
+    #[arg(long, value_name = "FILE")]
+    into: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct Merge {
+    /// Folders of sessions or of single runs
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+
+    /// The session's folder to make, or to add to
+    #[arg(long, value_name = "DIR")]
+    into: PathBuf,
+}
+
+impl Compare {
+    pub(super) fn execute(self) -> Result<u8> {
+        let (base, run) = (Figures::load(&self.base)?, Figures::load(&self.run)?);
+        tell_skipped(&base.skipped);
+        tell_skipped(&run.skipped);
+        let compared = compare::compare(base, run, self.require_all);
+        match &self.markdown {
+            Some(file) if file.as_os_str() == "-" => say(crate::compared_markdown(&compared)),
+            _ if self.json => say(crate::to_json(&compared)),
+            other => {
+                other.as_deref().map_or(Ok(()), |file| keep_markdown(file, &compared))?;
+                say(crate::compared(&compared));
+            }
+        }
+        Ok(u8::from(compared.has_regression()))
+    }
+}
+
+fn keep_markdown(file: &Path, compared: &Compared) -> Result<()> {
+    fs::write(file, crate::compared_markdown(compared)).map_err(Error::file("write", file))
+}
+
+impl Baseline {
+    pub(super) fn execute(self) -> Result<u8> {
+        let figures = Figures::of_folders(&self.folders)?;
+        tell_skipped(&figures.skipped);
+        figures.save(&self.into)?;
+        let runs: usize = figures.scenarios.values().map(|sample| sample.passed().1).sum();
+        note(&format!("{runs} runs of {} scenarios kept in {}", figures.scenarios.len(), self.into.display()));
+        Ok(0)
+    }
+}
+
+impl Merge {
+    pub(super) fn execute(self) -> Result<u8> {
+        let Merged { runs, renumbered, again, skipped } = archive::merge(&self.folders, &self.into)?;
+        tell_skipped(&skipped);
+        for path in again {
+            note(&format!("left out {}: this run is there already", path.display()));
+        }
+        for (was, is) in renumbered {
+            let (id, folder) = (&was.id, was.run_dir.display());
+            note(&format!("{folder} is {id} #{} here: #{} was taken by another run", is.run, was.run));
+        }
+        let name = self.into.file_name().unwrap_or_default().to_string_lossy();
+        crate::keep_session(&self.into, &runs, &About::ending(&name, How::Run))?;
+        say(crate::summary(&runs));
+        crate::facts(&runs).into_iter().for_each(say);
+        say(crate::matrix(&runs));
+        say(format!("{} runs kept in {}", runs.len(), self.into.display()));
+        Ok(0)
+    }
+}

@@ -1,0 +1,238 @@
+//! The command line. Results go to standard output, all else to standard error.
+
+mod bench;
+mod campaign_;
+mod compare;
+mod rescore;
+mod run;
+mod try_;
+
+use std::{
+    io::{Write, stderr, stdout},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::doctor;
+use reenact_core::{Error, Result};
+use reenact_run::campaign::{self, Kind, Scenario};
+use reenact_testbed::{Whose, connect, reaper, sweep};
+
+/// Re-enacts reported production incidents on real software in Docker, and judges
+/// whether detectors notice them and runbooks heal them without harm.
+#[derive(Parser)]
+#[command(name = "reenact", version)]
+struct Arguments {
+    /// Where runs are kept
+    #[arg(long, global = true, default_value = "results", env = "REENACT_RESULTS")]
+    results: PathBuf,
+
+    /// Run NAME's nodes from another image, such as galera=my/galera:11.4
+    #[arg(long = "image", global = true, value_name = "NAME=IMAGE")]
+    images: Vec<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the scenarios
+    List {
+        /// Print one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run scenarios: those whose id contains any PATTERN, or all
+    Run(run::Run),
+    /// Play a plan file: timed faults and runbooks on one system, held against what must always be true
+    Replay(run::Replay),
+    /// Run the scenarios, then random schedules for as long as there is time, and shrink what fails
+    Campaign(campaign_::Campaign),
+    /// Print the JSON schema of plan files
+    Schema,
+    /// Stop a service of your own under load, and count the acknowledged updates that it loses
+    Try(try_::Try),
+    /// Show recordings to the detectors of today, and tell which verdicts differ
+    Rescore(rescore::Rescore),
+    /// Hold runs against earlier ones: what became worse?
+    Compare(compare::Compare),
+    /// Keep the figures of runs in one small file, to compare later ones with
+    Baseline(compare::Baseline),
+    /// Join the sessions of several machines into one
+    Merge(compare::Merge),
+    /// Keep of runs what rescoring needs, small: for tests/recordings
+    Pack(rescore::Pack),
+    /// Say what this machine can do, and what to mend
+    Doctor {
+        /// Print one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what dead sessions left and what --keep kept
+    Clean {
+        /// Also what sessions that still run have made
+        #[arg(long)]
+        all: bool,
+    },
+    /// Tell a scenario's story, source, faults, detector and runbooks
+    Explain {
+        /// Its id
+        id: String,
+    },
+    /// Measure how soon a fault is in force, or a system up, or how fast rescoring is
+    Bench(bench::Bench),
+}
+
+/// The `main` of the `reenact` binary. Exit codes: 0 all passed, 1 a scenario failed,
+/// 2 usage, 3 the environment cannot, 4 inconclusive or a required scenario skipped,
+/// 70 a bug of ours.
+pub fn main() -> ExitCode {
+    reaper::intercept();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("REENACT_LOG");
+    let filter = filter.unwrap_or_else(|_| "warn,testcontainers=error".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Error::environment(format!("no runtime: {error}"), "are threads allowed here?")),
+    };
+    match runtime.block_on(dispatch(arguments)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(&error),
+    }
+}
+
+/// The end of a `main` that failed: tells why, and gives the exit code. A closed
+/// standard error is no reason to panic, as `eprintln!` would.
+pub fn fail(error: &Error) -> ExitCode {
+    let _ = writeln!(stderr(), "error: {error}");
+    ExitCode::from(error.exit_code())
+}
+
+/// Prints to standard output; a closed pipe is the reader's choice.
+fn say(text: impl AsRef<str>) {
+    let _ = writeln!(stdout(), "{}", text.as_ref());
+}
+
+async fn dispatch(arguments: Arguments) -> Result<u8> {
+    let images = run::images(&arguments.images)?;
+    match arguments.command {
+        Command::List { json } => list(json),
+        Command::Run(run) => run.execute(&arguments.results, images).await,
+        Command::Replay(replay) => replay.execute(&arguments.results, images).await,
+        Command::Campaign(campaign) => campaign.execute(&arguments.results, images).await,
+        Command::Schema => {
+            say(crate::to_json(&campaign::Schedule::schema()));
+            Ok(0)
+        }
+        Command::Try(attempt) => attempt.execute(&arguments.results, images).await,
+        Command::Rescore(rescore) => rescore.execute(),
+        Command::Compare(compare) => compare.execute(),
+        Command::Baseline(baseline) => baseline.execute(),
+        Command::Merge(merge) => merge.execute(),
+        Command::Pack(pack) => pack.execute(),
+        Command::Doctor { json } => diagnose(&arguments.results, json).await,
+        Command::Clean { all } => clean(all).await,
+        Command::Explain { id } => explain(&id),
+        Command::Bench(bench) => bench.execute(&arguments.results).await,
+    }
+}
+
+fn list(json: bool) -> Result<u8> {
+    let all = campaign::all()?;
+    if json {
+        let rows: Vec<_> = all.iter().map(|scenario| describe(scenario)).collect();
+        say(crate::to_json(&rows));
+    } else {
+        say(crate::list(&all));
+    }
+    Ok(0)
+}
+
+fn describe(scenario: &Scenario) -> serde_json::Value {
+    serde_json::json!({
+        "id": scenario.id,
+        "kind": scenario.kind,
+        "story": scenario.story,
+        "source": scenario.source,
+        "faults": scenario.faults,
+        "detector": scenario.detector,
+        "runbooks": scenario.runbooks,
+        "fingerprints": scenario.fingerprints.iter().map(|print| print.id).collect::<Vec<_>>(),
+        "budget_s": scenario.budget.as_secs(),
+    })
+}
+
+async fn diagnose(results: &std::path::Path, json: bool) -> Result<u8> {
+    let checks = doctor::examine(results).await;
+    if json {
+        say(crate::to_json(&checks));
+    } else {
+        for check in &checks {
+            let mark = if check.ok { "ok     " } else { "MISSING" };
+            say(format!("{mark} {:<14} {}", check.name, check.detail));
+            if let Some(help) = &check.help {
+                say(format!("        help: {help}"));
+            }
+        }
+    }
+    Ok(if checks.iter().all(|check| check.ok) { 0 } else { 3 })
+}
+
+async fn clean(all: bool) -> Result<u8> {
+    let whose = if all { Whose::Everybodys } else { Whose::Dead };
+    let swept = sweep(&connect().await?, whose, true).await?;
+    say(if swept.is_empty() { "nothing was left".to_owned() } else { format!("removed {swept}") });
+    Ok(0)
+}
+
+fn explain(id: &str) -> Result<u8> {
+    let all = campaign::all()?;
+    let Some(scenario) = all.iter().find(|scenario| scenario.id == id) else {
+        let near = nearest(id, all.iter().map(|scenario| scenario.id));
+        let help = match near[..] {
+            [] => "`reenact list` shows them all".to_owned(),
+            _ => format!("did you mean {}?", near.join(" or ")),
+        };
+        return Err(Error::usage(format!("there is no scenario {id:?}"), help));
+    };
+    let kind = if scenario.kind == Kind::Twin { "twin: every detector must stay silent" } else { "incident" };
+    say(format!("{}  ({kind})\n\n{}\n\nsource: {}", scenario.id, scenario.story, scenario.source));
+    section("what is done", scenario.faults.iter().map(|fault| (*fault).to_owned()));
+    let detector = scenario.detector.iter().map(|id| (*id, "must fire"));
+    let also = scenario.also.iter().map(|id| (*id, "may fire: true as well at some moment"));
+    let summary = |id: &str| {
+        reenact_core::detect::all().into_iter().find(|entry| entry.id == id).map_or("", |entry| entry.summary)
+    };
+    section("detectors", detector.chain(also).map(|(id, role)| format!("{id} ({role}): {}", summary(id))));
+    section("runbooks", scenario.runbooks.iter().map(|runbook| (*runbook).to_owned()));
+    section("fingerprints", scenario.fingerprints.iter().map(|print| format!("{}: {}", print.id, print.report)));
+    say(format!("\nrun it: reenact run {}", scenario.id));
+    Ok(0)
+}
+
+/// The ids that the text is a part of; else those that share most words with it, the
+/// system's name aside, so that a slip in one word still finds it.
+fn nearest(text: &str, known: impl Iterator<Item = &'static str> + Clone) -> Vec<&'static str> {
+    let parts: Vec<_> = known.clone().filter(|id| id.contains(text)).collect();
+    if !parts.is_empty() {
+        return parts;
+    }
+    let name = |id: &'_ str| id.rsplit("::").next().unwrap_or_default().to_owned();
+    let wanted = name(text);
+    let wanted: Vec<_> = wanted.split('_').collect();
+    let shared = |id: &str| name(id).split('_').filter(|word| wanted.contains(word)).count();
+    let most = known.clone().map(shared).max().unwrap_or_default();
+    known.filter(|id| most > 0 && shared(id) == most).collect()
+}
+
+fn section(title: &str, lines: impl Iterator<Item = String>) {
+    let mut lines = lines.peekable();
+    if lines.peek().is_some() {
+        say(format!("\n{title}:"));
+        lines.for_each(|line| say(format!("  - {line}")));
+    }
+}

@@ -1,0 +1,169 @@
+//! `reenact run`.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use super::say;
+use crate::{About, How};
+use reenact_core::{Error, Result};
+use reenact_run::campaign::{self, RunResult, Runner, Schedule};
+use reenact_testbed::{Image, Session};
+
+#[derive(Args)]
+pub(super) struct Run {
+    /// Parts of scenarios' ids; none means all
+    patterns: Vec<String>,
+
+    /// Also the controls, the wrong runbooks, and kills after each step
+    #[arg(long)]
+    full: bool,
+
+    /// Every random choice is drawn from it; repetition R has SEED+R-1
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Run each scenario N times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+
+    /// Run up to N scenarios at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+
+    /// Leave the testbed of a run that does not pass, to look into it
+    #[arg(long)]
+    keep: bool,
+
+    /// Leave the faults themselves out: no incident may pass then
+    #[arg(long)]
+    sham: bool,
+
+    /// Print one JSON object per run, a line each
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads `NAME=IMAGE`. A name that no image has would be left out in silence later.
+pub(super) fn images(pairs: &[String]) -> Result<HashMap<String, String>> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, image)) if !name.is_empty() && !image.is_empty() => {
+            Image::named(name).map(|_| (name.to_owned(), image.to_owned()))
+        }
+        _ => Err(Error::usage(format!("--image {text}"), "write NAME=IMAGE, such as galera=my/galera:11.4")),
+    };
+    pairs.iter().map(pair).collect()
+}
+
+#[derive(Args)]
+pub(super) struct Replay {
+    /// The plan file: see docs/plans.md
+    plan: PathBuf,
+
+    /// Leave the testbed if it does not end well, to look into it
+    #[arg(long)]
+    keep: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Run {
+    pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
+        let scenarios = campaign::matching(&self.patterns)?;
+        let named = images.clone().into_iter().collect();
+        let session = Session::open(results, images, self.keep).await?;
+        let runner = Runner {
+            session,
+            full: self.full,
+            sham: self.sham,
+            keep: self.keep,
+            require_all: std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all"),
+            picture: crate::keep_picture,
+        };
+        let told = |result: &RunResult| {
+            if self.json {
+                say(crate::to_json(&crate::json(result)));
+            }
+        };
+        let images = scenarios.iter().flat_map(|scenario| scenario.images).copied();
+        let work = async {
+            runner.prepare(images).await?;
+            Ok(runner.run_all(&scenarios, self.seed, self.repeat, self.jobs.into(), told).await)
+        };
+        let done = conclude(&runner.session, work).await?;
+        let about = About::ending(runner.session.id(), How::Run);
+        let about = About { full: self.full, sham: self.sham, images: named, ..about };
+        tell(&runner.session, self.json, &done, &about)
+    }
+}
+
+impl Replay {
+    pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
+        let schedule = Schedule::load(&self.plan)?;
+        let playable = campaign::playable(&schedule.system)?;
+        let named = images.clone().into_iter().collect();
+        let session = Session::open(results, images, self.keep).await?;
+        let runner = Runner {
+            session,
+            full: false,
+            sham: false,
+            keep: self.keep,
+            require_all: true,
+            picture: crate::keep_picture,
+        };
+        let work = async {
+            runner.prepare(playable.images.iter().copied()).await?;
+            let result = runner.play(&format!("{}::replay", schedule.system), 1, &schedule, playable).await;
+            if self.json {
+                say(crate::to_json(&crate::json(&result)));
+            }
+            Ok(vec![result])
+        };
+        let done = conclude(&runner.session, work).await?;
+        let about = About { images: named, ..About::ending(runner.session.id(), How::Replay(self.plan)) };
+        tell(&runner.session, self.json, &done, &about)
+    }
+}
+
+/// Does the work, or is stopped; cleans up in either case.
+pub(super) async fn conclude<T>(session: &Session, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let done = tokio::select! {
+        done = work => done,
+        stopped = interrupted() => stopped,
+    };
+    let removing = done.is_err().then(|| reenact_core::progress::task("removing what was made".into()));
+    let closed = session.close().await;
+    drop(removing);
+    // First, for the error of `done` may say that everything was removed.
+    closed?;
+    done
+}
+
+/// Keeps what came of it, and tells it.
+fn tell(session: &Session, json: bool, done: &[RunResult], about: &About) -> Result<u8> {
+    crate::keep_session(session.results(), done, about)?;
+    if !json {
+        say(crate::summary(done));
+        crate::facts(done).into_iter().for_each(say);
+        say(crate::matrix(done));
+        say(format!("kept in {}", session.results().display()));
+    }
+    Ok(campaign::exit_code(done))
+}
+
+/// Ends with an error at SIGINT or SIGTERM, so that all is cleaned up.
+async fn interrupted<T>() -> Result<T> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| Error::Bug(format!("cannot listen for signals: {error}")));
+    let (mut int, mut term) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let name = tokio::select! {
+        _ = int.recv() => "SIGINT",
+        _ = term.recv() => "SIGTERM",
+    };
+    Err(Error::inconclusive(format!("stopped by {name}; everything was removed")))
+}

@@ -1,0 +1,157 @@
+//! The scenarios as tests: `cargo test --test scenarios`.
+
+use std::{
+    collections::HashMap,
+    env,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use tokio::{runtime::Runtime, sync::OnceCell};
+
+use crate::{About, How, cli::fail};
+use reenact_core::{Error, Result};
+use reenact_run::campaign::{self, Kind, Outcome, RunResult, Runner, Scenario};
+use reenact_testbed::{Session, reaper};
+
+/// How many scenarios run at once unless `--test-threads` says otherwise: one for each
+/// processor. More are done a little sooner, and meet timers of the systems under test at
+/// which a saturated machine is late.
+fn threads() -> usize {
+    thread::available_parallelism()
+        .map_or(LEAST_THREADS, |processors| processors.get().clamp(LEAST_THREADS, MOST_THREADS))
+}
+
+/// The systems under test mostly wait for timers of their own.
+const LEAST_THREADS: usize = 2;
+/// The largest testbeds have ten machines each.
+const MOST_THREADS: usize = 8;
+
+/// What the tests hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Every scenario passes.
+    EachPasses,
+    /// With its faults left out, no incident passes: it comes out inconclusive.
+    NoShamPasses,
+}
+
+/// The `main` of a test binary.
+///
+/// Three variables of the environment steer it: `REENACT_REQUIRE=all` makes a skip a
+/// failure, `REENACT_MODE=full` runs the controls and the wrong runbooks too, and
+/// `REENACT_SEED` sets the seed.
+pub fn suite(hold: Hold) -> ExitCode {
+    reaper::intercept();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert_with(threads);
+    let suite = match Suite::new(hold) {
+        Ok(suite) => Arc::new(suite),
+        Err(error) => return fail(&error),
+    };
+    let scenarios = match campaign::all() {
+        Ok(scenarios) => scenarios,
+        Err(error) => return fail(&error),
+    };
+    let held = |scenario: &&Scenario| hold == Hold::EachPasses || scenario.kind == Kind::Incident;
+    let trial = |scenario: &'static Scenario| {
+        let suite = Arc::clone(&suite);
+        Trial::ignorable_test(scenario.id, move || suite.run(scenario))
+    };
+    let scenarios = if arguments.list { scenarios } else { campaign::spread(scenarios) };
+    let conclusion = libtest_mimic::run(&arguments, scenarios.into_iter().filter(held).map(trial).collect());
+    match suite.close() {
+        Ok(()) => conclusion.exit_code(),
+        Err(error) => fail(&error),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is the end of a main")]
+fn tell(text: &str) {
+    println!("{text}");
+}
+
+struct Suite {
+    hold: Hold,
+    runtime: Runtime,
+    seed: u64,
+    full: bool,
+    require_all: bool,
+    /// Opened by the first test, so that `--list` needs no Docker.
+    runner: OnceCell<Result<Runner, String>>,
+    results: Mutex<Vec<RunResult>>,
+}
+
+impl Suite {
+    fn new(hold: Hold) -> Result<Self> {
+        let seed = match env::var("REENACT_SEED") {
+            Ok(seed) => {
+                seed.parse().map_err(|_| Error::usage(format!("REENACT_SEED={seed}"), "give a whole number"))?
+            }
+            Err(_) => 1,
+        };
+        let full = match env::var("REENACT_MODE").as_deref() {
+            Ok("full") => true,
+            Ok("quick") | Err(_) => false,
+            Ok(other) => return Err(Error::usage(format!("REENACT_MODE={other}"), "say quick or full")),
+        };
+        let require_all = match env::var("REENACT_REQUIRE").as_deref() {
+            Ok("all") => true,
+            Ok("") | Err(_) => false,
+            Ok(other) => return Err(Error::usage(format!("REENACT_REQUIRE={other}"), "say all, or leave it unset")),
+        };
+        let runtime = Runtime::new().map_err(|error| Error::Bug(format!("no runtime: {error}")))?;
+        Ok(Self { hold, runtime, seed, full, require_all, runner: OnceCell::new(), results: Mutex::default() })
+    }
+
+    /// Runs one scenario, on a thread of the test runner's.
+    fn run(&self, scenario: &'static Scenario) -> Result<Completion, Failed> {
+        let runner = match self.runtime.block_on(self.runner.get_or_init(|| self.open())) {
+            Ok(runner) => runner,
+            Err(why) if self.require_all => return Err(why.into()),
+            Err(why) => return Ok(Completion::ignored_with(why)),
+        };
+        let result = self.runtime.block_on(runner.run(scenario, 1, self.seed));
+        let wanted = if self.hold == Hold::NoShamPasses { Outcome::Inconclusive } else { Outcome::Pass };
+        let told = match (result.outcome, &result.reason) {
+            (outcome, _) if outcome == wanted => Ok(Completion::Completed),
+            (Outcome::Skipped, Some(why)) if !self.require_all => Ok(Completion::ignored_with(why)),
+            _ => Err(result.to_string().into()),
+        };
+        self.results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+        told
+    }
+
+    async fn open(&self) -> Result<Runner, String> {
+        let open = async {
+            let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
+            let session = Session::open(&results, HashMap::new(), false).await?;
+            let (full, require_all) = (self.full, self.require_all);
+            let runner = Runner {
+                session,
+                full,
+                sham: self.hold == Hold::NoShamPasses,
+                keep: false,
+                require_all,
+                picture: crate::keep_picture,
+            };
+            runner.prepare(campaign::all()?.iter().flat_map(|scenario| scenario.images).copied()).await?;
+            Ok::<_, Error>(runner)
+        };
+        open.await.map_err(|error| error.to_string())
+    }
+
+    fn close(&self) -> Result<()> {
+        let Some(Ok(runner)) = self.runner.get() else { return Ok(()) };
+        self.runtime.block_on(runner.session.close())?;
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by(|a, b| a.id.cmp(&b.id));
+        tell(&crate::matrix(&results));
+        let about = About::ending(runner.session.id(), How::Run);
+        let about = About { full: self.full, sham: self.hold == Hold::NoShamPasses, ..about };
+        crate::keep_session(runner.session.results(), &results, &about)
+    }
+}

@@ -1,0 +1,319 @@
+//! Runs scenarios: each with its limit, its evidence and its clean-up.
+
+use std::{collections::BTreeSet, fmt, fs, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use serde::{Deserialize, Serialize};
+
+use super::{Playable, Scenario, Schedule};
+use crate::{
+    score::Score,
+    stage::{Lab, Plan},
+};
+use reenact_core::{Error, Result, progress};
+use reenact_testbed::Session;
+
+/// How long keeping the evidence and cleaning up may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a replay may take beyond its last event: to start, to heal, to compare.
+const REPLAY_LIMIT: Duration = Duration::from_secs(480);
+
+/// How long after its own limit a trial is cut off.
+const TRIAL_HANGS: Duration = Duration::from_secs(5);
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All that it should prove was proved.
+    Pass,
+    /// A detector, a runbook or an invariant failed.
+    Fail,
+    /// Nothing was proved either way.
+    Inconclusive,
+    /// The environment lacks something that it needs.
+    Skipped,
+}
+
+/// How a run was set up. Of older runs not all is known.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Setup {
+    /// Whether the controls, the wrong runbooks and the kills were run too.
+    pub full: bool,
+    /// Whether the faults were left out.
+    pub sham: bool,
+    /// The version of `reenact` that ran it.
+    pub version: Option<String>,
+    /// The commit, as `REENACT_COMMIT` or else `GITHUB_SHA` named it.
+    pub commit: Option<String>,
+}
+
+impl Setup {
+    fn of(plan: Plan) -> Self {
+        let named = |name| std::env::var(name).ok().filter(|commit| !commit.is_empty());
+        Self {
+            full: plan.full,
+            sham: plan.sham,
+            version: Some(env!("CARGO_PKG_VERSION").into()),
+            commit: named("REENACT_COMMIT").or_else(|| named("GITHUB_SHA")),
+        }
+    }
+}
+
+/// One run of one scenario, as it is told to others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The scenario.
+    pub id: String,
+    /// Which repetition, from 1.
+    pub run: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, unless it passed.
+    pub reason: Option<String>,
+    /// Its seed.
+    pub seed: u64,
+    /// How long it took, clean-up included.
+    pub duration_ms: u64,
+    /// The folder that it is kept in.
+    pub run_dir: PathBuf,
+    /// How it was set up.
+    #[serde(default)]
+    pub setup: Setup,
+    /// What is known of it.
+    pub score: Score,
+    /// The process's exit code that it calls for.
+    #[serde(skip)]
+    pub exit_code: u8,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Fail => "FAIL",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Skipped => "skipped",
+        })
+    }
+}
+
+/// One run in one line, and why it did not pass.
+impl fmt::Display for RunResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { outcome, id, run, run_dir, .. } = self;
+        write!(f, "{outcome:<12} {id} #{run} ({:.1} s)", self.duration_ms as f64 / 1000.0)?;
+        match &self.reason {
+            Some(reason) => write!(f, "\n    {reason}\n    kept in {}", run_dir.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One run to be done.
+struct Work {
+    id: String,
+    run: u32,
+    seed: u64,
+    limit: Duration,
+    expected: Vec<&'static str>,
+}
+
+/// What all runs of one call have in common.
+#[derive(Clone)]
+pub struct Runner {
+    /// The claim on the daemon.
+    pub session: Arc<Session>,
+    /// Also the controls, the wrong runbooks, and kills after each step.
+    pub full: bool,
+    /// Leave the faults out.
+    pub sham: bool,
+    /// Do not remove the testbed of a run that did not pass.
+    pub keep: bool,
+    /// A skip is a failure.
+    pub require_all: bool,
+    /// Draws the picture of a run that is over.
+    pub picture: fn(&RunResult) -> Result<()>,
+}
+
+impl Runner {
+    /// Makes the images that are needed, so that no run pays for it.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] if one cannot be made.
+    pub async fn prepare(&self, images: impl Iterator<Item = &'static str>) -> Result<()> {
+        let images: BTreeSet<_> = images.chain(["helper"]).collect();
+        for image in images {
+            self.session.image(image).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs each scenario `repeat` times, at most `jobs` at once, and hands over
+    /// each result as it comes. Repetition `r` has the seed `seed + r - 1`.
+    pub async fn run_all(
+        &self,
+        scenarios: &[&'static Scenario],
+        seed: u64,
+        repeat: u32,
+        jobs: usize,
+        mut told: impl FnMut(&RunResult),
+    ) -> Vec<RunResult> {
+        let scenarios = super::spread(scenarios.to_vec());
+        let runs = (1..=repeat).flat_map(|run| scenarios.iter().map(move |scenario| (*scenario, run)));
+        let results = stream::iter(runs).map(|(scenario, run)| self.run(scenario, run, seed + u64::from(run) - 1));
+        let mut results = results.buffer_unordered(jobs.max(1));
+        let mut all = Vec::new();
+        while let Some(result) = results.next().await {
+            told(&result);
+            all.push(result);
+        }
+        all.sort_by(|a: &RunResult, b| (&a.id, a.run).cmp(&(&b.id, b.run)));
+        all
+    }
+
+    /// Runs one scenario once. Never fails: whatever happens is in the result.
+    pub async fn run(&self, scenario: &'static Scenario, run: u32, seed: u64) -> RunResult {
+        let work = Work {
+            id: scenario.id.to_owned(),
+            run,
+            seed,
+            limit: scenario.limit(self.full),
+            expected: scenario.expected(),
+        };
+        self.conduct(work, scenario.run).await
+    }
+
+    /// Plays a schedule once, and keeps it as a plan file beside what was seen.
+    pub async fn play(&self, id: &str, run: u64, schedule: &Schedule, playable: &Playable) -> RunResult {
+        let last = schedule.events().last().map_or(Duration::ZERO, |event| event.at);
+        let own = |id: &&str| id.split('/').next() == Some(playable.system);
+        let work = Work {
+            id: id.into(),
+            run: run.try_into().unwrap_or(u32::MAX),
+            seed: schedule.seed,
+            limit: last + REPLAY_LIMIT,
+            expected: reenact_core::detect::all().into_iter().map(|entry| entry.id).filter(own).collect(),
+        };
+        let (plan, play) = (schedule.clone(), playable.play);
+        self.conduct(work, |lab| {
+            Box::pin(async move {
+                let path = lab.dir().join("plan.toml");
+                fs::write(&path, plan.to_toml()?).map_err(Error::file("write", &path))?;
+                play(lab, plan).await
+            })
+        })
+        .await
+    }
+
+    /// Runs a trial's story once. It keeps its limit by itself; beyond it, it hangs.
+    pub(super) async fn conduct_trial(
+        &self,
+        id: String,
+        run: u32,
+        seed: u64,
+        limit: Duration,
+        start: impl FnOnce(Lab) -> BoxFuture<'static, Result<()>>,
+    ) -> RunResult {
+        let expected = reenact_core::detect::all().into_iter().map(|entry| entry.id).collect();
+        self.conduct(Work { id, run, seed, limit: limit + TRIAL_HANGS, expected }, start).await
+    }
+
+    /// Runs one piece of work in a lab of its own, and judges how it ended.
+    async fn conduct(&self, work: Work, start: impl FnOnce(Lab) -> BoxFuture<'static, Result<()>>) -> RunResult {
+        let began = std::time::Instant::now();
+        let Work { id, run, seed, limit, expected } = work;
+        let name = format!("{}.{run}", id.replace("::", "."));
+        let plan = Plan { seed, full: self.full, sham: self.sham };
+        let task = progress::task(id.clone());
+        let (score, ended) = match Lab::open(&self.session, &name, plan, expected) {
+            Ok(lab) => self.run_in(&lab, limit, start(lab.clone()), &task).await,
+            Err(error) => (Score::default(), Err(error)),
+        };
+        let (outcome, exit_code) = self.verdict(&ended);
+        let result = RunResult {
+            id,
+            run,
+            outcome,
+            reason: ended.err().map(|error| error.to_string()),
+            seed,
+            duration_ms: began.elapsed().as_millis() as u64,
+            run_dir: self.session.results().join(name),
+            setup: Setup::of(plan),
+            score,
+            exit_code,
+        };
+        task.done_with(&result.to_string());
+        if let Ok(json) = serde_json::to_vec_pretty(&result) {
+            let _ = fs::write(result.run_dir.join("score.json"), json);
+        }
+        if let Err(error) = (self.picture)(&result) {
+            tracing::warn!(%error, "there is no picture of the run");
+        }
+        result
+    }
+
+    async fn run_in(
+        &self,
+        lab: &Lab,
+        limit: Duration,
+        work: BoxFuture<'static, Result<()>>,
+        task: &progress::Task,
+    ) -> (Score, Result<()>) {
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let show = async {
+            loop {
+                task.change(&lab.glance());
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(limit, work) => ended,
+            () = show => unreachable!("it shows for ever"),
+        };
+        let ended = match ended {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(Error::Bug(format!("the scenario panicked: {}", panic_text(&*panic)))),
+            Err(_) => Err(Error::failed(format!("not done after {limit:.0?}, in the phase \"{}\"", lab.glance()))),
+        };
+        if let Err(error) = &ended {
+            lab.note("verdict", error.to_string());
+        }
+        let keep = self.keep && ended.is_err();
+        if keep {
+            self.session.keep();
+        }
+        match tokio::time::timeout(CLOSE_LIMIT, lab.close(keep)).await {
+            Ok((score, closed)) => (score, ended.and(closed)),
+            Err(_) => (Score::default(), Err(Error::failed(format!("cleaning up took over {CLOSE_LIMIT:.0?}")))),
+        }
+    }
+
+    /// The outcome and the exit code that it calls for.
+    fn verdict(&self, ended: &Result<()>) -> (Outcome, u8) {
+        match ended {
+            Ok(()) => (Outcome::Pass, 0),
+            Err(Error::Environment { .. }) if self.require_all => (Outcome::Skipped, 4),
+            Err(Error::Environment { .. }) => (Outcome::Skipped, 0),
+            Err(error) => match error.exit_code() {
+                // Also a full disk under the results: nothing is said about the subject.
+                code @ (3 | 4) => (Outcome::Inconclusive, code),
+                code => (Outcome::Fail, code),
+            },
+        }
+    }
+}
+
+/// The exit code for many runs: a bug of ours counts most, then a failure, then a
+/// lack of proof.
+pub fn exit_code(results: &[RunResult]) -> u8 {
+    let worst = [70, 1, 3, 2, 4];
+    worst.into_iter().find(|code| results.iter().any(|result| result.exit_code == *code)).unwrap_or(0)
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}

@@ -1,0 +1,226 @@
+//! Faults: typed values with `inject`, a proof of effect, and `heal`.
+//!
+//! A fault's *effect* is looked at before and after it is injected, by a probe of
+//! its own that no detector uses. Only an effect that was absent before and is
+//! there afterwards proves the fault; anything else makes the run inconclusive.
+
+mod disk;
+mod mount;
+mod network;
+mod power;
+mod process;
+mod slow;
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+
+use crate::Testbed;
+use reenact_core::{Error, Result, wait};
+
+pub use disk::DiskFull;
+pub use mount::{BindReadOnly, DeviceShrunk, FilesystemError, FilesystemShutDown, RemountReadOnly, WriteProtected};
+pub use network::{Disconnect, Flap, Partition};
+pub use power::{PowerOff, PowerOn, ShutDown};
+pub use process::{Kill, Pause, Signal};
+pub use slow::SlowDevice;
+
+/// How long a fault's effect may take to show. The rules themselves are in force
+/// at once; a process may need a moment to die.
+const EFFECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Whether a fault's effect is there, and what showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// Whether it is there.
+    pub holds: bool,
+    /// What was seen.
+    pub seen: String,
+    /// What the fault should leave alone and was seen to work: whatever is named
+    /// here before the fault must be named here afterwards.
+    pub control: Vec<String>,
+    /// What of it is there, where it has several parts: none of them may outlast the
+    /// fault.
+    pub parts: Vec<String>,
+}
+
+impl Effect {
+    /// What was seen, and whether that is the effect.
+    pub fn new(holds: bool, seen: impl Into<String>) -> Self {
+        Self { holds, seen: seen.into(), control: Vec::new(), parts: Vec::new() }
+    }
+}
+
+/// What takes a fault back. In a mutex only so that it may be shared: it is taken
+/// out once.
+pub struct Undo(Mutex<Option<BoxFuture<'static, Result<()>>>>);
+
+impl Undo {
+    /// Runs `undo` when the fault is healed.
+    pub fn by(undo: impl Future<Output = Result<()>> + Send + 'static) -> Self {
+        Self(Mutex::new(Some(Box::pin(undo))))
+    }
+
+    /// For faults that nothing takes back, such as a kill: recovering from it is an
+    /// operator's business.
+    pub fn none() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Takes the fault back, if anything does.
+    async fn run(self) -> Result<()> {
+        let undo = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match undo {
+            Some(undo) => undo.await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A way to break something.
+///
+/// Its `Display` fits "the fault is …": "n1 is partitioned from n2, n3".
+#[async_trait]
+pub trait Fault: fmt::Display + fmt::Debug + Send + Sync + 'static {
+    /// Puts it in force; when this returns, it is.
+    async fn inject(&self, bed: &Testbed) -> Result<Undo>;
+
+    /// Looks whether its effect is there.
+    async fn effect(&self, bed: &Testbed) -> Result<Effect>;
+}
+
+#[async_trait]
+impl Fault for Box<dyn Fault> {
+    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+        self.as_ref().inject(bed).await
+    }
+
+    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+        self.as_ref().effect(bed).await
+    }
+}
+
+/// A fault that is in force, with the proof. Heal it with [`Active::heal`]: dropping
+/// it leaves the fault in force until the testbed goes.
+#[must_use = "a fault stays in force until it is healed"]
+#[derive(Debug)]
+pub struct Active {
+    fault: Box<dyn Fault>,
+    undo: Undo,
+    /// The parts of its effect that were there before: another fault's, to be left.
+    before: Vec<String>,
+    /// From the call to the moment it was in force.
+    pub took: Duration,
+    /// What the effect probe saw.
+    pub proof: String,
+}
+
+impl fmt::Debug for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Undo")
+    }
+}
+
+/// Injects a fault and proves it. With `sham` the fault itself is left out and all
+/// else done: the proof must then fail.
+///
+/// # Errors
+/// [`Error::Inconclusive`] if the effect was there before, or is not there within
+/// five seconds.
+pub async fn inject(bed: &Testbed, fault: impl Fault, sham: bool) -> Result<Active> {
+    let before = fault.effect(bed).await?;
+    if before.holds {
+        let seen = before.seen;
+        return Err(Error::inconclusive(format!("before the fault \"{fault}\" its effect was there already: {seen}")));
+    }
+    let called = Instant::now();
+    let undo = if sham { Undo::none() } else { fault.inject(bed).await? };
+    let took = called.elapsed();
+    match proved(bed, &fault, &before).await {
+        Ok(proof) => Ok(Active { fault: Box::new(fault), undo, before: before.parts, took, proof }),
+        Err(unproved) => {
+            // It may be in force all the same, and nobody would heal it.
+            undo.run().await?;
+            Err(unproved)
+        }
+    }
+}
+
+/// What showed the fault's effect, and that it left alone what it should.
+async fn proved(bed: &Testbed, fault: &dyn Fault, before: &Effect) -> Result<String> {
+    let effect = effect_becomes(bed, fault, "effect", |effect| effect.holds).await?;
+    match before.control.iter().find(|part| !effect.control.contains(part)) {
+        Some(hit) => Err(Error::inconclusive(format!("the fault \"{fault}\" hit more than it should: before, {hit}"))),
+        None => Ok(effect.seen),
+    }
+}
+
+impl Active {
+    /// Takes the fault back and proves that its effect is gone; gives the time that it took.
+    /// Nothing is done where nothing takes it back.
+    ///
+    /// # Errors
+    /// [`Error::Inconclusive`] if the effect is still there after five seconds.
+    pub async fn heal(self, bed: &Testbed) -> Result<Duration> {
+        self.heal_beside(bed, std::iter::empty()).await
+    }
+
+    /// The same beside `others`, which stay in force: what they have a hand in may remain.
+    ///
+    /// # Errors
+    /// As [`Active::heal`].
+    pub async fn heal_beside<'a>(self, bed: &Testbed, others: impl Iterator<Item = &'a Self>) -> Result<Duration> {
+        let called = Instant::now();
+        let undo = self.undo.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Some(undo) = undo else { return Ok(Duration::ZERO) };
+        undo.await?;
+        let took = called.elapsed();
+        let mut theirs = self.before;
+        for other in others {
+            theirs.extend(other.fault.effect(bed).await?.parts);
+        }
+        let over = |effect: &Effect| match effect.parts[..] {
+            [] => !effect.holds,
+            _ => effect.parts.iter().all(|part| theirs.contains(part)),
+        };
+        effect_becomes(bed, self.fault.as_ref(), "effect's end", over).await?;
+        Ok(took)
+    }
+}
+
+impl fmt::Display for Active {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.fmt(f)
+    }
+}
+
+/// Looks at the effect until it is as wanted.
+///
+/// Other than [`wait::until`] this cuts no look off at the limit: a script that is cut
+/// off closes the helper's shell to every later fault, and to every heal.
+async fn effect_becomes(
+    bed: &Testbed,
+    fault: &dyn Fault,
+    what: &str,
+    wanted: impl Fn(&Effect) -> bool,
+) -> Result<Effect> {
+    let begun = Instant::now();
+    loop {
+        let effect = fault.effect(bed).await?;
+        if wanted(&effect) {
+            return Ok(effect);
+        }
+        if begun.elapsed() > EFFECT_LIMIT {
+            let seen = effect.seen;
+            return Err(Error::inconclusive(format!(
+                "waited {EFFECT_LIMIT:.0?} for the {what} of the fault \"{fault}\": {seen}"
+            )));
+        }
+        tokio::time::sleep(wait::EVERY).await;
+    }
+}

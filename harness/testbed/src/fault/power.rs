@@ -1,0 +1,124 @@
+//! Machines that lose power and get it back.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::{Effect, Fault, Undo};
+use crate::Testbed;
+use reenact_core::Result;
+
+/// Machines lose power at the same moment: every process of theirs is gone with no
+/// chance to say so, and their disks keep what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerOff {
+    /// The nodes.
+    pub nodes: Vec<String>,
+}
+
+/// Machines are shut down in order: SIGTERM to their first process, and SIGKILL to
+/// those that are not down after `grace`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShutDown {
+    /// The nodes, the first one first; each is down before the next one is asked.
+    pub nodes: Vec<String>,
+    /// How many seconds each one has.
+    pub grace_s: u16,
+}
+
+/// Machines get their power back, one after another in the order given; each boots
+/// and starts its services by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerOn {
+    /// The nodes, the first one first.
+    pub nodes: Vec<String>,
+}
+
+impl PowerOff {
+    /// For these nodes.
+    pub fn of(nodes: &[&str]) -> Self {
+        Self { nodes: nodes.iter().map(|&node| node.into()).collect() }
+    }
+}
+
+impl PowerOn {
+    /// For these nodes, in this order.
+    pub fn of(nodes: &[&str]) -> Self {
+        Self { nodes: nodes.iter().map(|&node| node.into()).collect() }
+    }
+}
+
+impl fmt::Display for PowerOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} without power", self.nodes.join(", "))
+    }
+}
+
+impl fmt::Display for ShutDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} shut down", self.nodes.join(", then "))
+    }
+}
+
+impl fmt::Display for PowerOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} powered on", self.nodes.join(", then "))
+    }
+}
+
+/// Which of the nodes run.
+async fn running(bed: &Testbed, nodes: &[String]) -> Result<Vec<String>> {
+    let mut running = Vec::new();
+    for node in nodes {
+        if bed.node(node)?.state().await?.running {
+            running.push(node.clone());
+        }
+    }
+    Ok(running)
+}
+
+#[async_trait]
+impl Fault for PowerOff {
+    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+        let nodes = self.nodes.iter().map(|node| bed.node(node)).collect::<Result<Vec<_>>>()?;
+        try_join_all(nodes.into_iter().map(|node| node.signal("SIGKILL"))).await?;
+        Ok(Undo::none())
+    }
+
+    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+        let running = running(bed, &self.nodes).await?;
+        Ok(Effect::new(running.is_empty(), format!("running: [{}]", running.join(", "))))
+    }
+}
+
+#[async_trait]
+impl Fault for ShutDown {
+    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+        for node in &self.nodes {
+            bed.node(node)?.stop(self.grace_s.into()).await?;
+        }
+        Ok(Undo::none())
+    }
+
+    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+        let running = running(bed, &self.nodes).await?;
+        Ok(Effect::new(running.is_empty(), format!("running: [{}]", running.join(", "))))
+    }
+}
+
+#[async_trait]
+impl Fault for PowerOn {
+    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+        for node in &self.nodes {
+            bed.node(node)?.start().await?;
+        }
+        Ok(Undo::none())
+    }
+
+    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+        let running = running(bed, &self.nodes).await?;
+        Ok(Effect::new(running.len() == self.nodes.len(), format!("running: [{}]", running.join(", "))))
+    }
+}

@@ -1,0 +1,39 @@
+//! The system under test: sessions, images, networks, nodes with disks, and the
+//! helper container that faults act from.
+//!
+//! Everything made here bears its session's label, so that the [`reaper`] and the
+//! sweep at the next start can tell it from what is not ours.
+
+mod bed;
+mod disk;
+mod docker;
+pub mod fault;
+mod firewall;
+mod helper;
+mod image;
+mod node;
+pub mod probe;
+pub mod reaper;
+mod session;
+mod shell;
+mod terminals;
+
+pub use bed::{NodeSpec, Testbed};
+pub use disk::{Device, Disk, DiskKind};
+pub use docker::{Leftovers, connect};
+pub use firewall::{Firewall, Flow};
+pub use image::Image;
+pub use node::{Node, NodeStatus, Process};
+pub use session::{Owner, Session, Whose, sweep};
+pub use shell::{Lines, Shell};
+pub use terminals::Terminals;
+
+pub use helper::CAPABILITIES;
+pub(crate) use helper::SYS;
+
+/// The label that every object of a session bears; its value is the session's id.
+pub const SESSION_LABEL: &str = "reenact.session";
+/// The label that every object of one run bears; its value is the run's id.
+pub const LAB_LABEL: &str = "reenact.lab";
+/// The label that says which process made it: see [`Owner`].
+pub const OWNER_LABEL: &str = "reenact.owner";

@@ -1,0 +1,245 @@
+//! Probes of disks: the mount table, what writing there comes to, the block device's
+//! own counters, and the kernel's log.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use reenact_core::{
+    Result,
+    probe::{Access, Answer, Mount, Probe, Signal},
+};
+
+use super::blind;
+use crate::{Lines, Node, SYS, Testbed};
+
+/// How long a look at a mount may take, in seconds, before writing counts as hung.
+const HUNG_AFTER: u32 = 3;
+
+/// Looks at a node's mounts: the whole table; for each disk that it was made with to
+/// write on, a write by the service's user; and for each block device its counters.
+///
+/// It says [`Signal::Mounts`], and [`Signal::Query`] of
+/// `write:PATH` (no values; or the error's name, such as `EROFS`),
+/// `statfs:PATH` (`read_only`, `free_bytes`, `size_bytes`) and
+/// `device:PATH` (`kernel`, its name there; `errors_count`, where ext4 is mounted;
+/// `write_protected`).
+pub struct Mounts {
+    node: Node,
+    bed: Testbed,
+    service: Writer,
+}
+
+/// Who writes on a node's disks, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer {
+    /// The service's user.
+    pub user: u32,
+    /// Its group.
+    pub group: u32,
+    /// The folder that it writes in, below the mount point; empty: the mount point
+    /// itself. While there is no such folder the mount point is looked at.
+    pub folder: &'static str,
+}
+
+impl Mounts {
+    /// Looks at this node's, and writes there as the service does.
+    pub fn new(bed: &Testbed, node: &Node, service: Writer) -> Self {
+        Self { node: node.clone(), bed: bed.clone(), service }
+    }
+
+    async fn signals(&self) -> Result<Vec<Signal>> {
+        let pid = self.node.state().await?.pid;
+        if pid == 0 {
+            return Ok(Vec::new());
+        }
+        let shell = self.bed.probe_shell();
+        let table = table(&shell.must(&format!("cat /proc/{pid}/mountinfo")).await?, self.node.declared());
+        let written = table.iter().filter(|mount| mount.declared == Some(Access::ReadWrite) && mount.path != "/");
+        let paths: Vec<_> = written.map(|mount| mount.path.clone()).collect();
+        let mut signals = vec![Signal::Mounts { table }];
+        for path in paths {
+            let said = shell.must(&look_at(pid, &path, self.service)).await?;
+            signals.extend(answers(&path, &said));
+        }
+        for device in self.node.devices() {
+            let name = &device.kernel;
+            let read = |name: &str, file: String| format!("[ ! -e {file} ] || echo \"{name} $(<{file})\"; ");
+            let script = read("errors_count", format!("{SYS}/fs/ext4/{name}/errors_count"))
+                + &read("write_protected", format!("{SYS}/block/{name}/ro"));
+            let mut values = values(&shell.must(&script).await?);
+            values.insert("kernel".into(), name.clone());
+            let answer = Answer::Values { values };
+            signals.push(Signal::Query { of: format!("device:{}", device.path), answer });
+        }
+        Ok(signals)
+    }
+}
+
+/// Runs `look-at-mount`, and says `write hung` for it if it does not come to its end:
+/// a write to a disk that does not answer cannot be ended, not even by SIGKILL.
+fn look_at(pid: i64, path: &str, Writer { user, group, folder }: Writer) -> String {
+    format!(
+        "folder=/proc/{pid}/root{path}; [ ! -d $folder/{folder} ] || folder=$folder/{folder}
+         exec {{said}}< <(look-at-mount $folder {user} {group} 2>/dev/null)
+         while IFS= read -r -t {HUNG_AFTER} -u $said line; code=$?; [ $code = 0 ]; do echo \"$line\"; done
+         [ $code -le 128 ] || echo write hung"
+    )
+}
+
+/// `NAME VALUE` lines.
+fn values(said: &str) -> BTreeMap<String, String> {
+    let pair = |line: &str| line.split_once(' ').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    said.lines().filter_map(pair).collect()
+}
+
+fn answers(path: &str, said: &str) -> Vec<Signal> {
+    let mut values = values(said);
+    let write = match values.remove("write").as_deref() {
+        Some("ok") => Some(Answer::Values { values: BTreeMap::new() }),
+        Some("hung") => Some(Answer::Hung { during: "write".into() }),
+        Some(error) => {
+            let (code, text) = error.split_once(' ').unwrap_or((error, ""));
+            Some(Answer::Error { code: code.into(), text: text.into() })
+        }
+        // Unmounted, or the node went down, in between.
+        None => None,
+    };
+    if let Some(flag) = values.remove("statfs_read_only") {
+        values.insert("read_only".into(), flag);
+    }
+    let statfs = (!values.is_empty()).then_some(Answer::Values { values });
+    let query = |what: &str, answer: Answer| Signal::Query { of: format!("{what}:{path}"), answer };
+    statfs.map(|answer| query("statfs", answer)).into_iter().chain(write.map(|answer| query("write", answer))).collect()
+}
+
+/// Reads `/proc/PID/mountinfo`. Of several mounts at one place the last one counts.
+fn table(mountinfo: &str, declared: &[(String, Access)]) -> Vec<Mount> {
+    let row = |line: &str| {
+        let (left, right) = line.split_once(" - ")?;
+        let mut left = left.split(' ').skip(4);
+        let (path, options) = (left.next()?.to_owned(), left.next()?.to_owned());
+        let mut right = right.split(' ');
+        let (filesystem, source) = (right.next()?.into(), right.next()?.into());
+        let super_options = right.next()?.into();
+        let declared = declared.iter().find(|(at, _)| *at == path).map(|(_, access)| *access);
+        Some(Mount { path, source, filesystem, options, super_options, declared })
+    };
+    let mut table: Vec<Mount> = Vec::new();
+    for mount in mountinfo.lines().filter_map(row) {
+        table.retain(|earlier| earlier.path != mount.path);
+        table.push(mount);
+    }
+    table
+}
+
+#[async_trait]
+impl Probe for Mounts {
+    fn node(&self) -> &str {
+        self.node.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        self.signals().await.unwrap_or_else(|error| vec![blind("mounts", error)])
+    }
+}
+
+/// Follows the kernel's log for lines on a node's block devices.
+///
+/// The log is the whole machine's. A line belongs to the node whose device it names,
+/// by the kernel's name for it.
+pub struct KernelLog {
+    node: Node,
+    bed: Testbed,
+    lines: Option<Lines>,
+}
+
+impl KernelLog {
+    /// Follows it from now on.
+    pub fn new(bed: &Testbed, node: &Node) -> Self {
+        Self { node: node.clone(), bed: bed.clone(), lines: None }
+    }
+
+    async fn next(&mut self) -> Result<String> {
+        let lines = match &mut self.lines {
+            Some(lines) => lines,
+            None => self.lines.insert(self.bed.follow(&["follow-kernel-log"]).await?),
+        };
+        lines.next().await
+    }
+}
+
+#[async_trait]
+impl Probe for KernelLog {
+    fn node(&self) -> &str {
+        self.node.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        match self.next().await {
+            Ok(line) if self.node.devices().iter().any(|device| names(&line, &device.kernel)) => {
+                vec![Signal::Kernel { line }]
+            }
+            Ok(_) => Vec::new(),
+            Err(error) => {
+                self.lines = None;
+                tokio::time::sleep(reenact_core::wait::EVERY * 10).await;
+                vec![blind("kernel log", error)]
+            }
+        }
+    }
+}
+
+/// Whether a line names the device: `loop1` is not named by `loop12`.
+fn names(line: &str, device: &str) -> bool {
+    line.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: &str = "\
+55 108 7:0 / /var/vcap/store ro,relatime - ext4 /dev/sdd1 rw,errors=remount-ro,emergency_ro
+109 108 0:41 / /sys ro,nosuid shared:3 - sysfs sysfs ro
+";
+
+    #[test]
+    fn a_mount_table_is_read_with_both_kinds_of_options() {
+        let table = table(INFO, &[("/var/vcap/store".into(), Access::ReadWrite)]);
+        assert_eq!(table.len(), 2);
+        assert!(table[0].has("ro") && !table[0].filesystem_has("ro") && table[0].filesystem_has("emergency_ro"));
+        assert_eq!((table[0].source.as_str(), table[0].declared), ("/dev/sdd1", Some(Access::ReadWrite)));
+        assert_eq!((table[1].filesystem.as_str(), table[1].declared), ("sysfs", None));
+    }
+
+    #[test]
+    fn the_last_mount_at_a_place_counts() {
+        let twice = format!("{INFO}60 55 7:1 / /var/vcap/store rw - ext4 /dev/sde1 rw\n");
+        let sources: Vec<_> = table(&twice, &[]).into_iter().map(|mount| mount.source).collect();
+        assert_eq!(sources, ["sysfs", "/dev/sde1"]);
+    }
+
+    #[test]
+    fn a_kernel_line_belongs_to_the_device_that_it_names() {
+        assert!(names("EXT4-fs error (device loop1): trigger_test_error:129", "loop1"));
+        assert!(names("Aborting journal on device loop1-8.", "loop1"));
+        assert!(!names("EXT4-fs (loop12): re-mounted", "loop1"));
+    }
+
+    #[test]
+    fn a_look_at_a_mount_becomes_its_answers() {
+        let said = "statfs_read_only 1\nfree_bytes 5\nsize_bytes 9\nwrite EROFS Read-only file system\n";
+        let [statfs, write] = answers("/data", said).try_into().expect("two answers");
+        let Signal::Query { of, answer } = write else { panic!("{write:?}") };
+        assert_eq!(of, "write:/data");
+        assert_eq!(answer, Answer::Error { code: "EROFS".into(), text: "Read-only file system".into() });
+        let Signal::Query { of, answer } = statfs else { panic!("{statfs:?}") };
+        assert_eq!(
+            (of.as_str(), answer.get("read_only"), answer.get("free_bytes")),
+            ("statfs:/data", Some("1"), Some("5"))
+        );
+        assert_eq!(answers("/data", "write hung\n").len(), 1);
+        assert!(answers("/data", "").is_empty());
+    }
+}

@@ -1,0 +1,200 @@
+//! The probes that any system can use.
+
+mod disk;
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bollard::query_parameters::LogsOptionsBuilder;
+use futures::{StreamExt, stream::BoxStream};
+use reenact_core::probe::{PortState, Probe, Signal, blind};
+use tokio::{net::TcpStream, time::timeout};
+
+use crate::{Node, Shell};
+
+pub use disk::{KernelLog, Mounts, Writer};
+
+/// Connects to TCP ports of a node.
+#[derive(Debug)]
+pub struct Ports {
+    node: String,
+    ip: Ipv4Addr,
+    ports: Vec<u16>,
+}
+
+impl Ports {
+    /// How long a connect may take before the port counts as silent. Inside one
+    /// machine an answer takes well under a millisecond.
+    pub const LIMIT: Duration = Duration::from_millis(500);
+
+    /// Looks at these ports of the node.
+    pub fn new(node: &Node, ports: &[u16]) -> Self {
+        Self { node: node.name().into(), ip: node.ip(), ports: ports.into() }
+    }
+
+    /// Connects once.
+    pub async fn connect(ip: Ipv4Addr, port: u16) -> PortState {
+        match timeout(Self::LIMIT, TcpStream::connect((ip, port))).await {
+            Ok(Ok(_)) => PortState::Open,
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => PortState::Closed,
+            Ok(Err(_)) | Err(_) => PortState::Silent,
+        }
+    }
+}
+
+#[async_trait]
+impl Probe for Ports {
+    fn node(&self) -> &str {
+        &self.node
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        let ip = self.ip;
+        let look = |port| async move { Signal::Port { port, state: Self::connect(ip, port).await } };
+        futures::future::join_all(self.ports.iter().copied().map(look)).await
+    }
+}
+
+/// Asks the daemon whether a node's machine runs.
+pub struct Machine(Node);
+
+impl Machine {
+    /// Looks at this node.
+    pub fn new(node: &Node) -> Self {
+        Self(node.clone())
+    }
+}
+
+#[async_trait]
+impl Probe for Machine {
+    fn node(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        vec![match self.0.state().await {
+            Ok(state) => Signal::Machine {
+                running: state.running,
+                paused: state.paused,
+                exit_code: (!state.running).then_some(state.exit_code),
+                oom_killed: !state.running && state.oom_killed,
+                finished: state.finished.filter(|_| !state.running),
+            },
+            Err(error) => blind("machine", error),
+        }]
+    }
+
+    fn state(&self, signal: &Signal) -> Option<String> {
+        match signal {
+            Signal::Machine { running: false, .. } => Some("off".into()),
+            Signal::Machine { paused: true, .. } => Some("paused".into()),
+            _ => None,
+        }
+    }
+}
+
+/// Lists the command lines of a node's processes.
+pub struct Processes(Node);
+
+impl Processes {
+    /// Looks at this node.
+    pub fn new(node: &Node) -> Self {
+        Self(node.clone())
+    }
+}
+
+#[async_trait]
+impl Probe for Processes {
+    fn node(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        vec![match self.0.processes().await {
+            Ok(list) => Signal::Processes { commands: list.into_iter().map(|process| process.command).collect() },
+            Err(error) => blind("processes", error),
+        }]
+    }
+}
+
+/// Reads small text files of a node.
+pub struct Files {
+    node: Node,
+    shell: Arc<Shell>,
+    paths: Vec<String>,
+}
+
+impl Files {
+    /// Reads these paths.
+    pub fn new(node: &Node, shell: &Arc<Shell>, paths: &[&str]) -> Self {
+        Self { node: node.clone(), shell: Arc::clone(shell), paths: paths.iter().map(|&path| path.into()).collect() }
+    }
+}
+
+#[async_trait]
+impl Probe for Files {
+    fn node(&self) -> &str {
+        self.node.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        let mut seen = Vec::new();
+        for path in &self.paths {
+            seen.push(match self.node.read(&self.shell, path).await {
+                Ok(content) => Signal::File { path: path.clone(), content },
+                Err(error) => blind("files", error),
+            });
+        }
+        seen
+    }
+}
+
+/// Follows a node's log, also across restarts of its machine.
+pub struct LogTail {
+    node: Node,
+    lines: Option<BoxStream<'static, String>>,
+    /// How many lines were passed on. After a restart the log is read again from its
+    /// start (the daemon seeks by whole seconds only), and that many are left out:
+    /// unlike the lines' stamps, their number does not depend on anybody's clock.
+    passed: usize,
+    to_skip: usize,
+}
+
+impl LogTail {
+    /// Follows this node's log from its first line.
+    pub fn new(node: &Node) -> Self {
+        Self { node: node.clone(), lines: None, passed: 0, to_skip: 0 }
+    }
+
+    fn open(&self) -> BoxStream<'static, String> {
+        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).build();
+        let chunks = self.node.docker().logs(self.node.container(), Some(options));
+        chunks.filter_map(|chunk| async { chunk.ok().map(|chunk| chunk.to_string()) }).boxed()
+    }
+}
+
+#[async_trait]
+impl Probe for LogTail {
+    fn node(&self) -> &str {
+        self.node.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        if self.lines.is_none() {
+            (self.lines, self.to_skip) = (Some(self.open()), self.passed);
+        }
+        let Some(lines) = &mut self.lines else { return Vec::new() };
+        let Some(line) = lines.next().await else {
+            // The machine stopped: look again shortly, it may have been started.
+            self.lines = None;
+            tokio::time::sleep(reenact_core::wait::EVERY * 5).await;
+            return Vec::new();
+        };
+        if self.to_skip > 0 {
+            self.to_skip -= 1;
+            return Vec::new();
+        }
+        self.passed += 1;
+        vec![Signal::Log { line: line.trim_end_matches(['\n', '\r']).into() }]
+    }
+}

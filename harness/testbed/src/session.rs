@@ -1,0 +1,356 @@
+//! A session: one process's claim on the daemon, and what it has made there.
+
+use std::{
+    collections::HashMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use bollard::Docker;
+use tokio::sync::{Mutex, OnceCell};
+
+use super::{
+    Leftovers, OWNER_LABEL, SESSION_LABEL, docker,
+    helper::{Helper, Reach},
+    reaper::Reaper,
+};
+use reenact_core::{Error, Result};
+
+/// The end of the id of a session that may leave something on purpose.
+const KEPT: &str = "-keep";
+
+/// How many numbers this process's sessions have drawn. Not each session's own: what is
+/// named after the process and a number must be another's in another session.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// Which process made something, told precisely enough that another process can
+/// say whether it still lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    host: String,
+    boot: String,
+    /// The process-id namespace: a pid means nothing in another one.
+    namespace: String,
+    pid: u32,
+    /// In clock ticks since boot: tells a process from a later one with its pid.
+    started: u64,
+}
+
+impl Owner {
+    /// This process.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] without a readable `/proc`.
+    pub fn this_process() -> Result<Self> {
+        let pid = std::process::id();
+        let facts = || -> Option<Self> {
+            Some(Self {
+                host: read_word("/proc/sys/kernel/hostname")?,
+                boot: read_word("/proc/sys/kernel/random/boot_id")?,
+                namespace: fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned(),
+                pid,
+                started: start_of(pid)?,
+            })
+        };
+        facts().ok_or_else(|| Error::environment("cannot read /proc", "reenact runs on Linux with /proc mounted"))
+    }
+
+    /// Whether the process is certainly gone. A process of another machine or of
+    /// another container cannot be judged from here and counts as alive.
+    pub fn is_dead(&self, here: &Self) -> bool {
+        if self.host != here.host {
+            return false;
+        }
+        if self.boot != here.boot {
+            return true;
+        }
+        self.namespace == here.namespace && start_of(self.pid) != Some(self.started)
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}/{}/{}", self.host, self.boot, self.namespace, self.pid, self.started)
+    }
+}
+
+impl std::str::FromStr for Owner {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let [host, boot, namespace, pid, started] = text.split('/').collect::<Vec<_>>().try_into().map_err(drop)?;
+        Ok(Self {
+            host: host.into(),
+            boot: boot.into(),
+            namespace: namespace.into(),
+            pid: pid.parse().map_err(drop)?,
+            started: started.parse().map_err(drop)?,
+        })
+    }
+}
+
+fn read_word(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+/// Field 22 of `/proc/PID/stat`; the name in field 2 may hold spaces, so count
+/// from its closing bracket. `None` also for a zombie: in a container whose first
+/// process reaps no children, a killed harness stays one for ever.
+fn start_of(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
+}
+
+/// One process's use of the daemon, from [`Session::open`] to [`Session::close`].
+///
+/// If the process dies before, the [`super::reaper`] removes what it made.
+pub struct Session {
+    docker: Docker,
+    id: String,
+    owner: Owner,
+    results: PathBuf,
+    reaper: Reaper,
+    helper: OnceCell<Helper>,
+    disk_helper: OnceCell<Helper>,
+    images: Mutex<HashMap<String, String>>,
+    kept: AtomicBool,
+    cut_off: AtomicBool,
+}
+
+/// Held while requests to make something are under way. Dropped before
+/// [`Making::done`] it tells the session that the daemon may still be at it.
+#[must_use = "say `done` when all requests were answered"]
+pub(super) struct Making<'a>(Option<&'a AtomicBool>);
+
+impl Making<'_> {
+    /// All requests were answered.
+    pub(super) fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        if let Some(cut_off) = self.0 {
+            cut_off.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Session {
+    /// Connects, sweeps what dead sessions left, starts the reaper and makes the
+    /// folder `results/<time>-<pid>`. `images` replaces images by name: `galera` to
+    /// `my/galera:11.4`, say. With `keep`, later starts do not sweep what this session
+    /// leaves; `reenact clean` does.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] if there is no daemon or no `/proc`; [`Error::File`]
+    /// if the results' folder cannot be made.
+    pub async fn open(results: &Path, images: HashMap<String, String>, keep: bool) -> Result<Arc<Self>> {
+        let docker = docker::connect().await?;
+        let owner = Owner::this_process()?;
+        for image in images.values() {
+            let missing = |error| Error::environment(format!("{error}"), format!("`docker pull {image}`, or build it"));
+            docker.inspect_image(image).await.map_err(missing)?;
+        }
+        // A reaper or another start may be at the same things just now.
+        if let Err(error) = sweep(&docker, Whose::Dead, false).await {
+            tracing::warn!(%error, "what a dead session left is still there");
+        }
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        let id = format!("{now}-{}{}", std::process::id(), if keep { KEPT } else { "" });
+        let results = std::path::absolute(results.join(&id)).map_err(Error::file("find", results))?;
+        fs::create_dir_all(&results).map_err(Error::file("create", &results))?;
+        let reaper = Reaper::start(&id)?;
+        let (helper, disk_helper, images) = (OnceCell::new(), OnceCell::new(), Mutex::new(images));
+        let (kept, cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Arc::new(Self { docker, id, owner, results, reaper, helper, disk_helper, images, kept, cut_off }))
+    }
+
+    /// The daemon.
+    pub fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    /// The session's id, which is also its label's value.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The folder that the session's runs are kept in.
+    pub fn results(&self) -> &Path {
+        &self.results
+    }
+
+    /// The images that are ready, by name; locked while one is being built.
+    pub(super) fn images(&self) -> &Mutex<HashMap<String, String>> {
+        &self.images
+    }
+
+    /// The helper container that reaches so far, started at the first call.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] if its image cannot be had or its rights are refused.
+    pub(super) async fn helper(&self, reach: Reach) -> Result<&Helper> {
+        let helper = match reach {
+            Reach::Networks => &self.helper,
+            Reach::Disks => &self.disk_helper,
+        };
+        helper.get_or_try_init(|| Helper::start(self, reach)).await
+    }
+
+    /// Runs a command in the helper by an exec of its own, as other tools do for
+    /// each fault. For the benchmark.
+    pub async fn exec_in_helper(&self, command: &[&str]) -> Result<(i64, String)> {
+        let output = super::node::exec(&self.docker, self.helper(Reach::Networks).await?.container(), command).await;
+        let output = output.map_err(Error::docker("run a command in the helper"))?;
+        Ok((output.code, output.text))
+    }
+
+    /// A number that no other object of this process has.
+    pub fn next(&self) -> u32 {
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The labels that every object of this session bears.
+    pub(super) fn labels(&self) -> HashMap<String, String> {
+        HashMap::from([(SESSION_LABEL.into(), self.id.clone()), (OWNER_LABEL.into(), self.owner.to_string())])
+    }
+
+    /// Leaves what a run made where it is, at the end of the session too. Only for a
+    /// session that was opened for keeping.
+    pub fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// To be held while requests to make something are under way.
+    pub(super) fn making(&self) -> Making<'_> {
+        Making(Some(&self.cut_off))
+    }
+
+    /// Removes what is left, unless it is to be kept, and dismisses the reaper; but
+    /// where the making of something was cut off, the reaper first waits for what the
+    /// daemon may still bring forth.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if something cannot be removed; the reaper will try again.
+    pub async fn close(&self) -> Result<()> {
+        if self.kept.load(Ordering::Relaxed) {
+            self.reaper.dismiss();
+        } else if self.cut_off.load(Ordering::Relaxed) {
+            self.reaper.finish().await?;
+        } else {
+            let left = Leftovers::find(&self.docker, &format!("{SESSION_LABEL}={}", self.id)).await?;
+            left.remove(&self.docker).await?;
+            self.reaper.dismiss();
+        }
+        // Goes only if no run was kept in it.
+        let _ = fs::remove_dir(&self.results);
+        Ok(())
+    }
+}
+
+/// Whose leavings to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of dead processes that did not ask to keep them.
+    Dead,
+    /// Those of everybody, living sessions too.
+    Everybodys,
+}
+
+/// Removes what sessions left, and says what it was. What was kept on purpose is
+/// removed when `kept` says so.
+///
+/// # Errors
+/// [`Error::Docker`] if the daemon cannot tell, or for the first thing that it could
+/// not remove; all the others are tried all the same.
+pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Leftovers> {
+    let here = Owner::this_process()?;
+    let (mut swept, mut outcome) = (Leftovers::default(), Ok(()));
+    for (session, owner) in sessions(docker).await? {
+        let dead = owner.parse::<Owner>().is_ok_and(|owner| owner.is_dead(&here));
+        if !(dead || whose == Whose::Everybodys) {
+            continue;
+        }
+        if session.ends_with(KEPT) && !kept {
+            continue;
+        }
+        let left = Leftovers::find(docker, &format!("{SESSION_LABEL}={session}")).await?;
+        tracing::info!(session, %left, "sweeping what a dead session left");
+        outcome = outcome.and(left.remove(docker).await);
+        swept.containers.extend(left.containers);
+        swept.networks.extend(left.networks.into_iter().filter(|id| !docker::is_miscounted(id)));
+        swept.volumes.extend(left.volumes);
+    }
+    outcome.map(|()| swept)
+}
+
+/// Every session that has something on the daemon, with its owner's label.
+async fn sessions(docker: &Docker) -> Result<HashMap<String, String>> {
+    use bollard::query_parameters::{
+        ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+    };
+    let filters = HashMap::from([("label", vec![SESSION_LABEL])]);
+    let containers = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+    let networks = ListNetworksOptionsBuilder::new().filters(&filters).build();
+    let volumes = ListVolumesOptionsBuilder::new().filters(&filters).build();
+    let (containers, networks, volumes) = tokio::try_join!(
+        docker.list_containers(Some(containers)),
+        docker.list_networks(Some(networks)),
+        docker.list_volumes(Some(volumes)),
+    )
+    .map_err(Error::docker("list sessions"))?;
+    let containers = containers.into_iter().filter_map(|container| container.labels);
+    let networks = networks.into_iter().filter_map(|network| network.labels);
+    let volumes = volumes.volumes.unwrap_or_default().into_iter().map(|volume| volume.labels);
+    let labels = containers.chain(networks).chain(volumes);
+    Ok(labels.filter_map(|mut all| Some((all.remove(SESSION_LABEL)?, all.remove(OWNER_LABEL)?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> Owner {
+        Owner::this_process().expect("/proc")
+    }
+
+    #[test]
+    fn an_owner_survives_its_label() {
+        assert_eq!(here().to_string().parse(), Ok(here()));
+    }
+
+    #[test]
+    fn a_living_process_is_not_dead() {
+        assert!(!here().is_dead(&here()));
+    }
+
+    #[test]
+    fn a_later_process_with_the_same_pid_is_another() {
+        let earlier = Owner { started: here().started + 1, ..here() };
+        assert!(earlier.is_dead(&here()));
+    }
+
+    #[test]
+    fn what_a_boot_ago_ran_here_is_dead() {
+        assert!(Owner { boot: "before".into(), ..here() }.is_dead(&here()));
+    }
+
+    #[test]
+    fn another_host_or_pid_namespace_is_left_alone() {
+        assert!(!Owner { host: "elsewhere".into(), started: 1, ..here() }.is_dead(&here()));
+        assert!(!Owner { namespace: "pid:[1]".into(), started: 1, ..here() }.is_dead(&here()));
+    }
+
+    #[test]
+    fn a_foreign_label_is_no_owner() {
+        assert!("somebody".parse::<Owner>().is_err());
+    }
+}
