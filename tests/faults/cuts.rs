@@ -68,7 +68,7 @@ pub(crate) async fn only_cut(bed: &Testbed, cut: &[Way]) -> Result<()> {
 
 /// A cut's whole life: it cuts these ways and no others, is not proved twice, and
 /// ends when it is healed.
-pub(crate) async fn live(bed: &Testbed, fault: impl Fault + Clone, cut: &[Way]) -> Result<()> {
+pub(crate) async fn live(bed: &Testbed, fault: impl Fault<Testbed> + Clone, cut: &[Way]) -> Result<()> {
     let active = inject(bed, fault.clone()).await?;
     inject_again(bed, fault).await;
     only_cut(bed, cut).await?;
@@ -142,7 +142,7 @@ impl fmt::Display for Crooked {
 }
 
 #[async_trait]
-impl Fault for Crooked {
+impl Fault<Testbed> for Crooked {
     async fn inject(&self, bed: &Testbed) -> Result<Undo> {
         drop_ways(bed, "cut", &self.cuts).await?;
         if !self.leaves.is_empty() {
@@ -166,7 +166,7 @@ pub(crate) async fn drop_ways(bed: &Testbed, name: &str, ways: &[Way]) -> Result
 pub(crate) async fn a_fault_that_hits_too_much_is_noticed(bed: Bed) -> Result<()> {
     let cuts = both(&[(N1, N2), (N2, N3)]);
     let crooked = Crooked { declared: Partition::bridge(N1, N2), cuts, leaves: vec![] };
-    inconclusive(fault::inject(&bed, crooked, false).await, "hit more than it should");
+    inconclusive(fault::inject(&*bed, crooked, false).await, "hit more than it should");
     // It was taken back: nobody else knows of it.
     assert!(bed.firewall().lift("cut").await.is_err(), "the cut is still there");
     Ok(())
@@ -176,11 +176,11 @@ pub(crate) async fn a_fault_that_hits_too_little_is_noticed(bed: Bed) -> Result<
     let cuts = both(&[(N1, N2)]);
     let declared = Partition::isolate(N1, &[N2, N3]);
     let crooked = Crooked { declared, cuts: cuts.clone(), leaves: vec![] };
-    inconclusive(fault::inject(&bed, crooked, false).await, "n1→n3 answers");
+    inconclusive(fault::inject(&*bed, crooked, false).await, "n1→n3 answers");
     // What could not be proved was taken back, so that it can be cut once more.
     // The way back was to stay open.
     let crooked = Crooked { declared: Partition::one_way(&[N1], &[N2]), cuts, leaves: vec![] };
-    inconclusive(fault::inject(&bed, crooked, false).await, "n2→n1 lost");
+    inconclusive(fault::inject(&*bed, crooked, false).await, "n2→n1 lost");
     Ok(())
 }
 

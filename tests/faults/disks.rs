@@ -37,7 +37,7 @@ async fn gone(bed: &Bed, own: Testbed) -> Result<()> {
 }
 
 /// Each kind of fault of a file system.
-fn each_kind() -> Vec<Box<dyn Fault>> {
+fn each_kind() -> Vec<Box<dyn Fault<Testbed>>> {
     let (node, device) = (N1.to_owned(), DEVICE.to_owned());
     vec![
         Box::new(RemountReadOnly { node: node.clone() }),

@@ -71,7 +71,7 @@ pub(crate) async fn a_stop_freezes_a_process(bed: Bed) -> Result<()> {
 
 /// The first process of a pid namespace gets no signal that it does not handle.
 pub(crate) async fn a_blocked_signal_proves_nothing(bed: Bed) -> Result<()> {
-    inconclusive(fault::inject(&bed, kill("sleep infinity", Signal::Term), false).await, "1 such process");
+    inconclusive(fault::inject(&*bed, kill("sleep infinity", Signal::Term), false).await, "1 such process");
     assert!(bed.node(N1)?.state().await?.running, "n1 ended");
     Ok(())
 }

@@ -223,7 +223,7 @@ async fn until(what: &str, look: impl AsyncFn() -> Result<(bool, String)>) -> Re
 }
 
 /// Injects a fault that must prove itself.
-async fn inject(bed: &Testbed, fault: impl Fault) -> Result<Active> {
+async fn inject(bed: &Testbed, fault: impl Fault<Testbed>) -> Result<Active<Testbed>> {
     let active = fault::inject(bed, fault, false).await?;
     assert!(!active.took.is_zero(), "it took no time");
     assert!(!active.proof.is_empty(), "it has no proof");
@@ -231,12 +231,12 @@ async fn inject(bed: &Testbed, fault: impl Fault) -> Result<Active> {
 }
 
 /// Injects a fault whose effect is there already.
-async fn inject_again(bed: &Testbed, fault: impl Fault) {
+async fn inject_again(bed: &Testbed, fault: impl Fault<Testbed>) {
     inconclusive(fault::inject(bed, fault, false).await, "there already");
 }
 
 /// Heals a fault that something takes back.
-async fn heal(bed: &Testbed, active: Active) -> Result<()> {
+async fn heal(bed: &Testbed, active: Active<Testbed>) -> Result<()> {
     let took = active.heal(bed).await?;
     assert!(!took.is_zero(), "nothing was healed");
     Ok(())

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Each kind of fault, on nodes where n3 is off and n1 runs a `victim`.
-pub(crate) fn each_kind() -> Vec<Box<dyn Fault>> {
+pub(crate) fn each_kind() -> Vec<Box<dyn Fault<Testbed>>> {
     let (down, up) = (Duration::from_secs(1), Duration::from_secs(1));
     vec![
         Box::new(Partition::bridge(N1, N2)),
@@ -25,7 +25,7 @@ pub(crate) async fn faults_left_out_prove_nothing(bed: Bed) -> Result<()> {
     start(&bed, N1, "victim").await?;
     let _off = inject(&bed, PowerOff::of(&[N3])).await?;
     // At once, for each waits as long as an effect may take.
-    let shams = each_kind().into_iter().map(|fault| fault::inject(&bed, fault, true));
+    let shams = each_kind().into_iter().map(|fault| fault::inject(&*bed, fault, true));
     for sham in join_all(shams).await {
         inconclusive(sham, "waited 5s for the effect of the fault");
     }
@@ -45,7 +45,7 @@ impl fmt::Display for Unseen {
 }
 
 #[async_trait]
-impl Fault for Unseen {
+impl Fault<Testbed> for Unseen {
     async fn inject(&self, _: &Testbed) -> Result<Undo> {
         Ok(Undo::none())
     }
@@ -58,16 +58,16 @@ impl Fault for Unseen {
 
 /// A script that is cut off would close the shell to every later fault.
 pub(crate) async fn a_look_at_the_limit_leaves_the_shell_usable(bed: Bed) -> Result<()> {
-    inconclusive(fault::inject(&bed, Unseen, false).await, "nothing");
+    inconclusive(fault::inject(&*bed, Unseen, false).await, "nothing");
     bed.shell().must(":").await.map(drop)
 }
 
 pub(crate) async fn misfits_are_refused(bed: Bed) -> Result<()> {
-    let diskless = fault::inject(&bed, DiskFull { node: N3.into() }, false).await;
+    let diskless = fault::inject(&*bed, DiskFull { node: N3.into() }, false).await;
     refused(diskless, "n3 has no disk of its own", "give its NodeSpec a disk");
 
     let second = Duration::from_secs(1);
-    let unknown: [Box<dyn Fault>; 9] = [
+    let unknown: [Box<dyn Fault<Testbed>>; 9] = [
         Box::new(Partition::isolate("n9", &[N1])),
         Box::new(Partition::one_way(&[N1], &[N2, "n9"])),
         Box::new(Flap { cut: Partition::bridge(N1, "n9"), down: second, up: second }),
@@ -79,11 +79,11 @@ pub(crate) async fn misfits_are_refused(bed: Bed) -> Result<()> {
         Box::new(Kill { node: "n9".into(), process: "sleep".into(), signal: Signal::Term }),
     ];
     for fault in unknown {
-        refused(fault::inject(&bed, fault, false).await, "there is no node \"n9\"", "there are: n1, n2, n3");
+        refused(fault::inject(&*bed, fault, false).await, "there is no node \"n9\"", "there are: n1, n2, n3");
     }
 
-    inconclusive(fault::inject(&bed, kill("nonesuch", Signal::Term), false).await, "nonesuch");
-    inconclusive(fault::inject(&bed, kill("nonesuch", Signal::Stop), false).await, "no process nonesuch runs on n1");
+    inconclusive(fault::inject(&*bed, kill("nonesuch", Signal::Term), false).await, "nonesuch");
+    inconclusive(fault::inject(&*bed, kill("nonesuch", Signal::Stop), false).await, "no process nonesuch runs on n1");
     assert!(bed.node(N1)?.state().await?.running, "n1 is off");
     only_cut(&bed, &[]).await
 }

@@ -5,8 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, RemountReadOnly, Undo},
-    testbed::Testbed,
+    fault::{Effect, Fault, OnTestbed, RemountReadOnly, Undo},
 };
 
 use super::{NEW_DISK, VM};
@@ -24,8 +23,9 @@ impl fmt::Display for MigrationFails {
 }
 
 #[async_trait]
-impl Fault for MigrationFails {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for MigrationFails {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let deployed = bed.node(VM)?.exec(&["director", "deploy", NEW_DISK]).await?;
         if deployed.code == 0 {
             return Err(Error::inconclusive("the deploy went through: the blobs fitted on the new disk"));
@@ -34,7 +34,8 @@ impl Fault for MigrationFails {
     }
 
     /// What it leaves is what a remount leaves, and is looked at as that.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         RemountReadOnly { node: VM.into() }.effect(bed).await
     }
 }

@@ -26,6 +26,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use reenact::{
     Error, Result,
     campaign::{Action, Menu, Playable, Remedy, Schedule},
+    fault::OnTestbed,
     fault::{FilesystemError, RemountReadOnly, Signal},
     judge::Contents,
     probe::{Files, KernelLog, LogTail, Machine, Mounts, Ports, Probe, Processes, Writer},
@@ -162,12 +163,14 @@ async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
     recipe::steady(&lab, Setup::PLAIN).await?.exercise(&schedule, Duration::from_secs(30)).await
 }
 
-#[async_trait]
-impl System for Blobstore {
+impl OnTestbed for Blobstore {
     fn bed(&self) -> &Testbed {
         &self.bed
     }
+}
 
+#[async_trait]
+impl System for Blobstore {
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, Kill, Signal, Undo},
+    fault::{Effect, Fault, Kill, OnTestbed, Signal, Undo},
     runbook::Output,
     testbed::{Process, Testbed},
 };
@@ -126,14 +126,14 @@ async fn worker(bed: &Testbed, name: &str) -> Result<Option<Process>> {
 }
 
 #[async_trait]
-impl Fault for WrongSubnet {
-    async fn inject(&self, _: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for WrongSubnet {
+    async fn inject(&self, _: &S) -> Result<Undo> {
         self.api.update_cloud_config(&manifest::wrong_cloud_config()).await?;
         Ok(Undo::none())
     }
 
     /// A subnet of the cloud-config is none that the IaaS reaches.
-    async fn effect(&self, _: &Testbed) -> Result<Effect> {
+    async fn effect(&self, _: &S) -> Result<Effect> {
         let behaviour = self.iaas.behaviour().await?;
         let reaches =
             |range: &str| behaviour["reachable"].as_array().is_some_and(|all| all.iter().any(|one| one == range));
@@ -144,8 +144,8 @@ impl Fault for WrongSubnet {
 }
 
 #[async_trait]
-impl Fault for IaasBehaves {
-    async fn inject(&self, _: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for IaasBehaves {
+    async fn inject(&self, _: &S) -> Result<Undo> {
         let before = self.iaas.behaviour().await?;
         let mut after = before.clone();
         (self.change)(&mut after);
@@ -154,7 +154,7 @@ impl Fault for IaasBehaves {
         Ok(Undo::by(async move { iaas.behave(&before).await }))
     }
 
-    async fn effect(&self, _: &Testbed) -> Result<Effect> {
+    async fn effect(&self, _: &S) -> Result<Effect> {
         let now = self.iaas.behaviour().await?;
         let mut changed = now.clone();
         (self.change)(&mut changed);
@@ -163,8 +163,8 @@ impl Fault for IaasBehaves {
 }
 
 #[async_trait]
-impl Fault for LockStolen {
-    async fn inject(&self, _: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for LockStolen {
+    async fn inject(&self, _: &S) -> Result<Undo> {
         let Some(row) = self.database.lock(self.lock).await? else {
             return Err(Error::inconclusive(format!("there is no {}", self.lock)));
         };
@@ -174,7 +174,7 @@ impl Fault for LockStolen {
         Ok(Undo::none())
     }
 
-    async fn effect(&self, _: &Testbed) -> Result<Effect> {
+    async fn effect(&self, _: &S) -> Result<Effect> {
         let uid = self.database.lock(self.lock).await?.map(|row| row.uid);
         let stolen = self.stolen.get();
         Ok(Effect::new(stolen.is_some() && uid.as_ref() != stolen, format!("{}: now {uid:?}", self.lock)))
@@ -182,8 +182,9 @@ impl Fault for LockStolen {
 }
 
 #[async_trait]
-impl Fault for ClockSkewed {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for ClockSkewed {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let (name, seconds) = (&self.worker, self.seconds);
         let node = bed.node(DIRECTOR)?;
         let file = node.reach(&format!("/var/vcap/jobs/director/skew.{name}")).await?;
@@ -202,7 +203,8 @@ impl Fault for ClockSkewed {
     }
 
     /// What the worker was started with.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let Some(process) = worker(bed, &self.worker).await? else {
             return Ok(Effect::new(false, format!("{} does not run", self.worker)));
         };

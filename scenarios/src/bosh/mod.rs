@@ -35,6 +35,7 @@ use async_trait::async_trait;
 use reenact::{
     Result,
     campaign::{Menu, Playable, Remedy, Schedule},
+    fault::OnTestbed,
     fault::Signal,
     judge::Contents,
     probe::{LogTail, Machine, Probe},
@@ -217,12 +218,14 @@ async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
     recipe::steady(&lab, Setup::PLAIN).await?.exercise(&schedule, Duration::from_secs(45)).await
 }
 
-#[async_trait]
-impl System for Director {
+impl OnTestbed for Director {
     fn bed(&self) -> &Testbed {
         &self.bed
     }
+}
 
+#[async_trait]
+impl System for Director {
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = vec![

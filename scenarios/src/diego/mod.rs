@@ -31,6 +31,7 @@ use async_trait::async_trait;
 use reenact::{
     Error, Result,
     campaign::{Menu, Playable, Remedy, Schedule},
+    fault::OnTestbed,
     judge::Contents,
     probe::{LogTail, Machine, Probe},
     stage::{Lab, System},
@@ -230,12 +231,14 @@ async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
     recipe::steady(&lab, Setup::PLAIN).await?.exercise(&schedule, Duration::from_secs(60)).await
 }
 
-#[async_trait]
-impl System for Diego {
+impl OnTestbed for Diego {
     fn bed(&self) -> &Testbed {
         &self.bed
     }
+}
 
+#[async_trait]
+impl System for Diego {
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();

@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use reenact::{
     Error, Result,
     campaign::{Menu, Playable, Remedy, Schedule},
+    fault::OnTestbed,
     fault::Signal,
     judge::Contents,
     probe::{Files, LogTail, Machine, Ports, Probe, Processes},
@@ -137,12 +138,14 @@ async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
     recipe::steady(&lab).await?.exercise(&schedule, Duration::from_secs(45)).await
 }
 
-#[async_trait]
-impl System for Galera {
+impl OnTestbed for Galera {
     fn bed(&self) -> &Testbed {
         &self.bed
     }
+}
 
+#[async_trait]
+impl System for Galera {
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();

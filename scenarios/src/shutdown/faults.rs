@@ -9,9 +9,9 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Result,
-    fault::{Effect, Fault, Undo},
+    fault::{Effect, Fault, OnTestbed, Undo},
     probe::{Answer, Clock, Moment},
-    testbed::{Node, NodeStatus, Testbed},
+    testbed::{Node, NodeStatus},
     wait::{self, Look},
 };
 
@@ -156,8 +156,9 @@ impl fmt::Display for Deleted {
 }
 
 #[async_trait]
-impl Fault for Deleted {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for Deleted {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let node = bed.node(&self.node)?;
         self.router.leaves(&self.node);
         let ((), ended) = tokio::join!(self.unroute(), self.end(node));
@@ -166,7 +167,8 @@ impl Fault for Deleted {
         Ok(Undo::none())
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let NodeStatus { running, oom_killed, .. } = bed.node(&self.node)?.state().await?;
         let as_meant = oom_killed == matches!(self.end, End::OutOfMemory);
         Ok(Effect::new(!running && as_meant, format!("running: {running}, killed for want of memory: {oom_killed}")))

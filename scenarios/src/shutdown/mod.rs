@@ -30,6 +30,7 @@ use async_trait::async_trait;
 use reenact::{
     Result,
     campaign::{Menu, Playable, Schedule},
+    fault::OnTestbed,
     fault::Signal,
     judge::Contents,
     probe::{LogTail, Machine, Ports, Probe},
@@ -194,12 +195,14 @@ async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
     recipe::steady(&lab, Setup::of(App::Rust("outbox"))).await?.exercise(&schedule, Duration::from_secs(60)).await
 }
 
-#[async_trait]
-impl System for Service {
+impl OnTestbed for Service {
     fn bed(&self) -> &Testbed {
         &self.bed
     }
+}
 
+#[async_trait]
+impl System for Service {
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();

@@ -18,7 +18,7 @@ impl<S: System> Stage<S, Faulted> {
     ///
     /// # Errors
     /// As [`Stage::strike`].
-    pub async fn inject(mut self, fault: impl Fault) -> Result<Self> {
+    pub async fn inject(mut self, fault: impl Fault<S>) -> Result<Self> {
         self.strike(fault).await?;
         Ok(self)
     }

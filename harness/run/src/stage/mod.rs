@@ -20,10 +20,7 @@ use reenact_core::{
     wait::{self, Look},
     workload::{Ledger, Traffic, Workload},
 };
-use reenact_testbed::{
-    Testbed,
-    fault::{self, Active, Fault},
-};
+use reenact_testbed::fault::{self, Active, Fault, OnTestbed};
 
 pub use lab::{Lab, Plan};
 
@@ -32,10 +29,7 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A system under test, deployed.
 #[async_trait]
-pub trait System: Send + Sync + 'static {
-    /// Its nodes.
-    fn bed(&self) -> &Testbed;
-
+pub trait System: OnTestbed + Send + Sync + 'static {
     /// The probes that watch it, each with its interval.
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)>;
 
@@ -92,7 +86,7 @@ struct Run<S> {
     system: S,
     watch: Watch,
     workload: Workload,
-    active: Vec<(u32, Active)>,
+    active: Vec<(u32, Active<S>)>,
     /// How many faults were injected so far.
     struck: u32,
     /// When the first fault was injected: what the probes saw before is no part of
@@ -132,11 +126,11 @@ impl<S: System, P> Stage<S, P> {
     ///
     /// # Errors
     /// As [`fault::inject`].
-    pub async fn strike(&mut self, fault: impl Fault) -> Result<Struck> {
+    pub async fn strike(&mut self, fault: impl Fault<S>) -> Result<Struck> {
         let run = &mut self.run;
         run.lab.phase(format!("inject: {fault}"));
         run.story_from.get_or_insert(run.lab.now());
-        let active = fault::inject(run.system.bed(), fault, run.lab.plan().sham).await?;
+        let active = fault::inject(&run.system, fault, run.lab.plan().sham).await?;
         run.effect_at = run.lab.now();
         run.lab.note("fault", format!("{active}: in force after {:.1?}; {}", active.took, active.proof));
         run.lab.score(|score| score.injected(&active.to_string(), active.took));
@@ -167,7 +161,7 @@ impl<S: System, P> Stage<S, P> {
         let (_, active) = run.active.remove(at);
         let text = active.to_string();
         let others = run.active.iter().map(|(_, other)| other);
-        let took = active.heal_beside(run.system.bed(), others).await?;
+        let took = active.heal_beside(&run.system, others).await?;
         if !took.is_zero() {
             run.lab.note("heal", format!("{text}: gone after {took:.1?}"));
         }

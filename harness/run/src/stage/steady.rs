@@ -77,7 +77,7 @@ impl<S: System> Stage<S, Steady> {
     ///
     /// # Errors
     /// As [`Stage::strike`].
-    pub async fn inject(mut self, fault: impl Fault) -> Result<Stage<S, Faulted>> {
+    pub async fn inject(mut self, fault: impl Fault<S>) -> Result<Stage<S, Faulted>> {
         self.strike(fault).await?;
         Ok(self.turn())
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fault, Undo};
+use super::{Effect, Fault, OnTestbed, Undo};
 use crate::Testbed;
 use reenact_core::Result;
 
@@ -34,8 +34,9 @@ impl DiskFull {
 }
 
 #[async_trait]
-impl Fault for DiskFull {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for DiskFull {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let (fill, _) = self.files(bed).await?;
         // In large blocks first, then to the last page; both end with ENOSPC.
         let large = format!("dd if=/dev/zero of={fill} bs=1M status=none 2>/dev/null");
@@ -51,7 +52,8 @@ impl Fault for DiskFull {
     /// A write of one page fails. What the node itself gave back since the fill, as a
     /// server does that ends for want of room, is filled first: else the proof would
     /// race with the fault's own consequences.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let (fill, page) = self.files(bed).await?;
         let script = format!(
             "[ ! -e {fill} ] || {}; head -c 4096 /dev/zero >{page}; code=$?; rm -f {page}; exit $code",

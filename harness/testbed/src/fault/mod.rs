@@ -13,12 +13,13 @@ mod slow;
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
 use crate::Testbed;
 use reenact_core::{Error, Result, wait};
@@ -82,26 +83,39 @@ impl Undo {
     }
 }
 
-/// A way to break something.
+/// A system whose nodes stand in a testbed: the engine's own faults work on it.
+pub trait OnTestbed: Sync + 'static {
+    /// Its nodes.
+    fn bed(&self) -> &Testbed;
+}
+
+impl OnTestbed for Testbed {
+    fn bed(&self) -> &Testbed {
+        self
+    }
+}
+
+/// A way to break a system `S`. A value that says what is to be done and holds no handle of
+/// the system, so that it can stand in a plan file.
 ///
 /// Its `Display` fits "the fault is …": "n1 is partitioned from n2, n3".
 #[async_trait]
-pub trait Fault: fmt::Display + fmt::Debug + Send + Sync + 'static {
+pub trait Fault<S>: fmt::Display + fmt::Debug + Send + Sync + 'static {
     /// Puts it in force; when this returns, it is.
-    async fn inject(&self, bed: &Testbed) -> Result<Undo>;
+    async fn inject(&self, system: &S) -> Result<Undo>;
 
     /// Looks whether its effect is there.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect>;
+    async fn effect(&self, system: &S) -> Result<Effect>;
 }
 
 #[async_trait]
-impl Fault for Box<dyn Fault> {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
-        self.as_ref().inject(bed).await
+impl<S: Sync + 'static> Fault<S> for Box<dyn Fault<S>> {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        self.as_ref().inject(system).await
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
-        self.as_ref().effect(bed).await
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        self.as_ref().effect(system).await
     }
 }
 
@@ -109,8 +123,8 @@ impl Fault for Box<dyn Fault> {
 /// it leaves the fault in force until the testbed goes.
 #[must_use = "a fault stays in force until it is healed"]
 #[derive(Debug)]
-pub struct Active {
-    fault: Box<dyn Fault>,
+pub struct Active<S> {
+    fault: Arc<dyn Fault<S>>,
     undo: Undo,
     /// The parts of its effect that were there before: another fault's, to be left.
     before: Vec<String>,
@@ -126,23 +140,35 @@ impl fmt::Debug for Undo {
     }
 }
 
-/// Injects a fault and proves it. With `sham` the fault itself is left out and all
+/// Injects a fault and proves it. With `left_out` the fault itself is left out and all
 /// else done: the proof must then fail.
 ///
 /// # Errors
 /// [`Error::Inconclusive`] if the effect was there before, or is not there within
 /// five seconds.
-pub async fn inject(bed: &Testbed, fault: impl Fault, sham: bool) -> Result<Active> {
-    let before = fault.effect(bed).await?;
+pub async fn inject<S: Sync + 'static>(system: &S, fault: impl Fault<S>, left_out: bool) -> Result<Active<S>> {
+    inject_shared(system, Arc::new(fault), left_out).await
+}
+
+/// The same for a fault that somebody else keeps too.
+///
+/// # Errors
+/// As [`inject`].
+pub async fn inject_shared<S: Sync + 'static>(
+    system: &S,
+    fault: Arc<dyn Fault<S>>,
+    left_out: bool,
+) -> Result<Active<S>> {
+    let before = fault.effect(system).await?;
     if before.holds {
         let seen = before.seen;
         return Err(Error::inconclusive(format!("before the fault \"{fault}\" its effect was there already: {seen}")));
     }
     let called = Instant::now();
-    let undo = if sham { Undo::none() } else { fault.inject(bed).await? };
+    let undo = if left_out { Undo::none() } else { fault.inject(system).await? };
     let took = called.elapsed();
-    match proved(bed, &fault, &before).await {
-        Ok(proof) => Ok(Active { fault: Box::new(fault), undo, before: before.parts, took, proof }),
+    match proved(system, fault.as_ref(), &before).await {
+        Ok(proof) => Ok(Active { fault, undo, before: before.parts, took, proof }),
         Err(unproved) => {
             // It may be in force all the same, and nobody would heal it.
             undo.run().await?;
@@ -152,48 +178,53 @@ pub async fn inject(bed: &Testbed, fault: impl Fault, sham: bool) -> Result<Acti
 }
 
 /// What showed the fault's effect, and that it left alone what it should.
-async fn proved(bed: &Testbed, fault: &dyn Fault, before: &Effect) -> Result<String> {
-    let effect = effect_becomes(bed, fault, "effect", |effect| effect.holds).await?;
+async fn proved<S: Sync + 'static>(system: &S, fault: &dyn Fault<S>, before: &Effect) -> Result<String> {
+    let effect = effect_becomes(system, fault, "effect", |effect| effect.holds).await?;
     match before.control.iter().find(|part| !effect.control.contains(part)) {
         Some(hit) => Err(Error::inconclusive(format!("the fault \"{fault}\" hit more than it should: before, {hit}"))),
         None => Ok(effect.seen),
     }
 }
 
-impl Active {
+impl<S: Sync + 'static> Active<S> {
     /// Takes the fault back and proves that its effect is gone; gives the time that it took.
     /// Nothing is done where nothing takes it back.
     ///
     /// # Errors
-    /// [`Error::Inconclusive`] if the effect is still there after five seconds.
-    pub async fn heal(self, bed: &Testbed) -> Result<Duration> {
-        self.heal_beside(bed, std::iter::empty()).await
+    /// [`Error::Inconclusive`] if the effect is still there after five seconds. The fault is
+    /// then neither in force nor healed for certain.
+    pub async fn heal(&self, system: &S) -> Result<Duration> {
+        self.heal_beside(system, std::iter::empty()).await
     }
 
     /// The same beside `others`, which stay in force: what they have a hand in may remain.
     ///
     /// # Errors
     /// As [`Active::heal`].
-    pub async fn heal_beside<'a>(self, bed: &Testbed, others: impl Iterator<Item = &'a Self>) -> Result<Duration> {
+    pub async fn heal_beside<'a>(
+        &self,
+        system: &S,
+        others: impl Iterator<Item = &'a Self> + Send,
+    ) -> Result<Duration> {
         let called = Instant::now();
-        let undo = self.undo.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let undo = self.undo.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(undo) = undo else { return Ok(Duration::ZERO) };
         undo.await?;
         let took = called.elapsed();
-        let mut theirs = self.before;
+        let mut theirs = self.before.clone();
         for other in others {
-            theirs.extend(other.fault.effect(bed).await?.parts);
+            theirs.extend(other.fault.effect(system).await?.parts);
         }
         let over = |effect: &Effect| match effect.parts[..] {
             [] => !effect.holds,
             _ => effect.parts.iter().all(|part| theirs.contains(part)),
         };
-        effect_becomes(bed, self.fault.as_ref(), "effect's end", over).await?;
+        effect_becomes(system, self.fault.as_ref(), "effect's end", over).await?;
         Ok(took)
     }
 }
 
-impl fmt::Display for Active {
+impl<S> fmt::Display for Active<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fault.fmt(f)
     }
@@ -203,15 +234,15 @@ impl fmt::Display for Active {
 ///
 /// Other than [`wait::until`] this cuts no look off at the limit: a script that is cut
 /// off closes the helper's shell to every later fault, and to every heal.
-async fn effect_becomes(
-    bed: &Testbed,
-    fault: &dyn Fault,
+async fn effect_becomes<S: Sync + 'static>(
+    system: &S,
+    fault: &dyn Fault<S>,
     what: &str,
     wanted: impl Fn(&Effect) -> bool,
 ) -> Result<Effect> {
     let begun = Instant::now();
     loop {
-        let effect = fault.effect(bed).await?;
+        let effect = fault.effect(system).await?;
         if wanted(&effect) {
             return Ok(effect);
         }

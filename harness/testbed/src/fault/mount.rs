@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fault, Undo};
+use super::{Effect, Fault, OnTestbed, Undo};
 use crate::{SYS, Testbed};
 use reenact_core::{
     Error, Result,
@@ -187,22 +187,25 @@ async fn remount_when_idle(bed: &Testbed, script: &str) -> Result<()> {
 }
 
 #[async_trait]
-impl Fault for RemountReadOnly {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for RemountReadOnly {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let disk = Disk::of(bed, &self.node).await?;
         remount_when_idle(bed, &disk.remount("ro")).await?;
         let bed = bed.clone();
         Ok(Undo::by(async move { bed.shell().must(&disk.remount("rw")).await.map(drop) }))
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         Disk::of(bed, &self.node).await?.refuses(bed, READ_ONLY).await
     }
 }
 
 #[async_trait]
-impl Fault for BindReadOnly {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for BindReadOnly {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let disk = Disk::of(bed, &self.node).await?;
         remount_when_idle(bed, &disk.remount("bind,ro")).await?;
         let bed = bed.clone();
@@ -211,14 +214,16 @@ impl Fault for BindReadOnly {
 
     /// Seen from the node's own namespace: a path through `/proc/PID/root` goes by the
     /// mount too.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         Disk::of(bed, &self.node).await?.refuses(bed, READ_ONLY).await
     }
 }
 
 #[async_trait]
-impl Fault for FilesystemError {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for FilesystemError {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let disk = Disk::of(bed, &self.node).await?;
         // The device that is mounted there, by the kernel's name.
         let device = format!("/sys/dev/block/$(stat -c %Hd:%Ld {})", disk.folder());
@@ -228,20 +233,23 @@ impl Fault for FilesystemError {
         Ok(Undo::none())
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         Disk::of(bed, &self.node).await?.refuses(bed, READ_ONLY).await
     }
 }
 
 #[async_trait]
-impl Fault for FilesystemShutDown {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for FilesystemShutDown {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let disk = Disk::of(bed, &self.node).await?;
         bed.shell().must(&format!("shut-down-filesystem {}", disk.folder())).await?;
         Ok(Undo::none())
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let seen = Disk::of(bed, &self.node).await?.refuses(bed, &["Input/output error"]).await?;
         // Reads fail as well: that is no harm beyond the fault.
         let control = seen.control.into_iter().filter(|part| !part.contains("folder")).collect();
@@ -250,8 +258,9 @@ impl Fault for FilesystemShutDown {
 }
 
 #[async_trait]
-impl Fault for DeviceShrunk {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for DeviceShrunk {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let device = bed.node(&self.node)?.device(&self.device)?.kernel.clone();
         let bytes = u64::from(self.mebibytes) << 20;
         bed.shell().must(&format!("limit-device /dev/{device} {bytes}")).await?;
@@ -259,7 +268,8 @@ impl Fault for DeviceShrunk {
         Ok(Undo::by(async move { bed.shell().must(&format!("limit-device /dev/{device} 0")).await.map(drop) }))
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let device = bed.node(&self.node)?.device(&self.device)?;
         let said = bed.shell().must(&format!("blockdev --getsize64 /dev/{}", device.kernel)).await?;
         let bytes: u64 = said.trim().parse().map_err(|_| Error::inconclusive(format!("its size is {said:?}")))?;
@@ -268,15 +278,17 @@ impl Fault for DeviceShrunk {
 }
 
 #[async_trait]
-impl Fault for WriteProtected {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for WriteProtected {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let device = bed.node(&self.node)?.device(&self.device)?.kernel.clone();
         bed.shell().must(&format!("blockdev --setro /dev/{device}")).await?;
         let bed = bed.clone();
         Ok(Undo::by(async move { bed.shell().must(&format!("blockdev --setrw /dev/{device}")).await.map(drop) }))
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let device = bed.node(&self.node)?.device(&self.device)?;
         let said = bed.shell().must(&format!("blockdev --getro /dev/{}", device.kernel)).await?;
         Ok(Effect::new(said.trim() == "1", format!("blockdev --getro: {}", said.trim())))

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fault, Undo};
+use super::{Effect, Fault, OnTestbed, Undo};
 use crate::{Flow, Node, Testbed};
 use reenact_core::{Error, Result};
 
@@ -68,8 +68,9 @@ fn pairs<'a>(left: &'a [&str], right: &'a [&str]) -> impl Iterator<Item = (Strin
 }
 
 #[async_trait]
-impl Fault for Partition {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for Partition {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let name = bed.rule_name();
         bed.firewall().drop_flows(&name, &self.resolve(bed)?).await?;
         let bed = bed.clone();
@@ -79,7 +80,8 @@ impl Fault for Partition {
     /// Pings over every pair of running nodes: the cut ones get no answer; the others
     /// are the control. Where one way only is cut, the request must still arrive
     /// (the receiver's kernel counts it).
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let (mut cut, mut seen) = (Vec::new(), Vec::new());
         let (mut control, mut parts) = (Vec::new(), Vec::new());
         for link in Link::all(bed).await? {
@@ -182,8 +184,9 @@ impl fmt::Display for Disconnect {
 }
 
 #[async_trait]
-impl Fault for Disconnect {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for Disconnect {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let node = bed.node(&self.node)?.clone();
         bed.disconnect(&node).await?;
         let bed = bed.clone();
@@ -191,7 +194,8 @@ impl Fault for Disconnect {
     }
 
     /// The node's network namespace holds no interface but `lo`.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let status = bed.node(&self.node)?.state().await?;
         if !status.running {
             return Ok(Effect::new(false, format!("{} does not run", self.node)));
@@ -222,8 +226,9 @@ impl fmt::Display for Flap {
 }
 
 #[async_trait]
-impl Fault for Flap {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for Flap {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let flows = self.cut.resolve(bed)?;
         let name = bed.rule_name();
         bed.firewall().drop_flows(&name, &flows).await?;
@@ -252,7 +257,8 @@ impl Fault for Flap {
     }
 
     /// The cut is seen in one of its down phases.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         self.cut.effect(bed).await
     }
 }

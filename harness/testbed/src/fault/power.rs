@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fault, Undo};
+use super::{Effect, Fault, OnTestbed, Undo};
 use crate::Testbed;
 use reenact_core::Result;
 
@@ -80,44 +80,50 @@ async fn running(bed: &Testbed, nodes: &[String]) -> Result<Vec<String>> {
 }
 
 #[async_trait]
-impl Fault for PowerOff {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for PowerOff {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let nodes = self.nodes.iter().map(|node| bed.node(node)).collect::<Result<Vec<_>>>()?;
         try_join_all(nodes.into_iter().map(|node| node.signal("SIGKILL"))).await?;
         Ok(Undo::none())
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let running = running(bed, &self.nodes).await?;
         Ok(Effect::new(running.is_empty(), format!("running: [{}]", running.join(", "))))
     }
 }
 
 #[async_trait]
-impl Fault for ShutDown {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for ShutDown {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         for node in &self.nodes {
             bed.node(node)?.stop(self.grace_s.into()).await?;
         }
         Ok(Undo::none())
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let running = running(bed, &self.nodes).await?;
         Ok(Effect::new(running.is_empty(), format!("running: [{}]", running.join(", "))))
     }
 }
 
 #[async_trait]
-impl Fault for PowerOn {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for PowerOn {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         for node in &self.nodes {
             bed.node(node)?.start().await?;
         }
         Ok(Undo::none())
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let running = running(bed, &self.nodes).await?;
         Ok(Effect::new(running.len() == self.nodes.len(), format!("running: [{}]", running.join(", "))))
     }

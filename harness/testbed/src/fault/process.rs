@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fault, Undo};
+use super::{Effect, Fault, OnTestbed, Undo};
 use crate::{Process, Testbed};
 use reenact_core::{Error, Result};
 
@@ -76,8 +76,9 @@ impl Kill {
 }
 
 #[async_trait]
-impl Fault for Kill {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for Kill {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let pids: Vec<_> = self.targets(bed).await?.iter().map(|process| process.pid.to_string()).collect();
         if pids.is_empty() {
             return Err(Error::inconclusive(format!("no process {} runs on {}", self.process, self.node)));
@@ -92,7 +93,8 @@ impl Fault for Kill {
         Ok(Undo::by(async move { bed.shell().run(&format!("kill -CONT {pids}")).await.map(drop) }))
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let targets = match self.targets(bed).await {
             // The daemon cannot list a machine that is just going down with its first
             // process: look again.
@@ -133,8 +135,9 @@ impl fmt::Display for Pause {
 }
 
 #[async_trait]
-impl Fault for Pause {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for Pause {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let node = bed.node(&self.node)?.clone();
         node.pause().await?;
         Ok(Undo::by(async move {
@@ -143,7 +146,8 @@ impl Fault for Pause {
         }))
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let paused = bed.node(&self.node)?.state().await?.paused;
         Ok(Effect::new(paused, format!("paused: {paused}")))
     }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Fault, Undo};
+use super::{Effect, Fault, OnTestbed, Undo};
 use crate::{Device, Testbed};
 use reenact_core::{Error, Result};
 
@@ -50,8 +50,9 @@ impl SlowDevice {
 }
 
 #[async_trait]
-impl Fault for SlowDevice {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for SlowDevice {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let delay = self.device(bed)?.1.to_owned();
         bed.shell().must(&format!("echo {} >{delay}", self.by.as_micros())).await?;
         let bed = bed.clone();
@@ -61,7 +62,8 @@ impl Fault for SlowDevice {
     /// A page is written and synced from outside of the node. It is not waited for
     /// longer than it must take: what waits for a device cannot be ended. No read is
     /// a control: under load they wait too.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let (kernel, pid) = (&self.device(bed)?.0.kernel, bed.node(&self.node)?.state().await?.pid);
         let by = self.by;
         let script = format!(

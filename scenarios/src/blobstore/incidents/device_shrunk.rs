@@ -7,7 +7,7 @@ use reenact::{
     campaign::Scenario,
     fault::{DeviceShrunk, Fault, RemountReadOnly},
     scenario,
-    stage::{Lab, System},
+    fault::OnTestbed, stage::Lab,
     wait::Look,
 };
 

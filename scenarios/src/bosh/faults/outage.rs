@@ -5,8 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, Undo},
-    testbed::{Node, Testbed},
+    fault::{Effect, Fault, OnTestbed, Undo},
+    testbed::Node,
 };
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -34,15 +34,17 @@ async fn ask(node: &Node, sql: &str) -> Result<String> {
 }
 
 #[async_trait]
-impl Fault for DatabaseAway {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for DatabaseAway {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let node = bed.node(DB)?.clone();
         ask(&node, "ALTER DATABASE bosh ALLOW_CONNECTIONS false").await?;
         ask(&node, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'bosh'").await?;
         Ok(Undo::by(async move { ask(&node, "ALTER DATABASE bosh ALLOW_CONNECTIONS true").await.map(drop) }))
     }
 
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let sql = "SELECT concat(d.datallowconn, '|', count(a.pid)) FROM pg_database d
                    LEFT JOIN pg_stat_activity a ON a.datname = d.datname WHERE d.datname = 'bosh' GROUP BY d.datallowconn";
         let said = ask(bed.node(DB)?, sql).await?;

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, Kill, Signal, Undo},
+    fault::{Effect, Fault, Kill, OnTestbed, Signal, Undo},
     testbed::{Process, Testbed},
 };
 
@@ -42,8 +42,9 @@ impl WorkerAndJobKilled {
 }
 
 #[async_trait]
-impl Fault for WorkerAndJobKilled {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for WorkerAndJobKilled {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let pids: Vec<_> = self.processes(bed).await?.iter().map(|process| process.pid).collect();
         if pids.len() != 2 {
             return Err(Error::inconclusive(format!("task {} has no worker with a process at it", self.task)));
@@ -55,7 +56,8 @@ impl Fault for WorkerAndJobKilled {
     }
 
     /// Neither is there any more; monit may have made another worker.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let Some(killed) = self.killed.get() else { return Ok(Effect::new(false, "none is killed")) };
         let all = bed.node(DIRECTOR)?.processes().await?;
         let left = all.iter().filter(|process| killed.contains(&process.pid)).count();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, Undo},
+    fault::{Effect, Fault, OnTestbed, Undo},
     testbed::{Node, Testbed},
 };
 
@@ -116,8 +116,9 @@ fn no_way(pid: i64, old: Ipv4Addr) -> String {
 }
 
 #[async_trait]
-impl Fault for Readdressed {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for Readdressed {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let moves = self.moves(bed)?;
         // All that can be is made ready before, so that the servers are away for a moment only.
         let told = format!("{} && {CONFIGURE}", setting("CONSUL_SERVERS", &Self::list(bed, &moves).await?));
@@ -141,7 +142,8 @@ impl Fault for Readdressed {
 
     /// Each server listens for raft at its new address, and another one has no way to the
     /// old one.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let (mut holds, mut seen) = (true, Vec::new());
         for Move { node, new } in self.moves(bed)? {
             let other = CONSULS.iter().find(|name| **name != node.name()).copied().unwrap_or_default();
@@ -170,8 +172,9 @@ pub(in super::super) struct ForeignGossipKey {
 const FOREIGN_KEY: &str = "Zm9yZWlnbiBrZXkgb2YgdGhpcnR5LXR3byBieXRlczA=";
 
 #[async_trait]
-impl Fault for ForeignGossipKey {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for ForeignGossipKey {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let key = setting("GOSSIP_KEY", FOREIGN_KEY);
         let script = format!("{UNMONITOR} && {key} && {CONFIGURE} && {STOP} && rm -f {DATA}/serf/*.keyring && {START}");
         on(bed.node(self.node)?, &script).await?;
@@ -179,7 +182,8 @@ impl Fault for ForeignGossipKey {
     }
 
     /// The keyring on its disk.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let keyring = bed.node(self.node)?.read(bed.shell(), &format!("{DATA}/serf/local.keyring")).await?;
         let keyring = keyring.unwrap_or_default();
         Ok(Effect::new(keyring.contains(FOREIGN_KEY), format!("{}'s keyring: {}", self.node, keyring.trim())))
@@ -194,15 +198,17 @@ pub(in super::super) struct NewKeyInConfig {
 }
 
 #[async_trait]
-impl Fault for NewKeyInConfig {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for NewKeyInConfig {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let script = format!("{} && {CONFIGURE}", setting("GOSSIP_KEY", FOREIGN_KEY));
         on(bed.node(self.node)?, &script).await?;
         Ok(Undo::none())
     }
 
     /// Its configuration.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let config = bed.node(self.node)?.read(bed.shell(), "/var/vcap/jobs/consul_agent.json").await?;
         let config = config.unwrap_or_default();
         let line = config.lines().find(|line| line.contains("encrypt")).unwrap_or_default();
@@ -218,8 +224,9 @@ pub(in super::super) struct AloneByPeersJson {
 }
 
 #[async_trait]
-impl Fault for AloneByPeersJson {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for AloneByPeersJson {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let node = bed.node(self.node)?;
         let script = format!(
             "{UNMONITOR} && {STOP} && printf '[{{\"id\": \"%s\", \"address\": \"%s\", \"non_voter\": false}}]' \
@@ -232,7 +239,8 @@ impl Fault for AloneByPeersJson {
 
     /// Who votes, by Consul's own command. A server that was just cut off it may still take
     /// for alive, and add as one that does not.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let peers = bed.node(self.node)?.exec(&["consul", "operator", "raft", "list-peers", "-stale=true"]).await?;
         let votes =
             |line: &&str| line.contains(&format!(":{RAFT}")) && line.split_whitespace().any(|word| word == "true");
@@ -249,15 +257,17 @@ pub(in super::super) struct RaftDatabaseCorrupt {
 }
 
 #[async_trait]
-impl Fault for RaftDatabaseCorrupt {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for RaftDatabaseCorrupt {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let file = bed.node(self.node)?.reach(&format!("{DATA}/raft/raft.db")).await?;
         bed.shell().must(&format!("tr '\\0' '\\377' </dev/zero | dd of={file} bs=4096 count=2 iflag=fullblock conv=notrunc,fsync status=none")).await?;
         Ok(Undo::none())
     }
 
     /// What they begin with.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let file = bed.node(self.node)?.reach(&format!("{DATA}/raft/raft.db")).await?;
         let first = bed.shell().must(&format!("od -An -tx1 -N24 {file}; od -An -tx1 -j4096 -N24 {file}")).await?;
         let holds = first.split_whitespace().all(|byte| byte == "ff");

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, Undo},
+    fault::{Effect, Fault, OnTestbed, Undo},
     probe::Answer,
     testbed::Testbed,
 };
@@ -45,9 +45,10 @@ impl fmt::Display for LeaderMoved {
 }
 
 #[async_trait]
-impl Fault for LeaderMoved {
+impl<S: OnTestbed> Fault<S> for LeaderMoved {
     /// Only the leader itself takes the call.
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let to = member(bed, self.setup, self.to)?.status(LIMIT).await.map_err(failed(self.to))?.id;
         for node in ETCDS {
             let member = member(bed, self.setup, node)?;
@@ -62,7 +63,8 @@ impl Fault for LeaderMoved {
     }
 
     /// What the member says of itself: true as long as all of them see each other.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let asked = Http::new().ask(bed.node(self.to)?.ip(), CLIENTS, Request::get("/v2/stats/self", LIMIT)).await;
         let state = asked.map_err(failed(self.to))?["state"].as_str().unwrap_or_default().to_owned();
         Ok(Effect::new(state == "StateLeader", format!("{} says {state}", self.to)))
@@ -89,8 +91,9 @@ fn put(bytes: usize) -> Value {
 }
 
 #[async_trait]
-impl Fault for SpaceUsedUp {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for SpaceUsedUp {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let member = member(bed, self.setup, self.by)?;
         let large = put(400_000);
         for _ in 0..MOST_WRITES {
@@ -104,7 +107,8 @@ impl Fault for SpaceUsedUp {
     }
 
     /// A small write is refused too.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         match member(bed, self.setup, self.by)?.v3("kv/put", &put(3), LIMIT).await {
             Ok(_) => Ok(Effect::new(false, "a small write is taken")),
             Err(answer) => Ok(Effect::new(describe(&answer).contains(NO_SPACE), describe(&answer))),

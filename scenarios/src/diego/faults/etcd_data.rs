@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, Undo},
+    fault::{Effect, Fault, OnTestbed, Undo},
     testbed::{Node, Testbed},
 };
 
@@ -119,8 +119,9 @@ async fn sums(bed: &Testbed, node: &Node) -> Result<Sums> {
 }
 
 #[async_trait]
-impl Fault for Damage {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for Damage {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let node = bed.node(self.node)?;
         must_not_run(node).await?;
         let (folder, before) = (folder(node).await?, sums(bed, node).await?);
@@ -137,7 +138,8 @@ impl Fault for Damage {
 
     /// Each file that was to be hit has another sum or size, or is away. The others are the
     /// control.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let now = sums(bed, bed.node(self.node)?).await?;
         let Some(Done { hit, before }) = self.done.get() else {
             return Ok(Effect::new(false, format!("{} files, none damaged", now.len())));
@@ -155,8 +157,9 @@ impl Fault for Damage {
 }
 
 #[async_trait]
-impl Fault for Wiped {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for Wiped {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let node = bed.node(self.node)?;
         must_not_run(node).await?;
         let folder = node.reach(DATA).await?;
@@ -165,7 +168,8 @@ impl Fault for Wiped {
     }
 
     /// Not a file is left.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let files = sums(bed, bed.node(self.node)?).await?;
         Ok(Effect::new(files.is_empty(), format!("files of etcd's: {}", files.len())))
     }

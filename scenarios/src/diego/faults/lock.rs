@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, Undo},
+    fault::{Effect, Fault, OnTestbed, Undo},
     testbed::Testbed,
 };
 use serde_json::{Value, json};
@@ -66,8 +66,9 @@ impl fmt::Display for BbsFrozen {
 }
 
 #[async_trait]
-impl Fault for BbsFrozen {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for BbsFrozen {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let pid = self.pid(bed).await?;
         bed.shell().must(&format!("kill -STOP {pid}")).await?;
         let bed = bed.clone();
@@ -75,7 +76,8 @@ impl Fault for BbsFrozen {
     }
 
     /// The kernel's word on the process. Thawed it may be gone.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let Ok(pid) = self.pid(bed).await else { return Ok(Effect::new(false, "no BBS runs")) };
         let (_, said) = bed.shell().run(&format!("grep ^State: /proc/{pid}/status")).await?;
         Ok(Effect::new(said.contains("T (stopped)"), format!("process {pid}: {}", said.trim())))
@@ -87,8 +89,9 @@ fn untaken(what: &str) -> impl Fn(reenact::probe::Answer) -> Error {
 }
 
 #[async_trait]
-impl Fault for LockTaken {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for LockTaken {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let agent = Agent::new(bed.node(CONSULS[0])?.ip(), &Http::new());
         let value = json!({"id": GONE, "url": "http://203.0.113.7:8889"});
         let taken = match self {
@@ -105,7 +108,8 @@ impl Fault for LockTaken {
     }
 
     /// The key and all sessions, as a server's own commands show them.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let script = format!("consul kv get -detailed {LOCK}; curl -sS -m 5 http://127.0.0.1:8500/v1/session/list");
         let said = bed.node(CONSULS[0])?.exec(&["bash", "-c", &script]).await?.text;
         let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).map_or("", str::trim);

@@ -5,8 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use reenact::{
     Result,
-    fault::{Effect, Fault, Undo},
-    testbed::Testbed,
+    fault::{Effect, Fault, OnTestbed, Undo},
 };
 
 /// A machine's settings file; see `docker/diego/vm` and `etcd_ctl`.
@@ -30,15 +29,17 @@ impl ToldTo {
 }
 
 #[async_trait]
-impl Fault for ToldTo {
-    async fn inject(&self, bed: &Testbed) -> Result<Undo> {
+impl<S: OnTestbed> Fault<S> for ToldTo {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
         let file = bed.node(self.node)?.reach(SETTINGS).await?;
         bed.shell().must(&format!("cat >>{file} <<'END'\n{}\nEND\n", self.lines.join("\n"))).await?;
         Ok(Undo::none())
     }
 
     /// The file holds the lines.
-    async fn effect(&self, bed: &Testbed) -> Result<Effect> {
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
         let settings = bed.node(self.node)?.read(bed.shell(), SETTINGS).await?.unwrap_or_default();
         let held = self.lines.iter().filter(|line| settings.lines().any(|held| held == **line)).count();
         Ok(Effect::new(held == self.lines.len(), format!("{held} of {} lines", self.lines.len())))

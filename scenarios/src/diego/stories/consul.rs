@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use reenact::{
     Error, Result,
+    fault::OnTestbed,
     probe::{Answer, Observation, Signal},
-    stage::{Fingerprint, Stage, System, latest, logged},
+    stage::{Fingerprint, Stage, latest, logged},
     testbed::Node,
     wait::{self, Look},
 };

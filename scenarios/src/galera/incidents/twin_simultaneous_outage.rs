@@ -8,7 +8,7 @@ use reenact::{
     campaign::Scenario,
     fault::{Partition, PowerOff, PowerOn},
     scenario,
-    stage::{Lab, System},
+    fault::OnTestbed, stage::Lab,
     testbed::Node,
     wait::Look,
 };

@@ -11,6 +11,7 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Error, Result, campaign,
+    fault::OnTestbed,
     judge::Contents,
     probe::{LogTail, Machine, Ports, Probe},
     stage::{Lab, System},
@@ -204,12 +205,14 @@ async fn prepare(lab: &Lab, file: &File, bed: &Testbed) -> Result<()> {
     Ok(())
 }
 
-#[async_trait]
-impl System for Own {
+impl OnTestbed for Own {
     fn bed(&self) -> &Testbed {
         &self.bed
     }
+}
 
+#[async_trait]
+impl System for Own {
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let often = Duration::from_millis(250);
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Span;
 use reenact_testbed::fault::{
     BindReadOnly, DeviceShrunk, Disconnect, DiskFull, Fault, FilesystemError, FilesystemShutDown, Flap, Kill,
-    Partition, Pause, PowerOff, PowerOn, RemountReadOnly, ShutDown, Signal, WriteProtected,
+    OnTestbed, Partition, Pause, PowerOff, PowerOn, RemountReadOnly, ShutDown, Signal, WriteProtected,
 };
 
 /// A fault as a plan file names it.
@@ -95,7 +95,7 @@ pub enum Action {
 
 impl Action {
     /// The fault itself.
-    pub fn fault(&self) -> Box<dyn Fault> {
+    pub fn fault<S: OnTestbed>(&self) -> Box<dyn Fault<S>> {
         fn names(names: &[String]) -> Vec<&str> {
             names.iter().map(String::as_str).collect()
         }
