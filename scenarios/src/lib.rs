@@ -2,11 +2,11 @@
 //! `incidents/` one file per incident or twin.
 
 mod answer;
-pub mod blobstore;
-pub mod bosh;
-pub mod diego;
+// pub mod blobstore;
+// pub mod bosh;
+// pub mod diego;
 pub mod galera;
 mod postgres;
-pub mod shutdown;
+// pub mod shutdown;
 #[cfg(test)]
 mod verdicts;

@@ -20,6 +20,11 @@ pub enum Error {
     #[error("{0}")]
     Inconclusive(String),
 
+    /// A fault has no provable effect: nothing can be said. What the no-fault control must
+    /// end in.
+    #[error("{0}")]
+    Unproved(String),
+
     /// The environment lacks something: no daemon, no image, no capability.
     #[error("{what}\n  help: {help}")]
     Environment {
@@ -114,7 +119,7 @@ impl Error {
             Self::Failed(_) => 1,
             Self::Usage { .. } => 2,
             Self::Environment { .. } | Self::File { .. } => 3,
-            Self::Inconclusive(_) | Self::Docker { .. } => 4,
+            Self::Inconclusive(_) | Self::Unproved(_) | Self::Docker { .. } => 4,
             Self::Killed { .. } | Self::Bug(_) => 70,
         }
     }

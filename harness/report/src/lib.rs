@@ -27,7 +27,7 @@ pub use junit::junit;
 pub use matrix::matrix;
 pub use rescored::{rescored, rescored_json, rescored_summary};
 pub use suite::{Hold, suite};
-pub use table::{facts, list, summary};
+pub use table::{contract, facts, list, summary};
 pub use timeline::Timeline;
 
 /// One run as the JSON object that `run --json` prints.

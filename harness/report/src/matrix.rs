@@ -97,6 +97,7 @@ mod tests {
             ..Score::default()
         };
         RunResult {
+            unproved: false,
             id: id.into(),
             run: 1,
             outcome: Outcome::Pass,

@@ -36,7 +36,7 @@ pub enum Hold {
     /// Every scenario passes.
     EachPasses,
     /// With its faults left out, no incident passes: it comes out inconclusive.
-    NoShamPasses,
+    NoFaultNoPass,
 }
 
 /// The `main` of a test binary.
@@ -56,10 +56,15 @@ pub fn suite(hold: Hold) -> ExitCode {
         Ok(scenarios) => scenarios,
         Err(error) => return fail(&error),
     };
+    if let Some(filter) = &arguments.filter
+        && let Err(error) = campaign::matching(std::slice::from_ref(filter))
+    {
+        return fail(&error);
+    }
     let held = |scenario: &&Scenario| hold == Hold::EachPasses || scenario.kind == Kind::Incident;
     let trial = |scenario: &'static Scenario| {
         let suite = Arc::clone(&suite);
-        Trial::ignorable_test(scenario.id, move || suite.run(scenario))
+        Trial::ignorable_test(&scenario.id, move || suite.run(scenario))
     };
     let scenarios = if arguments.list { scenarios } else { campaign::spread(scenarios) };
     let conclusion = libtest_mimic::run(&arguments, scenarios.into_iter().filter(held).map(trial).collect());
@@ -72,6 +77,20 @@ pub fn suite(hold: Hold) -> ExitCode {
 #[expect(clippy::print_stdout, reason = "this is the end of a main")]
 fn tell(text: &str) {
     println!("{text}");
+}
+
+/// Whether a run holds what the suite is for.
+fn verdict(hold: Hold, result: &RunResult, require_all: bool) -> Result<Completion, Failed> {
+    let holds = match hold {
+        Hold::EachPasses => result.outcome == Outcome::Pass,
+        // A testbed that never came up is inconclusive too, and says nothing of the faults.
+        Hold::NoFaultNoPass => result.outcome == Outcome::Inconclusive && result.unproved,
+    };
+    match (&result.reason, result.outcome) {
+        _ if holds => Ok(Completion::Completed),
+        (Some(why), Outcome::Skipped) if !require_all => Ok(Completion::ignored_with(why)),
+        _ => Err(result.to_string().into()),
+    }
 }
 
 struct Suite {
@@ -115,12 +134,7 @@ impl Suite {
             Err(why) => return Ok(Completion::ignored_with(why)),
         };
         let result = self.runtime.block_on(runner.run(scenario, 1, self.seed));
-        let wanted = if self.hold == Hold::NoShamPasses { Outcome::Inconclusive } else { Outcome::Pass };
-        let told = match (result.outcome, &result.reason) {
-            (outcome, _) if outcome == wanted => Ok(Completion::Completed),
-            (Outcome::Skipped, Some(why)) if !self.require_all => Ok(Completion::ignored_with(why)),
-            _ => Err(result.to_string().into()),
-        };
+        let told = verdict(self.hold, &result, self.require_all);
         self.results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
         told
     }
@@ -133,12 +147,12 @@ impl Suite {
             let runner = Runner {
                 session,
                 full,
-                sham: self.hold == Hold::NoShamPasses,
+                no_fault: self.hold == Hold::NoFaultNoPass,
                 keep: false,
                 require_all,
                 picture: crate::keep_picture,
             };
-            runner.prepare(campaign::all()?.iter().flat_map(|scenario| scenario.images).copied()).await?;
+            runner.prepare(campaign::all()?.iter().flat_map(|scenario| scenario.images.clone())).await?;
             Ok::<_, Error>(runner)
         };
         open.await.map_err(|error| error.to_string())
@@ -151,7 +165,7 @@ impl Suite {
         results.sort_by(|a, b| a.id.cmp(&b.id));
         tell(&crate::matrix(&results));
         let about = About::ending(runner.session.id(), How::Run);
-        let about = About { full: self.full, sham: self.hold == Hold::NoShamPasses, ..about };
+        let about = About { full: self.full, no_fault: self.hold == Hold::NoFaultNoPass, ..about };
         crate::keep_session(runner.session.results(), &results, &about)
     }
 }

@@ -7,6 +7,7 @@ use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 use reenact_core::stats::median;
 use reenact_run::{
     campaign::{Kind, Outcome, RunResult, Scenario},
+    contract::{Proof, Step},
     score::Fingerprints,
 };
 
@@ -21,10 +22,37 @@ pub fn list(scenarios: &[&Scenario]) -> String {
     let mut table = table(&["scenario", "kind", "must fire", "what happens"]);
     for scenario in scenarios {
         let kind = if scenario.kind == Kind::Twin { "twin" } else { "incident" };
-        let story = scenario.story.split_once(". ").map_or(scenario.story, |(first, _)| first);
-        table.add_row([scenario.id, kind, scenario.detector.unwrap_or("nothing"), story]);
+        let story = scenario.story.split_once(". ").map_or(scenario.story.as_str(), |(first, _)| first);
+        table.add_row([scenario.id.as_str(), kind, scenario.detector.unwrap_or("nothing"), story]);
     }
     table.to_string()
+}
+
+/// What the contract proves of each scenario: `●` proved; a number stands for the reason why a
+/// step is not, told below.
+pub fn contract(scenarios: &[&Scenario]) -> String {
+    let header: Vec<_> = std::iter::once("scenario").chain(Step::ALL.map(Step::name)).collect();
+    let (mut table, mut reasons) = (table(&header), Vec::new());
+    for scenario in scenarios {
+        let mut row = vec![scenario.id.clone()];
+        for step in Step::ALL {
+            row.push(match scenario.contract.get(&step) {
+                Some(Proof::Proved) => "●".to_owned(),
+                Some(Proof::Reason(why)) => {
+                    let known = reasons.iter().position(|other| other == why);
+                    let number = known.unwrap_or_else(|| {
+                        reasons.push(why.clone());
+                        reasons.len() - 1
+                    });
+                    (number + 1).to_string()
+                }
+                None => "?".to_owned(),
+            });
+        }
+        table.add_row(row);
+    }
+    let reasons = reasons.iter().enumerate().map(|(at, why)| format!("{:>3}  {why}", at + 1));
+    std::iter::once(table.to_string()).chain(reasons).collect::<Vec<_>>().join("\n")
 }
 
 /// One row per scenario: how many of its runs passed, and the medians.

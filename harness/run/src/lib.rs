@@ -1,10 +1,13 @@
-//! One run and many: the contract of an incident and its runner, schedules and campaigns,
-//! and the recordings of runs that are over.
+//! One run and many: incidents as values, the contract that one runner performs for each of
+//! them, schedules and campaigns, and the recordings of runs that are over.
 
 pub mod archive;
 pub mod campaign;
+pub mod contract;
+pub mod incident;
+pub mod lab;
+pub mod play;
 pub mod score;
-pub mod stage;
 
 /// What the crate's macros need from other crates.
 #[doc(hidden)]

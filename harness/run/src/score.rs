@@ -7,6 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::{Proof, Step};
 use reenact_core::{
     detect::{Board, Episode},
     judge::Findings,
@@ -23,6 +24,15 @@ pub struct Fingerprints {
     /// The ids of those that were not seen.
     #[serde(default)]
     pub missed: Vec<String>,
+}
+
+impl Fingerprints {
+    /// Puts down those of one more act.
+    pub(crate) fn add(&mut self, seen: usize, total: usize, missed: &[&str]) {
+        self.seen += seen;
+        self.total += total;
+        self.missed.extend(missed.iter().map(|&id| id.to_owned()));
+    }
 }
 
 /// What is known of one run. It fills while the run goes on, so that a run that
@@ -54,6 +64,10 @@ pub struct Score {
     pub acked: usize,
     /// Acknowledged writes that are missing.
     pub lost: usize,
+    /// The step of the contract that the run came to.
+    pub step: Option<Step>,
+    /// What of the contract was proved in this run, and why the rest was not.
+    pub contract: BTreeMap<Step, Proof>,
     /// What the scenario itself wants to tell, by name, such as an exit code.
     pub facts: BTreeMap<String, f64>,
 }

@@ -13,21 +13,22 @@ mod incidents {
 }
 mod node;
 mod probes;
-mod recipe;
+mod report;
 mod runbooks;
+mod stories;
 
-use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
+use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    campaign::{Menu, Playable, Remedy, Schedule},
-    fault::OnTestbed,
-    fault::Signal,
+    campaign::{FaultSpace, Menu, Playground, Remedy},
+    fault::{OnTestbed, Signal},
+    incident::{Deploy, Lab, System},
     judge::Contents,
     probe::{Files, LogTail, Machine, Ports, Probe, Processes},
-    stage::{Lab, System},
-    testbed::{Disk, Node, NodeSpec, Testbed},
+    runbook::Hands,
+    testbed::{Disk, Node, NodeSpec, Session, Testbed},
     wait::Look,
     workload::{Traffic, Workload},
 };
@@ -70,31 +71,6 @@ pub(crate) struct Galera {
 }
 
 impl Galera {
-    /// Starts three nodes on machines of that kind.
-    pub(crate) async fn deploy(lab: &Lab, machines: Machines) -> Result<Self> {
-        let image = lab.session().image("galera").await?;
-        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
-            let peers = NODES.map(|name| ips[name].to_string()).join(",");
-            let spec = |(index, name): (usize, &'static str)| NodeSpec {
-                name,
-                image: image.clone(),
-                env: vec![
-                    format!("NODE_INDEX={}", index + 1),
-                    format!("NODE_IP={}", ips[name]),
-                    format!("PEERS={peers}"),
-                    format!("SCHEDULE={}", if machines == Machines::SingleCpu { "batch" } else { "" }),
-                ],
-                disks: vec![DISK],
-                single_cpu: machines == Machines::SingleCpu,
-                ..NodeSpec::default()
-            };
-            NODES.into_iter().enumerate().map(spec).collect()
-        };
-        let bed = Testbed::create(lab.session(), lab.id(), &NODES, specs).await?;
-        lab.adopt(&bed);
-        Ok(Self { bed })
-    }
-
     /// Whether each of these nodes answers SQL as a member of a primary component of
     /// as many nodes as are named.
     pub(crate) async fn are_primary(&self, names: &[&str]) -> Look<()> {
@@ -112,17 +88,24 @@ impl Galera {
     }
 }
 
-reenact::playable! {
-    Playable {
-        system: "galera",
-        images: &["galera"],
-        menu: Menu { peers: &NODES, machines: &NODES, processes: &FROZEN, ..Menu::NOTHING },
-        remedies: &[Remedy {
-            name: "bootstrap_most_advanced",
-            cures: &[NON_PRIMARY_WEDGE, MINORITY_PARTITION, INCONSISTENT_NODE, ZOMBIE_NODE, NO_PRIMARY],
-            make: || Box::new(BootstrapMostAdvanced),
-        }],
-        play: |lab, schedule| Box::pin(play(lab, schedule)),
+reenact::playable!(Galera);
+
+impl Playground for Galera {
+    const SYSTEM: &'static str = "galera";
+    const MENU: Menu = Menu { peers: &NODES, machines: &NODES, processes: &FROZEN, ..Menu::NOTHING };
+    const REMEDIES: &'static [Remedy] = &[Remedy {
+        name: "bootstrap_most_advanced",
+        cures: &[NON_PRIMARY_WEDGE, MINORITY_PARTITION, INCONSISTENT_NODE, ZOMBIE_NODE, NO_PRIMARY],
+        make: || Box::new(BootstrapMostAdvanced),
+    }];
+    const PATIENCE: Duration = Duration::from_secs(45);
+
+    fn plain() -> Machines {
+        Machines::Ordinary
+    }
+
+    fn faults() -> FaultSpace<Self> {
+        FaultSpace::engine()
     }
 }
 
@@ -133,11 +116,6 @@ const FROZEN: [(&str, &str, &[Signal]); 3] = [
     ("n3", "/usr/sbin/mariadbd", &[Signal::Stop]),
 ];
 
-/// Plays a schedule on a healthy cluster under load.
-async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
-    recipe::steady(&lab).await?.exercise(&schedule, Duration::from_secs(45)).await
-}
-
 impl OnTestbed for Galera {
     fn bed(&self) -> &Testbed {
         &self.bed
@@ -145,7 +123,44 @@ impl OnTestbed for Galera {
 }
 
 #[async_trait]
+impl Deploy for Galera {
+    fn images(_: &Machines) -> Vec<&'static str> {
+        vec!["galera"]
+    }
+
+    async fn deploy(session: &Arc<Session>, lab: &Lab, machines: &Machines) -> Result<Self> {
+        let image = session.image("galera").await?;
+        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
+            let peers = NODES.map(|name| ips[name].to_string()).join(",");
+            let spec = |(index, name): (usize, &'static str)| NodeSpec {
+                name,
+                image: image.clone(),
+                env: vec![
+                    format!("NODE_INDEX={}", index + 1),
+                    format!("NODE_IP={}", ips[name]),
+                    format!("PEERS={peers}"),
+                    format!("SCHEDULE={}", if *machines == Machines::SingleCpu { "batch" } else { "" }),
+                ],
+                disks: vec![DISK],
+                single_cpu: *machines == Machines::SingleCpu,
+                ..NodeSpec::default()
+            };
+            NODES.into_iter().enumerate().map(spec).collect()
+        };
+        let bed = Testbed::create(session, lab.id(), &NODES, specs).await?;
+        lab.adopt(&bed);
+        Ok(Self { bed })
+    }
+}
+
+#[async_trait]
 impl System for Galera {
+    type Setup = Machines;
+
+    fn hands(&self) -> Box<dyn Hands> {
+        self.bed.hands()
+    }
+
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();

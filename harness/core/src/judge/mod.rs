@@ -27,11 +27,14 @@ pub struct Findings {
     /// Acknowledged, and missing on at least one node.
     pub lost: BTreeSet<u64>,
     /// Certainly failed, and there all the same.
-    pub risen: BTreeSet<u64>,
+    #[serde(alias = "risen")]
+    pub resurrected: BTreeSet<u64>,
     /// There, and never written by the workload.
-    pub alien: BTreeSet<u64>,
+    #[serde(alias = "alien")]
+    pub unexpected: BTreeSet<u64>,
     /// There, with another value than was written.
-    pub garbled: BTreeSet<u64>,
+    #[serde(alias = "garbled")]
+    pub corrupted: BTreeSet<u64>,
     /// Not the same on all nodes.
     pub divergent: BTreeSet<u64>,
     /// Took effect more than once.
@@ -50,13 +53,13 @@ pub fn compare(entries: &[Entry], nodes: &BTreeMap<String, Contents>) -> Finding
     found.lost = acknowledged.filter(|id| nodes.values().any(|held| !held.contains_key(id))).collect();
     for (&id, &value) in nodes.values().flatten() {
         match written.get(&id) {
-            None => _ = found.alien.insert(id),
+            None => _ = found.unexpected.insert(id),
             Some(entry) => {
                 if matches!(entry.ack, Ack::Failed { .. }) {
-                    found.risen.insert(id);
+                    found.resurrected.insert(id);
                 }
                 if entry.value != value {
-                    found.garbled.insert(id);
+                    found.corrupted.insert(id);
                 }
             }
         }
@@ -70,8 +73,8 @@ pub fn compare(entries: &[Entry], nodes: &BTreeMap<String, Contents>) -> Finding
 impl Findings {
     /// Whether nothing that was acknowledged is lost and all nodes agree.
     pub fn is_clean(&self) -> bool {
-        let Self { lost, risen, alien, garbled, divergent, repeated, .. } = self;
-        [lost, risen, alien, garbled, divergent, repeated].iter().all(|ids| ids.is_empty())
+        let Self { lost, resurrected, unexpected, corrupted, divergent, repeated, .. } = self;
+        [lost, resurrected, unexpected, corrupted, divergent, repeated].iter().all(|ids| ids.is_empty())
     }
 }
 
@@ -80,9 +83,9 @@ impl fmt::Display for Findings {
         write!(f, "{} acknowledged, {} unknown", self.acknowledged, self.unknown)?;
         let kinds = [
             ("lost", &self.lost),
-            ("risen from failure", &self.risen),
-            ("alien", &self.alien),
-            ("garbled", &self.garbled),
+            ("resurrected from failure", &self.resurrected),
+            ("unexpected", &self.unexpected),
+            ("corrupted", &self.corrupted),
             ("different between nodes", &self.divergent),
             ("done more than once", &self.repeated),
         ];

@@ -62,19 +62,19 @@ fn the_measured_trap_same_count_other_contents() {
 #[test]
 fn a_failed_write_that_is_there_has_risen() {
     let held = &[(1, 10), (2, 20), (3, 30)][..];
-    assert_eq!(compare(&ledger(), &nodes(&[held])).risen, ids(&[3]));
+    assert_eq!(compare(&ledger(), &nodes(&[held])).resurrected, ids(&[3]));
 }
 
 #[test]
 fn a_row_that_nobody_wrote_is_alien() {
     let held = &[(1, 10), (2, 20), (9, 90)][..];
-    assert_eq!(compare(&ledger(), &nodes(&[held])).alien, ids(&[9]));
+    assert_eq!(compare(&ledger(), &nodes(&[held])).unexpected, ids(&[9]));
 }
 
 #[test]
 fn another_value_is_garbled() {
     let held = &[(1, 10), (2, 21)][..];
-    assert_eq!(compare(&ledger(), &nodes(&[held])).garbled, ids(&[2]));
+    assert_eq!(compare(&ledger(), &nodes(&[held])).corrupted, ids(&[2]));
 }
 
 #[test]

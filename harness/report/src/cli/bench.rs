@@ -144,16 +144,16 @@ impl Bench {
         let runner = Runner {
             session: Arc::clone(session),
             full: false,
-            sham: false,
+            no_fault: false,
             keep: false,
             require_all: true,
             picture: crate::keep_picture,
         };
-        runner.prepare(playable.images.iter().copied()).await?;
+        runner.prepare((playable.images)()).await?;
         let mut times = Vec::new();
         for seed in 0..self.runs {
             let empty = Schedule { system: system.into(), seed: seed.into(), ..Schedule::default() };
-            let result = runner.play(&format!("{system}::start"), seed.into(), &empty, playable).await;
+            let result = runner.play(&format!("{system}::start"), seed.into(), &empty, playable).await?;
             let (Some(start), None) = (result.score.start_ms, &result.reason) else {
                 return Err(Error::inconclusive(format!("a start failed: {}", result.reason.unwrap_or_default())));
             };

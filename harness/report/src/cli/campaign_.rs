@@ -69,17 +69,23 @@ impl Campaign {
         let scenarios = self.scenarios(&systems)?;
         let session = Session::open(results, images, false).await?;
         let require_all = std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all");
-        let runner =
-            Runner { session, full: self.full, sham: false, keep: false, require_all, picture: crate::keep_picture };
+        let runner = Runner {
+            session,
+            full: self.full,
+            no_fault: false,
+            keep: false,
+            require_all,
+            picture: crate::keep_picture,
+        };
         let told = |result: &RunResult| {
             if self.json {
                 say(crate::to_json(&crate::json(result)));
             }
         };
-        let needed = scenarios.iter().flat_map(|scenario| scenario.images);
-        let needed: Vec<_> = needed.chain(systems.iter().flat_map(|system| system.images)).copied().collect();
+        let needed = scenarios.iter().flat_map(|scenario| scenario.images.clone());
+        let needed: Vec<_> = needed.chain(systems.iter().flat_map(|system| (system.images)())).collect();
         let work = async {
-            runner.prepare(needed.into_iter()).await?;
+            runner.prepare(needed).await?;
             let mut all = runner.run_all(&scenarios, self.seed, 1, self.jobs.into(), told).await;
             let budget = self.budget.saturating_sub(begun.elapsed());
             let (seed, shard, jobs, most) = (self.seed, self.shard, self.jobs.into(), self.schedules);

@@ -17,7 +17,10 @@ use clap::{Parser, Subcommand};
 
 use crate::doctor;
 use reenact_core::{Error, Result};
-use reenact_run::campaign::{self, Kind, Scenario};
+use reenact_run::{
+    campaign::{self, Kind, Scenario},
+    contract::Proof,
+};
 use reenact_testbed::{Whose, connect, reaper, sweep};
 
 /// Re-enacts reported production incidents on real software in Docker, and judges
@@ -41,6 +44,10 @@ struct Arguments {
 enum Command {
     /// List the scenarios
     List {
+        /// Tell of each step of the contract whether it is proved, or why not
+        #[arg(long)]
+        contract: bool,
+
         /// Print one JSON array
         #[arg(long)]
         json: bool,
@@ -120,7 +127,7 @@ fn say(text: impl AsRef<str>) {
 async fn dispatch(arguments: Arguments) -> Result<u8> {
     let images = run::images(&arguments.images)?;
     match arguments.command {
-        Command::List { json } => list(json),
+        Command::List { contract, json } => list(contract, json),
         Command::Run(run) => run.execute(&arguments.results, images).await,
         Command::Replay(replay) => replay.execute(&arguments.results, images).await,
         Command::Campaign(campaign) => campaign.execute(&arguments.results, images).await,
@@ -141,15 +148,19 @@ async fn dispatch(arguments: Arguments) -> Result<u8> {
     }
 }
 
-fn list(json: bool) -> Result<u8> {
+fn list(contract: bool, json: bool) -> Result<u8> {
     let all = campaign::all()?;
-    if json {
-        let rows: Vec<_> = all.iter().map(|scenario| describe(scenario)).collect();
-        say(crate::to_json(&rows));
-    } else {
-        say(crate::list(&all));
-    }
+    say(match (contract, json) {
+        (false, false) => crate::list(&all),
+        (false, true) => crate::to_json(&all.iter().map(|scenario| describe(scenario)).collect::<Vec<_>>()),
+        (true, false) => crate::contract(&all),
+        (true, true) => crate::to_json(&all.iter().map(|scenario| steps(scenario)).collect::<Vec<_>>()),
+    });
     Ok(0)
+}
+
+fn steps(scenario: &Scenario) -> serde_json::Value {
+    serde_json::json!({ "id": scenario.id, "kind": scenario.kind, "steps": scenario.contract })
 }
 
 fn describe(scenario: &Scenario) -> serde_json::Value {
@@ -162,7 +173,7 @@ fn describe(scenario: &Scenario) -> serde_json::Value {
         "detector": scenario.detector,
         "runbooks": scenario.runbooks,
         "fingerprints": scenario.fingerprints.iter().map(|print| print.id).collect::<Vec<_>>(),
-        "budget_s": scenario.budget.as_secs(),
+        "images": scenario.images,
     })
 }
 
@@ -192,7 +203,7 @@ async fn clean(all: bool) -> Result<u8> {
 fn explain(id: &str) -> Result<u8> {
     let all = campaign::all()?;
     let Some(scenario) = all.iter().find(|scenario| scenario.id == id) else {
-        let near = nearest(id, all.iter().map(|scenario| scenario.id));
+        let near = nearest(id, &all);
         let help = match near[..] {
             [] => "`reenact list` shows them all".to_owned(),
             _ => format!("did you mean {}?", near.join(" or ")),
@@ -201,32 +212,29 @@ fn explain(id: &str) -> Result<u8> {
     };
     let kind = if scenario.kind == Kind::Twin { "twin: every detector must stay silent" } else { "incident" };
     say(format!("{}  ({kind})\n\n{}\n\nsource: {}", scenario.id, scenario.story, scenario.source));
-    section("what is done", scenario.faults.iter().map(|fault| (*fault).to_owned()));
+    section("what is done", scenario.faults.iter().cloned());
     let detector = scenario.detector.iter().map(|id| (*id, "must fire"));
     let also = scenario.also.iter().map(|id| (*id, "may fire: true as well at some moment"));
     let summary = |id: &str| {
         reenact_core::detect::all().into_iter().find(|entry| entry.id == id).map_or("", |entry| entry.summary)
     };
     section("detectors", detector.chain(also).map(|(id, role)| format!("{id} ({role}): {}", summary(id))));
-    section("runbooks", scenario.runbooks.iter().map(|runbook| (*runbook).to_owned()));
+    section("runbooks", scenario.runbooks.iter().cloned());
     section("fingerprints", scenario.fingerprints.iter().map(|print| format!("{}: {}", print.id, print.report)));
+    let reasons = scenario.contract.iter().filter_map(|(step, proof)| match proof {
+        Proof::Reason(why) => Some(format!("{step}: {why}")),
+        Proof::Proved => None,
+    });
+    section("steps of the contract that do not apply", reasons);
     say(format!("\nrun it: reenact run {}", scenario.id));
     Ok(0)
 }
 
-/// The ids that the text is a part of; else those that share most words with it, the
-/// system's name aside, so that a slip in one word still finds it.
-fn nearest(text: &str, known: impl Iterator<Item = &'static str> + Clone) -> Vec<&'static str> {
-    let parts: Vec<_> = known.clone().filter(|id| id.contains(text)).collect();
-    if !parts.is_empty() {
-        return parts;
-    }
-    let name = |id: &'_ str| id.rsplit("::").next().unwrap_or_default().to_owned();
-    let wanted = name(text);
-    let wanted: Vec<_> = wanted.split('_').collect();
-    let shared = |id: &str| name(id).split('_').filter(|word| wanted.contains(word)).count();
-    let most = known.clone().map(shared).max().unwrap_or_default();
-    known.filter(|id| most > 0 && shared(id) == most).collect()
+/// The ids that the text is a part of, else those that are most like it.
+fn nearest<'s>(text: &str, all: &[&'s Scenario]) -> Vec<&'s str> {
+    let ids = all.iter().map(|scenario| scenario.id.as_str());
+    let parts: Vec<_> = ids.clone().filter(|id| id.contains(text)).collect();
+    if parts.is_empty() { campaign::nearest(text, ids) } else { parts }
 }
 
 fn section(title: &str, lines: impl Iterator<Item = String>) {

@@ -38,9 +38,9 @@ pub(super) struct Run {
     #[arg(long)]
     keep: bool,
 
-    /// Leave the faults themselves out: no incident may pass then
-    #[arg(long)]
-    sham: bool,
+    /// The no-fault control: leave the faults themselves out; no incident may pass then
+    #[arg(long, alias = "sham")]
+    no_fault: bool,
 
     /// Print one JSON object per run, a line each
     #[arg(long)]
@@ -80,7 +80,7 @@ impl Run {
         let runner = Runner {
             session,
             full: self.full,
-            sham: self.sham,
+            no_fault: self.no_fault,
             keep: self.keep,
             require_all: std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all"),
             picture: crate::keep_picture,
@@ -90,14 +90,14 @@ impl Run {
                 say(crate::to_json(&crate::json(result)));
             }
         };
-        let images = scenarios.iter().flat_map(|scenario| scenario.images).copied();
+        let images: Vec<_> = scenarios.iter().flat_map(|scenario| scenario.images.clone()).collect();
         let work = async {
             runner.prepare(images).await?;
             Ok(runner.run_all(&scenarios, self.seed, self.repeat, self.jobs.into(), told).await)
         };
         let done = conclude(&runner.session, work).await?;
         let about = About::ending(runner.session.id(), How::Run);
-        let about = About { full: self.full, sham: self.sham, images: named, ..about };
+        let about = About { full: self.full, no_fault: self.no_fault, images: named, ..about };
         tell(&runner.session, self.json, &done, &about)
     }
 }
@@ -111,14 +111,14 @@ impl Replay {
         let runner = Runner {
             session,
             full: false,
-            sham: false,
+            no_fault: false,
             keep: self.keep,
             require_all: true,
             picture: crate::keep_picture,
         };
         let work = async {
-            runner.prepare(playable.images.iter().copied()).await?;
-            let result = runner.play(&format!("{}::replay", schedule.system), 1, &schedule, playable).await;
+            runner.prepare((playable.images)()).await?;
+            let result = runner.play(&format!("{}::replay", schedule.system), 1, &schedule, playable).await?;
             if self.json {
                 say(crate::to_json(&crate::json(&result)));
             }

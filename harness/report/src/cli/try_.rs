@@ -43,7 +43,7 @@ impl Try {
         let runner = Runner {
             session,
             full: false,
-            sham: false,
+            no_fault: false,
             keep: self.keep,
             require_all: true,
             picture: crate::keep_picture,

@@ -93,8 +93,10 @@ impl Figures {
     pub fn of(runs: &[RunResult]) -> Self {
         let mut figures = Self { reenact_baseline: VERSION, ..Self::default() };
         for run in runs {
-            if run.setup.sham {
-                figures.skipped.push(Skipped { path: run.run_dir.clone(), why: "a sham proves nothing".into() });
+            if run.setup.no_fault {
+                figures
+                    .skipped
+                    .push(Skipped { path: run.run_dir.clone(), why: "a no-fault control proves nothing".into() });
                 continue;
             }
             figures.scenarios.entry(run.id.clone()).or_default().add(run);
@@ -108,7 +110,7 @@ impl Figures {
     ///
     /// # Errors
     /// As [`Saved::load`]; [`Error::Usage`] if the file is no baseline or of another
-    /// version, or if all runs are shams.
+    /// version, or if all runs are no-fault controls.
     pub fn load(path: &Path) -> Result<Self> {
         if path.is_file() { Self::read(path) } else { Self::of_folders(&[path.to_path_buf()]) }
     }
@@ -124,7 +126,7 @@ impl Figures {
         if figures.scenarios.is_empty() {
             let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
             return Err(Error::usage(
-                format!("all runs in {} are shams", shown.join(", ")),
+                format!("all runs in {} are no-fault controls", shown.join(", ")),
                 "compare runs that left no fault out",
             ));
         }

@@ -40,7 +40,8 @@ pub struct About {
     /// Also the controls, the wrong runbooks, and kills after each step.
     pub full: bool,
     /// The faults were left out.
-    pub sham: bool,
+    #[serde(alias = "sham")]
+    pub no_fault: bool,
     /// Images that were put in the place of ours, by name.
     pub images: BTreeMap<String, String>,
 }
@@ -76,7 +77,7 @@ impl About {
         if !matches!(self.how, How::Replay(_)) {
             words.push(format!("--seed {}", result.seed));
         }
-        let flags = [(self.full, "--full"), (self.sham, "--sham")];
+        let flags = [(self.full, "--full"), (self.no_fault, "--no-fault")];
         words.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned()));
         words.extend(self.images.iter().map(|(name, image)| format!("--image {}", quoted(&format!("{name}={image}")))));
         words.join(" ")

@@ -108,7 +108,7 @@ fn figure(name: &str, value: &str) -> Markup {
 /// The report's marks: which were seen, and which were not.
 fn fingerprints(run: &RunResult, group: &Group) -> Markup {
     let prints = &run.score.fingerprints;
-    let listed = group.scenario.map(|scenario| scenario.fingerprints).unwrap_or_default();
+    let listed = group.scenario.map(|scenario| &scenario.fingerprints[..]).unwrap_or_default();
     if prints.total == 0 && listed.is_empty() {
         return html! {};
     }

@@ -58,21 +58,21 @@ fn story(scenario: &Scenario) -> Markup {
         Kind::Twin => "a benign look-alike: every detector must stay silent",
     };
     html! {
-        p.story { (short(scenario.story, 4000)) }
+        p.story { (short(&scenario.story, 4000)) }
         dl.about {
             div { dt { "kind" } dd { (kind) } }
             div { dt { "source" } dd { (scenario.source) } }
             @if !scenario.faults.is_empty() {
-                div { dt { "faults" } dd { ol { @for fault in scenario.faults { li { (fault) } } } } }
+                div { dt { "faults" } dd { ol { @for fault in &scenario.faults { li { (fault) } } } } }
             }
             @if let Some(detector) = scenario.detector {
                 div { dt { "must fire" } dd { code { (detector) } } }
             }
             @if !scenario.also.is_empty() {
-                div { dt { "may fire" } dd { @for also in scenario.also { code { (also) } " " } } }
+                div { dt { "may fire" } dd { @for also in &scenario.also { code { (also) } " " } } }
             }
             @if !scenario.runbooks.is_empty() {
-                div { dt { "runbooks" } dd { ol { @for runbook in scenario.runbooks { li { (runbook) } } } } }
+                div { dt { "runbooks" } dd { ol { @for runbook in &scenario.runbooks { li { (runbook) } } } } }
             }
         }
     }

@@ -19,11 +19,14 @@ pub(super) fn sentence(groups: &[Group], about: &About) -> String {
     if all == 0 {
         return "Nothing was run".into();
     }
-    if about.sham {
+    if about.no_fault {
         let is_twin = |group: &&Group| group.scenario.is_some_and(|scenario| scenario.kind == Kind::Twin);
         let incidents: Vec<_> = groups.iter().filter(|group| !is_twin(group)).collect();
         let passed = incidents.iter().filter(|group| group.count(Outcome::Pass) > 0).count();
-        return format!("Sham run, the faults left out: no incident may pass, and {passed} of {} did", incidents.len());
+        return format!(
+            "No-fault control, the faults left out: no incident may pass, and {passed} of {} did",
+            incidents.len()
+        );
     }
     if passed == all {
         return if all == 1 { "1 of 1 passed".into() } else { format!("All {all} passed") };

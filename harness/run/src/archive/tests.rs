@@ -11,6 +11,7 @@ fn result(id: &str, run: u32, seed: u64) -> RunResult {
     RunResult {
         id: id.into(),
         run,
+        unproved: false,
         outcome: Outcome::Pass,
         reason: None,
         seed,

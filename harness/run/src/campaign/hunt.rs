@@ -114,7 +114,7 @@ impl Hunt<'_> {
         let is_over = || begun.elapsed() > self.budget.mul_f64(if some_found.get() { FINDING } else { 1.0 });
         let runs = stream::iter(self.numbers().take_while(|_| !is_over())).map(|number| async move {
             let (playable, schedule) = self.drawn(number)?;
-            let result = self.runner.play(&format!("{}::random", playable.system), number, &schedule, playable).await;
+            let result = self.runner.play(&format!("{}::random", playable.system), number, &schedule, playable).await?;
             Ok::<_, Error>((playable, number, schedule, result))
         });
         let mut runs = std::pin::pin!(runs.buffer_unordered(self.jobs.max(1)));
@@ -144,7 +144,7 @@ impl Hunt<'_> {
             let (id, count) = (format!("{}::random.{number}.shrunk", playable.system), &count);
             async move {
                 let run = count.fetch_add(1, Ordering::Relaxed) + 1;
-                let result = self.runner.play(&id, run.into(), &schedule, playable).await;
+                let result = self.runner.play(&id, run.into(), &schedule, playable).await.ok()?;
                 result.reason.filter(|_| result.outcome == Outcome::Fail).map(|reason| shrink::signature(&reason))
             }
         };

@@ -7,11 +7,13 @@ mod registry;
 mod runner;
 mod schedule;
 mod shrink;
+mod space;
 mod trial;
 
 pub use hunt::{Finding, Hunt, Shard};
-pub use playable::{Menu, Playable, Remedy, playable, playables};
-pub use registry::{Kind, Scenario, all, matching, spread};
+pub use playable::{Menu, Playable, Playground, Remedy, playable, playables};
+pub use registry::{Entry, Kind, Scenario, all, matching, nearest, spread};
 pub use runner::{Outcome, RunResult, Runner, Setup, exit_code};
-pub use schedule::{Action, Call, Event, Happening, Schedule, Span, Timed};
+pub use schedule::{Call, Event, FaultSpec, Happening, Schedule, Span, Timed, nodes};
+pub use space::FaultSpace;
 pub use trial::{Subject, Told, Trial, Tried, image, subject};

@@ -1,25 +1,76 @@
 //! Systems that schedules can be played on: what can go wrong with each, and what a person
 //! on call would do about it.
 
-use futures::future::BoxFuture;
+use std::{sync::Arc, time::Duration};
 
-use super::{Action, Schedule};
-use crate::stage::Lab;
 use reenact_core::{Error, Result, runbook::Runbook};
-use reenact_testbed::fault::Signal;
+use reenact_testbed::fault::{Fault, Signal};
+
+use super::{FaultSpace, FaultSpec, Scenario, Schedule, space::MakeSchema};
+use crate::{
+    incident::Deploy,
+    play::{self, Play},
+};
 
 /// A system that schedules can be played on.
+pub trait Playground: Deploy {
+    /// Its name in plan files.
+    const SYSTEM: &'static str;
+    /// What random schedules are made of.
+    const MENU: Menu;
+    /// Its runbooks, the first one that fits a diagnosis first.
+    const REMEDIES: &'static [Remedy];
+    /// How long it may take to be healthy again by itself.
+    const PATIENCE: Duration;
+
+    /// The testbed that schedules are played on.
+    fn plain() -> Self::Setup;
+
+    /// The faults that plan files may name.
+    fn faults() -> FaultSpace<Self>;
+}
+
+/// A [`Playground`] in the registry; made by [`playable!`](crate::playable).
 pub struct Playable {
     /// Its name in plan files.
     pub system: &'static str,
-    /// The images that it needs.
-    pub images: &'static [&'static str],
     /// What random schedules are made of.
     pub menu: Menu,
     /// Its runbooks, the first one that fits a diagnosis first.
     pub remedies: &'static [Remedy],
-    /// Deploys it and plays the schedule.
-    pub play: fn(Lab, Schedule) -> BoxFuture<'static, Result<()>>,
+    /// The names of its faults, and their schemas.
+    pub kinds: fn() -> Vec<(&'static str, MakeSchema)>,
+    /// The images that it needs.
+    pub images: fn() -> Vec<&'static str>,
+    /// What is wrong with the fault of that place in a schedule.
+    pub check: fn(&FaultSpec) -> Result<(), String>,
+    /// A schedule as a scenario of that id.
+    pub scenario: fn(&Schedule, String) -> Result<Scenario>,
+}
+
+impl Playable {
+    /// The registry's entry for a system.
+    pub const fn of<S: Playground>() -> Self {
+        Self {
+            system: S::SYSTEM,
+            menu: S::MENU,
+            remedies: S::REMEDIES,
+            kinds: || S::faults().schemas(),
+            images: || S::images(&S::plain()),
+            check: |spec| S::faults().read(spec).map(drop),
+            scenario: |schedule, id| scenario::<S>(schedule, id),
+        }
+    }
+}
+
+fn scenario<S: Playground>(schedule: &Schedule, id: String) -> Result<Scenario> {
+    let space = S::faults();
+    let read = |timed: &super::Timed| space.read(&timed.fault);
+    let faults = schedule.faults.iter().map(read).collect::<Result<Vec<Arc<dyn Fault<S>>>, _>>();
+    let faults = faults.map_err(|why| Error::usage(why, "see docs/plans.md"))?;
+    let play = Play { schedule: schedule.clone(), faults, remedies: S::REMEDIES, patience: S::PATIENCE };
+    let last = schedule.events().last().map_or(Duration::ZERO, |event| event.at);
+    Ok(Scenario::of(play::incident(S::plain(), play)).named(id).lasting(last))
 }
 
 /// The faults that fit a system, from which random schedules draw.
@@ -35,7 +86,7 @@ pub struct Menu {
     /// Nodes whose disk may fill up.
     pub disks: &'static [&'static str],
     /// Anything else that may go wrong with it.
-    pub others: fn() -> Vec<Action>,
+    pub others: fn() -> Vec<FaultSpec>,
 }
 
 impl Menu {
@@ -55,11 +106,11 @@ pub struct Remedy {
 
 inventory::collect!(Playable);
 
-/// Registers a system for [`Schedule`]s.
+/// Registers a [`Playground`]: `playable!(Galera);`.
 #[macro_export]
 macro_rules! playable {
-    ($($playable:tt)*) => {
-        $crate::private::inventory::submit! { $($playable)* }
+    ($system:ty $(,)?) => {
+        $crate::private::inventory::submit! { $crate::campaign::Playable::of::<$system>() }
     };
 }
 

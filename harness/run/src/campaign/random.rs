@@ -10,8 +10,9 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use super::{Action, Call, Menu, Playable, Schedule, Span, Timed};
+use super::{Call, FaultSpec, Menu, Playable, Schedule, Span, Timed, nodes};
 use reenact_core::{Error, Result};
+use toml::Value;
 
 /// Faults begin within so many quarters of a second after the steady state.
 const BEGIN: u64 = 80;
@@ -71,64 +72,72 @@ fn calls(names: Vec<String>) -> BoxedStrategy<Vec<Call>> {
 }
 
 fn mishap(menu: Menu) -> impl Strategy<Value = Mishap> {
-    (quarters(0..=BEGIN), quarters(4..=LONGEST), action(menu)).prop_map(|(at, lasts, action)| {
-        let returns = match &action {
-            Action::PowerOff { nodes } | Action::ShutDown { nodes, .. } => Some(nodes.clone()),
-            _ => None,
-        };
-        let Some(nodes) = returns else { return vec![Timed { at: Span(at), lasts: Some(Span(lasts)), action }] };
-        let on = Timed { at: Span(at + lasts), lasts: None, action: Action::PowerOn { nodes } };
-        vec![Timed { at: Span(at), lasts: None, action }, on]
+    (quarters(0..=BEGIN), quarters(4..=LONGEST), fault(menu)).prop_map(|(at, lasts, fault)| {
+        if !matches!(fault.kind.as_str(), "power_off" | "shut_down") {
+            return vec![Timed { at: Span(at), lasts: Some(Span(lasts)), fault }];
+        }
+        let back = FaultSpec::new("power_on", [("nodes", nodes(fault.nodes()))]);
+        let on = Timed { at: Span(at + lasts), lasts: None, fault: back };
+        vec![Timed { at: Span(at), lasts: None, fault }, on]
     })
-}
-
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.into()).collect()
 }
 
 /// Two parts of the peers, neither of which is empty.
-fn sides(peers: &'static [&'static str]) -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
+fn sides(peers: &'static [&'static str]) -> impl Strategy<Value = (Value, Value)> {
     subsequence(peers, 1..peers.len()).prop_map(move |left| {
-        let right: Vec<_> = peers.iter().filter(|name| !left.contains(name)).copied().collect();
-        (owned(&left), owned(&right))
+        let right = peers.iter().filter(|name| !left.contains(name)).copied();
+        (nodes(left.iter().copied()), nodes(right))
     })
 }
 
-fn action(menu: Menu) -> BoxedStrategy<Action> {
-    let mut kinds: Vec<(u32, BoxedStrategy<Action>)> = Vec::new();
+fn fault(menu: Menu) -> BoxedStrategy<FaultSpec> {
+    let mut kinds: Vec<(u32, BoxedStrategy<FaultSpec>)> = Vec::new();
     if menu.peers.len() > 1 {
-        let peers = menu.peers;
-        let span = |range| quarters(range).prop_map(Span);
-        kinds.push((4, sides(peers).prop_map(|(left, right)| Action::Partition { left, right }).boxed()));
-        kinds.push((2, sides(peers).prop_map(|(from, to)| Action::OneWay { from, to }).boxed()));
-        let flap = (sides(peers), span(2..=12), span(2..=12));
-        let flap = flap.prop_map(|((left, right), down, up)| Action::Flap { left, right, down, up });
-        kinds.push((1, flap.boxed()));
+        kinds.extend(cuts(menu.peers));
     }
     if !menu.machines.is_empty() {
-        let one = || select(menu.machines).prop_map(str::to_owned);
-        let some = || subsequence(menu.machines, 1..=menu.machines.len()).prop_map(|nodes| owned(&nodes));
-        kinds.push((3, some().prop_shuffle().prop_map(|nodes| Action::PowerOff { nodes }).boxed()));
-        let shut_down = (one(), 1..=30_u16);
-        let shut_down = shut_down.prop_map(|(node, grace_s)| Action::ShutDown { nodes: vec![node], grace_s });
-        kinds.push((2, shut_down.boxed()));
-        kinds.push((2, one().prop_map(|node| Action::Pause { node }).boxed()));
-        kinds.push((1, one().prop_map(|node| Action::Disconnect { node }).boxed()));
+        kinds.extend(machines(menu.machines));
     }
     if !menu.processes.is_empty() {
         let kill = select(menu.processes).prop_flat_map(|(node, process, signals)| {
-            select(signals).prop_map(move |signal| Action::Kill { node: node.into(), process: process.into(), signal })
+            select(signals).prop_map(move |signal| {
+                let signal = Value::try_from(signal).unwrap_or_else(|_| Value::from(""));
+                FaultSpec::new("kill", [("node", node.into()), ("process", process.into()), ("signal", signal)])
+            })
         });
         kinds.push((3, kill.boxed()));
     }
     if !menu.disks.is_empty() {
-        kinds.push((1, select(menu.disks).prop_map(|node| Action::DiskFull { node: node.into() }).boxed()));
+        let full = select(menu.disks).prop_map(|node| FaultSpec::new("disk_full", [("node", node.into())]));
+        kinds.push((1, full.boxed()));
     }
     let others = (menu.others)();
     if !others.is_empty() {
         kinds.push((3, select(others).boxed()));
     }
     proptest::strategy::Union::new_weighted(kinds).boxed()
+}
+
+/// Cuts of the network, each with its weight.
+fn cuts(peers: &'static [&'static str]) -> [(u32, BoxedStrategy<FaultSpec>); 3] {
+    let span = |range| quarters(range).prop_map(|time| Value::from(String::from(Span(time))));
+    let cut = sides(peers).prop_map(|(left, right)| FaultSpec::new("partition", [("left", left), ("right", right)]));
+    let way = sides(peers).prop_map(|(from, to)| FaultSpec::new("one_way", [("from", from), ("to", to)]));
+    let flap = (sides(peers), span(2..=12), span(2..=12)).prop_map(|((left, right), down, up)| {
+        FaultSpec::new("flap", [("left", left), ("right", right), ("down", down), ("up", up)])
+    });
+    [(4, cut.boxed()), (2, way.boxed()), (1, flap.boxed())]
+}
+
+/// What may happen to machines, each with its weight.
+fn machines(machines: &'static [&'static str]) -> [(u32, BoxedStrategy<FaultSpec>); 4] {
+    let one = |kind: &'static str| select(machines).prop_map(move |node| FaultSpec::new(kind, [("node", node.into())]));
+    let some = subsequence(machines, 1..=machines.len()).prop_shuffle();
+    let off = some.prop_map(|names| FaultSpec::new("power_off", [("nodes", nodes(names))]));
+    let shut_down = (select(machines), 1..=30_i64).prop_map(|(node, grace_s)| {
+        FaultSpec::new("shut_down", [("nodes", nodes([node])), ("grace_s", grace_s.into())])
+    });
+    [(3, off.boxed()), (2, shut_down.boxed()), (2, one("pause").boxed()), (1, one("disconnect").boxed())]
 }
 
 /// Leaves out what cannot be: a machine that is off does not lose power once more, and
@@ -149,11 +158,12 @@ fn sane(mishaps: Vec<Mishap>) -> Vec<Timed> {
 /// the network.
 fn collide(one: &Mishap, other: &Mishap) -> bool {
     let (Some((from, to)), Some((begin, end))) = (stretch(one), stretch(other)) else { return false };
-    let both = || [one, other].into_iter().map(|mishap| &mishap[0].action);
+    let both = || [one, other].into_iter().map(|mishap| &mishap[0].fault);
     let apart = to + GAP < begin || end + GAP < from;
-    let unplugged = both().any(|action| matches!(action, Action::Disconnect { .. }));
-    let cuts = both().filter(|action| is_cut(action)).count();
-    let shared = nodes(&one[0].action).iter().any(|node| nodes(&other[0].action).contains(node));
+    let unplugged = both().any(|fault| fault.kind == "disconnect");
+    let cuts = both().filter(|fault| is_cut(fault)).count();
+    let others = other[0].fault.nodes();
+    let shared = one[0].fault.nodes().iter().any(|node| others.contains(node));
     !apart && (if unplugged { cuts > 0 || shared } else { cuts == 0 && shared })
 }
 
@@ -165,28 +175,8 @@ fn stretch(mishap: &Mishap) -> Option<(Duration, Duration)> {
     Some((first.at.0, last.at.0 + last.lasts.map_or(Duration::ZERO, |lasts| lasts.0)))
 }
 
-fn is_cut(action: &Action) -> bool {
-    matches!(action, Action::Partition { .. } | Action::OneWay { .. } | Action::Flap { .. })
-}
-
-fn nodes(action: &Action) -> Vec<&String> {
-    match action {
-        Action::Partition { left, right } | Action::Flap { left, right, .. } => left.iter().chain(right).collect(),
-        Action::OneWay { from, to } => from.iter().chain(to).collect(),
-        Action::PowerOff { nodes } | Action::PowerOn { nodes } | Action::ShutDown { nodes, .. } => {
-            nodes.iter().collect()
-        }
-        Action::Disconnect { node }
-        | Action::Kill { node, .. }
-        | Action::Pause { node }
-        | Action::DiskFull { node } => vec![node],
-        Action::RemountReadOnly(fault) => vec![&fault.node],
-        Action::BindReadOnly(fault) => vec![&fault.node],
-        Action::FilesystemError(fault) => vec![&fault.node],
-        Action::FilesystemShutDown(fault) => vec![&fault.node],
-        Action::DeviceShrunk(fault) => vec![&fault.node],
-        Action::WriteProtected(fault) => vec![&fault.node],
-    }
+fn is_cut(fault: &FaultSpec) -> bool {
+    matches!(fault.kind.as_str(), "partition" | "one_way" | "flap")
 }
 
 #[cfg(test)]
@@ -200,7 +190,7 @@ mod tests {
     fn playable() -> Playable {
         Playable {
             system: "toy",
-            images: &[],
+            images: Vec::new,
             menu: Menu {
                 peers: &["n1", "n2", "n3"],
                 machines: &["n1", "n2", "n3"],
@@ -209,7 +199,9 @@ mod tests {
                 ..Menu::NOTHING
             },
             remedies: &[Remedy { name: "mend", cures: &[], make: || unreachable!("it is only named") }],
-            play: |_, _| Box::pin(async { Ok(()) }),
+            kinds: Vec::new,
+            check: |_| Ok(()),
+            scenario: |_, _| unreachable!("it is only drawn"),
         }
     }
 
@@ -244,11 +236,10 @@ mod tests {
     #[test]
     fn whatever_loses_power_gets_it_back_and_a_machine_suffers_one_thing_at_a_time() {
         for schedule in all() {
-            let down = |fault: &&Timed| matches!(fault.action, Action::PowerOff { .. } | Action::ShutDown { .. });
+            let down = |fault: &&Timed| matches!(fault.fault.kind.as_str(), "power_off" | "shut_down");
             for fault in schedule.faults.iter().filter(down) {
                 let back = |other: &&Timed| {
-                    matches!(&other.action, Action::PowerOn { nodes: on } if on.iter().collect::<Vec<_>>() == nodes(&fault.action))
-                        && other.at > fault.at
+                    other.fault.kind == "power_on" && other.fault.nodes() == fault.fault.nodes() && other.at > fault.at
                 };
                 assert!(schedule.faults.iter().any(|other| back(&other)), "{schedule:#?}");
             }

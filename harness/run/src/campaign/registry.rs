@@ -1,13 +1,28 @@
 //! The registry of scenarios. Each file under `incidents/` submits its own with
-//! [`scenario!`](crate::scenario).
+//! [`incident!`](crate::incident), or a table of variants with [`incidents!`](crate::incidents).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use futures::future::BoxFuture;
+use reenact_core::{Error, Result, fingerprint::Fingerprint};
+use reenact_testbed::Session;
 use serde::Serialize;
 
-use crate::stage::Lab;
-use reenact_core::{Error, Result, fingerprint::Fingerprint};
+use crate::{
+    contract::{self, Proof, Step},
+    incident::{Action, Deploy, Expected, Harm, How, Incident, Stated, System},
+    lab::Lab,
+};
+
+/// How long a quick run may take in all. Each of its waits has a limit of its own; this one
+/// is for what nobody thought of.
+const LIMIT: Duration = Duration::from_secs(300);
+/// How many times as long a full run may take.
+const FULL: u32 = 4;
 
 /// What a scenario is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -19,78 +34,206 @@ pub enum Kind {
     Twin,
 }
 
-/// A named scenario.
+/// An incident whatever its system, with what people ask of it. All of it comes from the
+/// incident's value.
 pub struct Scenario {
     /// Its name: `system::what_happens`.
-    pub id: &'static str,
+    pub id: String,
     /// Incident or twin.
     pub kind: Kind,
     /// What happens, for people.
-    pub story: &'static str,
+    pub story: String,
     /// Where it was reported or measured.
-    pub source: &'static str,
+    pub source: String,
     /// What is done to the system, in order.
-    pub faults: &'static [&'static str],
-    /// The detector that must fire; none for a twin.
+    pub faults: Vec<String>,
+    /// The detector that must fire at last; none for a twin.
     pub detector: Option<&'static str>,
-    /// Detectors whose diagnosis is true as well at some moment, so that they may
-    /// fire.
-    pub also: &'static [&'static str],
+    /// Detectors whose diagnosis is true as well at some moment, so that they may fire.
+    pub also: Vec<&'static str>,
     /// The runbooks that are judged, the right one first.
-    pub runbooks: &'static [&'static str],
+    pub runbooks: Vec<String>,
     /// The marks of the report that must be seen.
-    pub fingerprints: &'static [Fingerprint],
+    pub fingerprints: Vec<Fingerprint>,
     /// The images that it needs; they are made before its time begins.
-    pub images: &'static [&'static str],
-    /// How long a quick run may take; a full one may take three times that.
-    pub budget: Duration,
-    /// The run itself.
-    pub run: fn(Lab) -> BoxFuture<'static, Result<()>>,
+    pub images: Vec<&'static str>,
+    /// What the contract proves of it, or why not.
+    pub contract: BTreeMap<Step, Proof>,
+    limit: Duration,
+    start: Start,
 }
 
-inventory::collect!(Scenario);
+/// Deploys a scenario's system and performs its contract.
+type Start = Box<dyn Fn(Arc<Session>, Lab) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 impl Scenario {
-    /// What twins have in common; to be filled up with `..Scenario::TWIN`.
-    pub const TWIN: Self = Self {
-        id: "",
-        kind: Kind::Twin,
-        story: "",
-        source: "",
-        faults: &[],
-        detector: None,
-        also: &[],
-        runbooks: &[],
-        fingerprints: &[],
-        images: &[],
-        budget: Duration::from_secs(90),
-        run: |_| Box::pin(async { Err(Error::Bug("a scenario without a run".into())) }),
-    };
+    /// The scenario of an incident.
+    pub fn of<S: Deploy>(incident: Incident<S>) -> Self {
+        let musts = incident.acts.iter().filter_map(|act| match act.detected.by {
+            Stated::Given((detector, _)) => Some(detector),
+            Stated::Not(_) => None,
+        });
+        let detector = musts.last();
+        let fingerprints = incident.acts.iter().flat_map(|act| match &act.fingerprints {
+            Stated::Given(marks) => marks.all.clone(),
+            Stated::Not(_) => Vec::new(),
+        });
+        Self {
+            id: incident.id.into(),
+            kind: if detector.is_some() { Kind::Incident } else { Kind::Twin },
+            story: incident.story.into(),
+            source: incident.source.into(),
+            faults: done(&incident),
+            detector,
+            also: incident.expected().into_iter().filter(|id| Some(*id) != detector).collect(),
+            runbooks: judged(&incident),
+            fingerprints: fingerprints.collect(),
+            images: S::images(&incident.setup),
+            contract: contract::table(&incident),
+            limit: LIMIT,
+            start: start(Arc::new(incident)),
+        }
+    }
 
-    /// What incidents have in common; to be filled up with `..Scenario::INCIDENT`.
-    pub const INCIDENT: Self = Self { kind: Kind::Incident, budget: Duration::from_secs(180), ..Self::TWIN };
+    /// A scenario that can be told of and not run: for those who only write about scenarios.
+    pub fn told(id: &str, kind: Kind) -> Self {
+        Self {
+            id: id.into(),
+            kind,
+            story: String::new(),
+            source: String::new(),
+            faults: Vec::new(),
+            detector: None,
+            also: Vec::new(),
+            runbooks: Vec::new(),
+            fingerprints: Vec::new(),
+            images: Vec::new(),
+            contract: BTreeMap::new(),
+            limit: LIMIT,
+            start: Box::new(|_, _| Box::pin(async { Err(Error::Bug("a scenario that is only told of".into())) })),
+        }
+    }
+
+    /// The same under another id.
+    #[must_use]
+    pub(crate) fn named(mut self, id: String) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// The same for a story that goes on for so long by itself.
+    #[must_use]
+    pub fn lasting(mut self, time: Duration) -> Self {
+        self.limit += time + LIMIT;
+        self
+    }
 
     /// The system that it is about.
-    pub fn system(&self) -> &'static str {
-        self.id.split("::").next().unwrap_or(self.id)
+    pub fn system(&self) -> &str {
+        self.id.split("::").next().unwrap_or(&self.id)
     }
 
     /// The detectors that may fire in it.
     pub fn expected(&self) -> Vec<&'static str> {
-        self.detector.iter().chain(self.also).copied().collect()
+        self.detector.iter().chain(&self.also).copied().collect()
     }
 
     /// How long a run may take.
     pub fn limit(&self, full: bool) -> Duration {
-        if full { self.budget * 3 } else { self.budget }
+        if full { self.limit * FULL } else { self.limit }
+    }
+
+    /// Deploys its system and performs its contract.
+    pub(crate) fn start(&self, session: Arc<Session>, lab: Lab) -> BoxFuture<'static, Result<()>> {
+        (self.start)(session, lab)
     }
 }
 
-/// Registers a scenario.
+fn start<S: Deploy>(incident: Arc<Incident<S>>) -> Start {
+    Box::new(move |session, lab| {
+        let incident = Arc::clone(&incident);
+        Box::pin(async move {
+            lab.begins(Step::Steady);
+            let system = S::deploy(&session, &lab, &incident.setup).await?;
+            contract::perform(&lab, system, &incident).await
+        })
+    })
+}
+
+/// What is done to the system, in order.
+fn done<S: System>(incident: &Incident<S>) -> Vec<String> {
+    fn of<S: System>(actions: &[Action<S>]) -> impl Iterator<Item = String> {
+        actions.iter().map(|action| action.what.clone())
+    }
+    let mut all = Vec::new();
+    for act in &incident.acts {
+        all.extend(of(&act.breaks).chain(of(&act.detected.then)));
+        if let How::Harm(harmful) = &act.ends.how {
+            all.extend(of(&harmful.by));
+        }
+    }
+    all
+}
+
+/// The runbooks that are judged, the right ones first.
+fn judged<S: System>(incident: &Incident<S>) -> Vec<String> {
+    let ends = incident.acts.iter().filter_map(|act| match &act.ends.how {
+        How::HealedBy(right, within) => Some(format!("right: {}, within {within:.0?}", right.what)),
+        How::ByItself(within) => Some(format!("none is needed: it heals by itself within {within:.0?}")),
+        How::Harm(harmful) => {
+            let kinds: Vec<_> = harmful.kinds.iter().copied().map(Harm::name).collect();
+            Some(format!("harmful: what is done in the end; writes are {}", kinds.join(", ")))
+        }
+        How::GoesOn | How::AsDiagnosed(_) => None,
+    });
+    let wrong = incident.acts.iter().flat_map(|act| match &act.wrong {
+        Stated::Given(wrong) => &wrong[..],
+        Stated::Not(_) => &[],
+    });
+    let wrong = wrong.map(|wrong| match wrong.expected {
+        Expected::Refuses => format!("refuses: {}", wrong.runbook.what),
+        Expected::Useless(time) => format!("no help for {time:.0?}: {}", wrong.runbook.what),
+        Expected::Deceives(time) => format!("a false success for {time:.0?}: {}", wrong.runbook.what),
+    });
+    ends.chain(wrong).collect()
+}
+
+/// An entry of the registry; made by [`incident!`](crate::incident).
+pub struct Entry {
+    /// Makes its scenarios.
+    pub make: fn() -> Vec<Scenario>,
+}
+
+inventory::collect!(Entry);
+
+/// Registers an incident of a system: `incident!(Galera, Incident { … });`.
 #[macro_export]
-macro_rules! scenario {
-    ($($scenario:tt)*) => {
-        $crate::private::inventory::submit! { $($scenario)* }
+macro_rules! incident {
+    ($system:ty, $incident:expr $(,)?) => {
+        $crate::private::inventory::submit! {
+            $crate::campaign::Entry {
+                make: || {
+                    let incident: $crate::incident::Incident<$system> = $incident;
+                    vec![$crate::campaign::Scenario::of(incident)]
+                }
+            }
+        }
+    };
+}
+
+/// Registers a table of variants, anything that can be iterated over:
+/// `incidents!(Galera, VERSIONS.map(variant));`.
+#[macro_export]
+macro_rules! incidents {
+    ($system:ty, $incidents:expr $(,)?) => {
+        $crate::private::inventory::submit! {
+            $crate::campaign::Entry {
+                make: || {
+                    let all = ::std::iter::IntoIterator::into_iter($incidents);
+                    all.map($crate::campaign::Scenario::of::<$system>).collect()
+                }
+            }
+        }
     };
 }
 
@@ -99,11 +242,14 @@ macro_rules! scenario {
 /// # Errors
 /// [`Error::Bug`] if two have the same id.
 pub fn all() -> Result<Vec<&'static Scenario>> {
-    let mut all: Vec<_> = inventory::iter::<Scenario>().collect();
-    all.sort_by_key(|scenario| scenario.id);
-    match all.windows(2).find(|pair| pair[0].id == pair[1].id) {
+    static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
+        let mut all: Vec<_> = inventory::iter::<Entry>().flat_map(|entry| (entry.make)()).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    });
+    match ALL.windows(2).find(|pair| pair[0].id == pair[1].id) {
         Some(pair) => Err(Error::Bug(format!("two scenarios are called {}", pair[0].id))),
-        None => Ok(all),
+        None => Ok(ALL.iter().collect()),
     }
 }
 
@@ -111,38 +257,57 @@ pub fn all() -> Result<Vec<&'static Scenario>> {
 /// no pattern.
 ///
 /// # Errors
-/// [`Error::Usage`] for a pattern that fits none; it lists those there are.
+/// [`Error::Usage`] for a pattern that fits none; it lists the nearest.
 pub fn matching(patterns: &[String]) -> Result<Vec<&'static Scenario>> {
     let all = all()?;
     if let Some(pattern) = patterns.iter().find(|pattern| !all.iter().any(|scenario| scenario.id.contains(*pattern))) {
-        let known: Vec<_> = all.iter().map(|scenario| scenario.id).collect();
-        return Err(Error::usage(
-            format!("no scenario matches {pattern:?}"),
-            format!("a pattern is a part of an id; there are:\n    {}", known.join("\n    ")),
-        ));
+        let near = nearest(pattern, all.iter().map(|scenario| scenario.id.as_str()));
+        let help = match near[..] {
+            [] => "a pattern is a part of an id; `reenact list` shows them all".to_owned(),
+            _ => format!(
+                "did you mean {}? A pattern is a part of an id; `reenact list` shows them all",
+                near.join(" or ")
+            ),
+        };
+        return Err(Error::usage(format!("no scenario matches {pattern:?}"), help));
     }
     // A whole id means that scenario, also where other ids begin with it.
     let whole = |pattern: &str| all.iter().any(|scenario| scenario.id == pattern);
     let meant = |pattern: &String, id: &str| if whole(pattern) { id == pattern } else { id.contains(pattern) };
     let fits = |id: &str| patterns.is_empty() || patterns.iter().any(|pattern| meant(pattern, id));
-    Ok(all.iter().copied().filter(|scenario| fits(scenario.id)).collect())
+    Ok(all.iter().copied().filter(|scenario| fits(&scenario.id)).collect())
+}
+
+/// The ids that share most words with a text, the system's name aside, so that a slip in one
+/// word still finds it.
+pub fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str> + Clone) -> Vec<&'a str> {
+    let name = |id: &str| id.rsplit("::").next().unwrap_or_default().to_owned();
+    let wanted = name(text);
+    let wanted: Vec<_> = wanted.split('_').collect();
+    let shared = |id: &str| name(id).split('_').filter(|word| wanted.contains(word)).count();
+    let most = known.clone().map(shared).max().unwrap_or_default();
+    known.filter(|id| most > 0 && shared(id) == most).take(5).collect()
 }
 
 /// In the order in which they are best run side by side: each system's are spread evenly over
 /// the whole, so that those of the system that needs most of the machine do not meet.
-pub fn spread(mut scenarios: Vec<&'static Scenario>) -> Vec<&'static Scenario> {
-    let mut counts = BTreeMap::new();
-    let numbers: BTreeMap<_, _> = scenarios
-        .iter()
-        .map(|scenario| {
-            let count: &mut u32 = counts.entry(scenario.system()).or_default();
-            *count += 1;
-            (scenario.id, *count)
-        })
-        .collect();
-    let place = |scenario: &Scenario| f64::from(numbers[scenario.id]) / f64::from(counts[scenario.system()] + 1);
-    scenarios.sort_by(|a, b| place(a).total_cmp(&place(b)));
+pub fn spread(mut scenarios: Vec<&Scenario>) -> Vec<&Scenario> {
+    let ids: Vec<_> = scenarios.iter().map(|scenario| (scenario.id.clone(), scenario.system().to_owned())).collect();
+    let places = places(&ids);
+    scenarios.sort_by(|a, b| places[&a.id].total_cmp(&places[&b.id]));
     scenarios
+}
+
+/// Each id's place between 0 and 1, by its number among those of its system.
+fn places(ids: &[(String, String)]) -> BTreeMap<String, f64> {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut numbers = Vec::new();
+    for (id, system) in ids {
+        let count = counts.entry(system).or_default();
+        *count += 1;
+        numbers.push((id.clone(), system.as_str(), *count));
+    }
+    numbers.into_iter().map(|(id, system, number)| (id, f64::from(number) / f64::from(counts[system] + 1))).collect()
 }
 
 #[cfg(test)]
@@ -151,9 +316,18 @@ mod tests {
 
     #[test]
     fn each_system_is_spread_over_the_whole() {
-        let of = |id| -> &'static Scenario { Box::leak(Box::new(Scenario { id, ..Scenario::TWIN })) };
         let ids = ["a::1", "a::2", "a::3", "a::4", "a::5", "b::1", "b::2", "c::1"];
-        let spread: Vec<_> = spread(ids.map(of).into()).iter().map(|scenario| scenario.id).collect();
+        let of = |id: &str| (id.to_owned(), id[..1].to_owned());
+        let places = places(&ids.map(of));
+        let mut spread = ids.to_vec();
+        spread.sort_by(|a, b| places[*a].total_cmp(&places[*b]));
         assert_eq!(spread, ["a::1", "a::2", "b::1", "a::3", "c::1", "a::4", "b::2", "a::5"]);
+    }
+
+    #[test]
+    fn a_slip_in_one_word_still_finds_the_id() {
+        let known = ["galera::two_primaries", "diego::bbs_two_masters", "galera::wrong_bootstrap"];
+        assert_eq!(nearest("galera::two_primarys", known.into_iter()), [known[0], known[1]]);
+        assert!(nearest("galera::meteor", known.into_iter()).is_empty());
     }
 }

@@ -7,17 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Playable, Scenario, Schedule};
 use crate::{
+    contract::{Proof, Step},
+    lab::{Lab, Plan},
     score::Score,
-    stage::{Lab, Plan},
 };
 use reenact_core::{Error, Result, progress};
-use reenact_testbed::Session;
+use reenact_testbed::{Session, Testbed};
 
 /// How long keeping the evidence and cleaning up may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long a replay may take beyond its last event: to start, to heal, to compare.
-const REPLAY_LIMIT: Duration = Duration::from_secs(480);
 
 /// How long after its own limit a trial is cut off.
 const TRIAL_HANGS: Duration = Duration::from_secs(5);
@@ -42,8 +40,9 @@ pub enum Outcome {
 pub struct Setup {
     /// Whether the controls, the wrong runbooks and the kills were run too.
     pub full: bool,
-    /// Whether the faults were left out.
-    pub sham: bool,
+    /// Whether the faults were left out, for the no-fault control.
+    #[serde(alias = "sham")]
+    pub no_fault: bool,
     /// The version of `reenact` that ran it.
     pub version: Option<String>,
     /// The commit, as `REENACT_COMMIT` or else `GITHUB_SHA` named it.
@@ -55,7 +54,7 @@ impl Setup {
         let named = |name| std::env::var(name).ok().filter(|commit| !commit.is_empty());
         Self {
             full: plan.full,
-            sham: plan.sham,
+            no_fault: plan.no_fault,
             version: Some(env!("CARGO_PKG_VERSION").into()),
             commit: named("REENACT_COMMIT").or_else(|| named("GITHUB_SHA")),
         }
@@ -73,6 +72,9 @@ pub struct RunResult {
     pub outcome: Outcome,
     /// Why, unless it passed.
     pub reason: Option<String>,
+    /// Whether no fault could be proved to be in force: what the no-fault control must end in.
+    #[serde(default)]
+    pub unproved: bool,
     /// Its seed.
     pub seed: u64,
     /// How long it took, clean-up included.
@@ -128,8 +130,8 @@ pub struct Runner {
     pub session: Arc<Session>,
     /// Also the controls, the wrong runbooks, and kills after each step.
     pub full: bool,
-    /// Leave the faults out.
-    pub sham: bool,
+    /// The no-fault control: leave the faults out.
+    pub no_fault: bool,
     /// Do not remove the testbed of a run that did not pass.
     pub keep: bool,
     /// A skip is a failure.
@@ -143,8 +145,8 @@ impl Runner {
     ///
     /// # Errors
     /// [`Error::Environment`] if one cannot be made.
-    pub async fn prepare(&self, images: impl Iterator<Item = &'static str>) -> Result<()> {
-        let images: BTreeSet<_> = images.chain(["helper"]).collect();
+    pub async fn prepare(&self, images: impl IntoIterator<Item = &'static str>) -> Result<()> {
+        let images: BTreeSet<_> = images.into_iter().chain(["helper"]).collect();
         for image in images {
             self.session.image(image).await?;
         }
@@ -155,7 +157,7 @@ impl Runner {
     /// each result as it comes. Repetition `r` has the seed `seed + r - 1`.
     pub async fn run_all(
         &self,
-        scenarios: &[&'static Scenario],
+        scenarios: &[&Scenario],
         seed: u64,
         repeat: u32,
         jobs: usize,
@@ -175,37 +177,39 @@ impl Runner {
     }
 
     /// Runs one scenario once. Never fails: whatever happens is in the result.
-    pub async fn run(&self, scenario: &'static Scenario, run: u32, seed: u64) -> RunResult {
+    pub async fn run(&self, scenario: &Scenario, run: u32, seed: u64) -> RunResult {
         let work = Work {
-            id: scenario.id.to_owned(),
+            id: scenario.id.clone(),
             run,
             seed,
             limit: scenario.limit(self.full),
             expected: scenario.expected(),
         };
-        self.conduct(work, scenario.run).await
+        self.conduct(work, |lab| scenario.start(Arc::clone(&self.session), lab)).await
     }
 
     /// Plays a schedule once, and keeps it as a plan file beside what was seen.
-    pub async fn play(&self, id: &str, run: u64, schedule: &Schedule, playable: &Playable) -> RunResult {
-        let last = schedule.events().last().map_or(Duration::ZERO, |event| event.at);
-        let own = |id: &&str| id.split('/').next() == Some(playable.system);
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a fault that the system does not know.
+    pub async fn play(&self, id: &str, run: u64, schedule: &Schedule, playable: &Playable) -> Result<RunResult> {
+        let scenario = (playable.scenario)(schedule, id.into())?;
         let work = Work {
             id: id.into(),
             run: run.try_into().unwrap_or(u32::MAX),
             seed: schedule.seed,
-            limit: last + REPLAY_LIMIT,
-            expected: reenact_core::detect::all().into_iter().map(|entry| entry.id).filter(own).collect(),
+            limit: scenario.limit(false),
+            expected: scenario.expected(),
         };
-        let (plan, play) = (schedule.clone(), playable.play);
-        self.conduct(work, |lab| {
+        let plan = schedule.to_toml()?;
+        let start = |lab: Lab| -> BoxFuture<'static, Result<()>> {
+            let (path, played) = (lab.dir().join("plan.toml"), scenario.start(Arc::clone(&self.session), lab));
             Box::pin(async move {
-                let path = lab.dir().join("plan.toml");
-                fs::write(&path, plan.to_toml()?).map_err(Error::file("write", &path))?;
-                play(lab, plan).await
+                fs::write(&path, plan).map_err(Error::file("write", &path))?;
+                played.await
             })
-        })
-        .await
+        };
+        Ok(self.conduct(work, start).await)
     }
 
     /// Runs a trial's story once. It keeps its limit by itself; beyond it, it hangs.
@@ -226,9 +230,10 @@ impl Runner {
         let began = std::time::Instant::now();
         let Work { id, run, seed, limit, expected } = work;
         let name = format!("{}.{run}", id.replace("::", "."));
-        let plan = Plan { seed, full: self.full, sham: self.sham };
+        let plan = Plan { seed, full: self.full, no_fault: self.no_fault };
         let task = progress::task(id.clone());
-        let (score, ended) = match Lab::open(&self.session, &name, plan, expected) {
+        let label = format!("{}-{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"), self.session.next());
+        let (score, ended) = match Lab::open(self.session.results().join(&name), label, plan, expected) {
             Ok(lab) => self.run_in(&lab, limit, start(lab.clone()), &task).await,
             Err(error) => (Score::default(), Err(error)),
         };
@@ -237,6 +242,7 @@ impl Runner {
             id,
             run,
             outcome,
+            unproved: matches!(ended, Err(Error::Unproved(_))),
             reason: ended.err().map(|error| error.to_string()),
             seed,
             duration_ms: began.elapsed().as_millis() as u64,
@@ -285,10 +291,31 @@ impl Runner {
         if keep {
             self.session.keep();
         }
-        match tokio::time::timeout(CLOSE_LIMIT, lab.close(keep)).await {
-            Ok((score, closed)) => (score, ended.and(closed)),
-            Err(_) => (Score::default(), Err(Error::failed(format!("cleaning up took over {CLOSE_LIMIT:.0?}")))),
+        let (mut score, closed) = lab.close();
+        let cleaned = tokio::time::timeout(CLOSE_LIMIT, self.clean(lab, keep)).await;
+        let late = |_| Err(Error::failed(format!("cleaning up took over {CLOSE_LIMIT:.0?}")));
+        let cleaned = cleaned.unwrap_or_else(late);
+        let proof = match &cleaned {
+            Ok(()) if keep => Proof::Reason("kept, as asked for".into()),
+            Ok(()) => Proof::Proved,
+            Err(error) => Proof::Reason(error.to_string()),
+        };
+        score.contract.insert(Step::Clean, proof);
+        if ended.is_ok() && cleaned.is_err() {
+            score.step = Some(Step::Clean);
         }
+        (score, ended.and(cleaned).and(closed))
+    }
+
+    /// Keeps the testbed's evidence and removes all that the run made, unless it is to be kept.
+    async fn clean(&self, lab: &Lab, keep: bool) -> Result<()> {
+        lab.phase("keep the evidence and clean up");
+        let kept = match lab.take_bed() {
+            Some(bed) => bed.keep_evidence(lab.dir()).await,
+            None => Ok(()),
+        };
+        let removed = if keep { Ok(()) } else { Testbed::remove(&self.session, lab.id()).await };
+        removed.and(kept)
     }
 
     /// The outcome and the exit code that it calls for.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Schedule, Span};
+use super::{FaultSpec, Schedule, Span};
 
 /// The shortest stretch of a fault that is tried.
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -18,7 +18,7 @@ pub struct Votes {
 }
 
 /// The smallest schedule that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Shrunk {
     /// It.
     pub schedule: Schedule,
@@ -108,9 +108,9 @@ fn smaller(schedule: &Schedule) -> Vec<Schedule> {
             *lasts = lasts.map(|Span(time)| Span(if time / 2 >= SHORTEST { time / 2 } else { time }));
         }));
         all.extend(
-            fewer(&schedule.faults[index].action)
+            fewer(&schedule.faults[index].fault)
                 .into_iter()
-                .map(|action| edited(&|copy| copy.faults[index].action = action.clone())),
+                .map(|fault| edited(&|copy| copy.faults[index].fault = fault.clone())),
         );
     }
     all.extend(earlier(schedule));
@@ -118,25 +118,15 @@ fn smaller(schedule: &Schedule) -> Vec<Schedule> {
     all
 }
 
-/// The same with one node less.
-fn fewer(action: &Action) -> Vec<Action> {
-    let without = |nodes: &[String]| -> Vec<Vec<String>> {
-        let less =
-            |at: usize| nodes.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, n)| n.clone()).collect();
-        if nodes.len() > 1 { (0..nodes.len()).map(less).collect() } else { Vec::new() }
-    };
-    match action {
-        Action::PowerOff { nodes } => without(nodes).into_iter().map(|nodes| Action::PowerOff { nodes }).collect(),
-        Action::PowerOn { nodes } => without(nodes).into_iter().map(|nodes| Action::PowerOn { nodes }).collect(),
-        Action::Partition { left, right } => {
-            let lefts = without(left).into_iter().map(|left| Action::Partition { left, right: right.clone() });
-            let rights = without(right).into_iter().map(|right| Action::Partition { left: left.clone(), right });
-            lefts.chain(rights).collect()
-        }
-        // A cut that stays is simpler than one that comes and goes.
-        Action::Flap { left, right, .. } => vec![Action::Partition { left: left.clone(), right: right.clone() }],
-        _ => Vec::new(),
+/// The same with one node less. A cut that stays is simpler than one that comes and goes.
+fn fewer(fault: &FaultSpec) -> Vec<FaultSpec> {
+    let mut all = fault.with_fewer_nodes();
+    if fault.kind == "flap" {
+        let mut cut = FaultSpec { kind: "partition".into(), ..fault.clone() };
+        cut.fields.retain(|name, _| !matches!(name, "down" | "up"));
+        all.push(cut);
     }
+    all
 }
 
 /// All of it as early as its first part allows, and everything four times as early.
@@ -184,10 +174,8 @@ mod tests {
 
     /// What the toy cannot stand: a power cut of n3 after a runbook was killed.
     fn fails(schedule: &Schedule) -> bool {
-        let cut = schedule
-            .faults
-            .iter()
-            .find(|fault| matches!(&fault.action, Action::PowerOff { nodes } if nodes.contains(&"n3".to_owned())));
+        let cut =
+            schedule.faults.iter().find(|timed| timed.fault.kind == "power_off" && timed.fault.nodes().contains(&"n3"));
         cut.is_some_and(|cut| schedule.calls.iter().any(|call| call.killed_after.is_some() && call.at <= cut.at))
     }
 

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 
 use super::{Outcome, RunResult, Runner};
-use crate::stage::Lab;
+use crate::lab::Lab;
 use reenact_core::{Error, Result};
 use reenact_testbed::Session;
 
@@ -116,7 +116,7 @@ impl Runner {
         for name in foreign.into_iter().chain(ours) {
             image(&self.session, name).await?;
         }
-        self.prepare(std::iter::empty()).await
+        self.prepare([]).await
     }
 
     /// Runs a trial once. Never fails: whatever happens is in the result. Only what the

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, OnTestbed, Undo};
@@ -11,7 +12,8 @@ use reenact_core::Result;
 
 /// Not a byte is left on a node's disk. Only a disk of the node's own can be
 /// filled: filling one that it shares with the host would harm the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct DiskFull {
     /// The node.
     pub node: String,

@@ -144,8 +144,8 @@ impl fmt::Debug for Undo {
 /// else done: the proof must then fail.
 ///
 /// # Errors
-/// [`Error::Inconclusive`] if the effect was there before, or is not there within
-/// five seconds.
+/// [`Error::Inconclusive`] if the effect was there before, [`Error::Unproved`] if it is not
+/// there within five seconds.
 pub async fn inject<S: Sync + 'static>(system: &S, fault: impl Fault<S>, left_out: bool) -> Result<Active<S>> {
     inject_shared(system, Arc::new(fault), left_out).await
 }
@@ -191,7 +191,7 @@ impl<S: Sync + 'static> Active<S> {
     /// Nothing is done where nothing takes it back.
     ///
     /// # Errors
-    /// [`Error::Inconclusive`] if the effect is still there after five seconds. The fault is
+    /// [`Error::Unproved`] if the effect is still there after five seconds. The fault is
     /// then neither in force nor healed for certain.
     pub async fn heal(&self, system: &S) -> Result<Duration> {
         self.heal_beside(system, std::iter::empty()).await
@@ -201,11 +201,7 @@ impl<S: Sync + 'static> Active<S> {
     ///
     /// # Errors
     /// As [`Active::heal`].
-    pub async fn heal_beside<'a>(
-        &self,
-        system: &S,
-        others: impl Iterator<Item = &'a Self> + Send,
-    ) -> Result<Duration> {
+    pub async fn heal_beside<'a>(&self, system: &S, others: impl Iterator<Item = &'a Self> + Send) -> Result<Duration> {
         let called = Instant::now();
         let undo = self.undo.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(undo) = undo else { return Ok(Duration::ZERO) };
@@ -248,7 +244,7 @@ async fn effect_becomes<S: Sync + 'static>(
         }
         if begun.elapsed() > EFFECT_LIMIT {
             let seen = effect.seen;
-            return Err(Error::inconclusive(format!(
+            return Err(Error::Unproved(format!(
                 "waited {EFFECT_LIMIT:.0?} for the {what} of the fault \"{fault}\": {seen}"
             )));
         }

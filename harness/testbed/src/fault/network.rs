@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, OnTestbed, Undo};
@@ -171,7 +172,8 @@ impl Link {
 
 /// The unplugged cable: the node's interface is gone, and it knows. New connects
 /// fail at once with no route, which is another fault than a blackhole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Disconnect {
     /// The node.
     pub node: String,

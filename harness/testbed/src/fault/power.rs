@@ -4,6 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, OnTestbed, Undo};
@@ -12,7 +13,8 @@ use reenact_core::Result;
 
 /// Machines lose power at the same moment: every process of theirs is gone with no
 /// chance to say so, and their disks keep what was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PowerOff {
     /// The nodes.
     pub nodes: Vec<String>,
@@ -20,7 +22,8 @@ pub struct PowerOff {
 
 /// Machines are shut down in order: SIGTERM to their first process, and SIGKILL to
 /// those that are not down after `grace`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ShutDown {
     /// The nodes, the first one first; each is down before the next one is asked.
     pub nodes: Vec<String>,
@@ -30,7 +33,8 @@ pub struct ShutDown {
 
 /// Machines get their power back, one after another in the order given; each boots
 /// and starts its services by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PowerOn {
     /// The nodes, the first one first.
     pub nodes: Vec<String>,

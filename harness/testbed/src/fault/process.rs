@@ -52,7 +52,8 @@ impl Signal {
 /// The effect is what the signal is for: the process is gone, or frozen. A process
 /// that blocks the signal makes the run inconclusive; to *re-enact* a blocked
 /// signal is a runbook's business.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Kill {
     /// The node.
     pub node: String,
@@ -122,7 +123,8 @@ impl<S: OnTestbed> Fault<S> for Kill {
 
 /// A machine whose every process is frozen; its kernel still answers pings and
 /// accepts connections.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Pause {
     /// The node.
     pub node: String,

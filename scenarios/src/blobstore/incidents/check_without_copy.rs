@@ -37,7 +37,7 @@ async fn run(lab: Lab) -> Result<()> {
         .await?;
     broken.force(&CheckWithoutCopy).await?;
     let found = broken.harmed().await?;
-    if found.lost.is_empty() && found.garbled.is_empty() {
+    if found.lost.is_empty() && found.corrupted.is_empty() {
         return Err(Error::failed(format!("the check should have lost acknowledged blobs, but: {found}")));
     }
     Ok(())

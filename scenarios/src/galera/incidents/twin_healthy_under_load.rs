@@ -1,22 +1,23 @@
 //! Twin: nothing happens.
 
-use std::time::Duration;
+use reenact::incident::*;
 
-use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
+use super::super::{Galera, Machines, stories};
 
-use super::super::recipe;
-
-scenario! {
-    Scenario {
+reenact::incident!(
+    Galera,
+    Incident {
         id: "galera::twin_healthy_under_load",
         story: "A healthy cluster under writes on all nodes",
         source: "the contract: every detector stays silent",
-        images: &["galera"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: Machines::Ordinary,
+        acts: vec![Act {
+            breaks: vec![quiet(secs(5))],
+            fingerprints: stories::measured(),
+            detected: stories::benign(),
+            control: none("nothing is broken for good"),
+            wrong: none("nothing is to be done"),
+            ends: by_itself(secs(10)),
+        }],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    recipe::steady(&lab).await?.quiet(Duration::from_secs(8)).await?.finish().await
-}
+);

@@ -1,51 +1,43 @@
 //! Twin of the wedge: a new node is being sent a copy of the data; 4567 open, 3306
 //! closed, as in the report.
 
-use std::time::Duration;
-
 use reenact::{
-    Error, Result,
-    campaign::Scenario,
-    probe::{Moment, Observation, PortState, Signal},
-    scenario,
-    stage::Lab,
+    incident::*,
+    probe::{Observation, PortState, Signal},
 };
 
-use super::super::recipe;
+use super::super::{Galera, Machines, stories};
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Galera,
+    Incident {
         id: "galera::twin_joiner_in_sst",
         story: "n3 lost its disk and is replaced. While it receives a copy of the data its group port is open and its \
                 SQL port closed, for seconds here and for hours on a large database. To restart it, or its donor, \
                 would be the harm.",
         source: "measured facts, detection: a joiner in SST; packetfence#6588",
-        faults: &["n3's server is killed, its disk wiped, and started again by an operator"],
-        images: &["galera"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: Machines::Ordinary,
+        acts: vec![Act {
+            breaks: vec![
+                command("n3", &["galera-node", "kill"]),
+                command("n3", &["galera-node", "wipe"]),
+                command("n3", &["galera-node", "start"]),
+                heals_itself(secs(60)),
+                shown("n3 with 4567 open and 3306 closed", looked_like_the_wedge),
+            ],
+            fingerprints: stories::measured(),
+            detected: stories::benign(),
+            control: none("nothing is broken for good"),
+            wrong: none("nothing is to be done"),
+            ends: by_itself(secs(40)),
+        }],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let stage = recipe::steady(&lab).await?;
-    let operator = stage.operator();
-    for command in ["kill", "wipe", "start"] {
-        operator.must("n3", &["galera-node", command]).await?;
-    }
-    let began = lab.now();
-    let stage = stage.heals_itself(Duration::from_secs(60)).await?.quiet(Duration::from_secs(3)).await?;
-    let looked_alike = lab.stream().read(|seen| looked_like_the_wedge(seen, began));
-    if !looked_alike {
-        return Err(Error::inconclusive("n3 never had 4567 open and 3306 closed, so this was no look-alike"));
-    }
-    stage.finish().await
-}
+);
 
 /// Whether n3 was ever seen with 3306 closed while 4567 was open.
-fn looked_like_the_wedge(seen: &[Observation], since: Moment) -> bool {
+fn looked_like_the_wedge(seen: &[Observation]) -> bool {
     let mut group_open = false;
-    seen.iter().filter(|o| o.at >= since && o.node == "n3").any(|o| match o.signal {
+    seen.iter().filter(|o| o.node == "n3").any(|o| match o.signal {
         Signal::Port { port: 4567, state } => {
             group_open = state == PortState::Open;
             false

@@ -1,56 +1,50 @@
 //! Somebody bootstraps the isolated minority: two primary components.
 
-use std::time::Duration;
-
-use reenact::{Error, Result, campaign::Scenario, fault::Partition, scenario, stage::Lab};
+use reenact::{fault::Partition, incident::*, wait::Look};
 
 use super::super::{
+    Galera, Machines,
     detectors::{MINORITY_PARTITION, TWO_PRIMARIES},
-    recipe,
     runbooks::{BootstrapMostAdvanced, PcBootstrap},
+    stories,
 };
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Galera,
+    Incident {
         id: "galera::two_primaries",
         story: "n1 is cut off, and somebody sets pc.bootstrap on it. Both sides take writes, with the same cluster id \
                 and even the same view number; after the network heals they stay apart, with no error logged.",
         source: "measured facts, negative tests: pc.bootstrap on an isolated minority; cubecos#1328",
-        faults: &["n1 is isolated from n2 and n3", "wrong runbook, forced: pc.bootstrap on n1"],
-        detector: Some(TWO_PRIMARIES),
-        also: &[MINORITY_PARTITION],
-        runbooks: &["harmful: pc.bootstrap on a minority", "refuses: bootstrap the most advanced node"],
-        images: &["galera"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
+        setup: Machines::Ordinary,
+        acts: vec![
+            Act {
+                breaks: vec![inject(Partition::isolate("n1", &["n2", "n3"]))],
+                fingerprints: stories::measured(),
+                detected: by(MINORITY_PARTITION, secs(20)),
+                control: none("the next act makes it worse"),
+                wrong: tried([refuses(PcBootstrap { node: "n1", force: false }).beside_faults()]),
+                ends: goes_on(),
+            },
+            Act {
+                breaks: vec![call(PcBootstrap { node: "n1", force: true }), effect_begins()],
+                fingerprints: stories::measured(),
+                detected: by(TWO_PRIMARIES, secs(15)),
+                control: none("two clusters serve: what is broken is what they hold"),
+                wrong: tried([refuses(BootstrapMostAdvanced)]),
+                // Both sides take writes: without them the split could not be seen in the rows.
+                ends: harm([acknowledges("n1"), acknowledges("n2")], &[Harm::Lost, Harm::Divergent]),
+            },
+        ],
     }
-}
+);
 
-async fn run(lab: Lab) -> Result<()> {
-    let mut stage = recipe::steady(&lab)
-        .await?
-        .inject(Partition::isolate("n1", &["n2", "n3"]))
-        .await?
-        .detect(MINORITY_PARTITION, Duration::from_secs(20))
-        .await?;
-    stage.force(&PcBootstrap { node: "n1", force: true }).await?;
-    stage.effect_begins();
-    let stage = stage.then_detects(TWO_PRIMARIES, Duration::from_secs(15)).await?.heal().await?;
-    // Both sides take writes: without them the split could not be seen in the rows.
-    for node in ["n1", "n2"] {
-        let before = stage.ledger().acknowledged_by(|entry| entry.node == node);
-        let grow = || async {
-            match stage.ledger().acknowledged_by(|entry| entry.node == node) {
-                now if now > before => reenact::wait::Look::Ready(()),
-                _ => reenact::wait::Look::NotYet(format!("{node} acknowledges nothing")),
-            }
-        };
-        stage.wait_for(&format!("{node} to acknowledge a write"), Duration::from_secs(20), grow).await?;
-    }
-    stage.must_refuse(&BootstrapMostAdvanced).await?;
-    let found = stage.harmed().await?;
-    if found.lost.is_empty() || found.divergent.is_empty() {
-        return Err(Error::failed(format!("two clusters took writes, and the judge sees only: {found}")));
-    }
-    Ok(())
+/// Waits until that node has acknowledged a write since the effect.
+fn acknowledges(node: &'static str) -> Action<Galera> {
+    wait(format!("{node} acknowledges a write"), secs(20), move |run: &Run<Galera>| {
+        let since = run.effect_at();
+        let some = run.ledger().acknowledged_by(|entry| entry.node == node && entry.from >= since);
+        let look = if some > 0 { Look::Ready(()) } else { Look::NotYet(format!("{node} acknowledges nothing")) };
+        Box::pin(async { look })
+    })
 }

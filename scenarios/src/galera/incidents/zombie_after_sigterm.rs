@@ -7,41 +7,35 @@
 //! shuts down in good order. On one CPU, with threads that are not pushed aside by
 //! those they wake, it comes out the same each time.
 
-use std::time::Duration;
-
-use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
+use reenact::incident::*;
 
 use super::super::{
-    Machines,
-    detectors::{MINORITY_PARTITION, NON_PRIMARY_WEDGE, ZOMBIE_NODE},
-    recipe::{self, FINGERPRINTS},
+    Galera, Machines,
+    detectors::ZOMBIE_NODE,
     runbooks::{BootstrapMostAdvanced, StopWithoutKill},
+    stories,
 };
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Galera,
+    Incident {
         id: "galera::zombie_after_sigterm",
         story: "A wedged node is asked to stop. It blocks SIGTERM, the drain runs into its timeout, and the operator \
                 ends the next node for certain. The other two find themselves: the first one logs Synced, counts as a \
                 member and listens on 3306, but completes no handshake. A check of the port, or of cluster_size on \
                 another node, passes.",
         source: "report 001 (the drain's timeout); measured facts, negative tests",
-        faults: &["the wedge by a missed view", "wrong runbook: SIGTERM to n2, which does not stop, then SIGKILL to n1"],
-        detector: Some(ZOMBIE_NODE),
-        also: &[MINORITY_PARTITION, NON_PRIMARY_WEDGE],
-        runbooks: &["right: SIGKILL the zombie and start it again", "harmful: SIGTERM and go on"],
-        fingerprints: FINGERPRINTS,
-        images: &["galera"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
+        setup: Machines::SingleCpu,
+        acts: vec![
+            stories::wedge_as_first_act(stories::missed_view_wedge()),
+            Act {
+                breaks: vec![call(StopWithoutKill { asked: "n2", odd: "n1" }), effect_begins()],
+                fingerprints: stories::measured(),
+                detected: by(ZOMBIE_NODE, secs(30)),
+                control: stays_broken(secs(20)),
+                wrong: none("the first act's stop without SIGKILL is the wrong runbook"),
+                ends: healed_by(BootstrapMostAdvanced, secs(90)),
+            },
+        ],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let wedged = recipe::missed_view_wedge(&lab, Machines::SingleCpu).await?;
-    let mut stage = recipe::detected(wedged).await?;
-    stage.force(&StopWithoutKill { asked: "n2", odd: "n1" }).await?;
-    stage.effect_begins();
-    let broken = stage.then_detects(ZOMBIE_NODE, Duration::from_secs(30)).await?;
-    recipe::healed_by(&BootstrapMostAdvanced, broken, Duration::from_secs(90)).await
-}
+);

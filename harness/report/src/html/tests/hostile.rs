@@ -57,7 +57,7 @@ fn page_of(text: &str) -> String {
         images: [(text.to_owned(), text.to_owned())].into(),
         ..about()
     };
-    html(&[run_of(text, folder.path())], &about, &[&BREAKS])
+    html(&[run_of(text, folder.path())], &about, &[&breaks()])
 }
 
 /// All elements in order with the names of their attributes. Those that depend on a text's

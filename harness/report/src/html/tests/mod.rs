@@ -26,24 +26,27 @@ use reenact_run::{
 const NEVER: fn(&[reenact_core::probe::Observation]) -> bool = |_| false;
 
 /// An incident with three marks.
-const BREAKS: Scenario = Scenario {
-    id: "one::breaks",
-    kind: Kind::Incident,
-    story: "All nodes restart & stay \"down\". Nothing <b>helps</b>.",
-    source: "ticket 7",
-    faults: &["cut every wire", "power off"],
-    detector: Some("one/broken"),
-    also: &["two/slow"],
-    runbooks: &["start the most advanced node", "start any node"],
-    fingerprints: &[
-        Fingerprint { id: "no_quorum", report: "\"no quorum <0 of 3>\"", shows: NEVER },
-        Fingerprint { id: "port_closed", report: "3306 closed", shows: NEVER },
-        Fingerprint { id: "left_behind", report: "one node is behind", shows: NEVER },
-    ],
-    ..Scenario::INCIDENT
-};
+fn breaks() -> Scenario {
+    let print = |id, report| Fingerprint { id, report, shows: NEVER };
+    Scenario {
+        story: "All nodes restart & stay \"down\". Nothing <b>helps</b>.".into(),
+        source: "ticket 7".into(),
+        faults: vec!["cut every wire".into(), "power off".into()],
+        detector: Some("one/broken"),
+        also: vec!["two/slow"],
+        runbooks: vec!["start the most advanced node".into(), "start any node".into()],
+        fingerprints: vec![
+            print("no_quorum", "\"no quorum <0 of 3>\""),
+            print("port_closed", "3306 closed"),
+            print("left_behind", "one node is behind"),
+        ],
+        ..Scenario::told("one::breaks", Kind::Incident)
+    }
+}
 
-const TWIN: Scenario = Scenario { id: "one::twin", story: "A slow start.", source: "measured", ..Scenario::TWIN };
+fn twin() -> Scenario {
+    Scenario { story: "A slow start.".into(), source: "measured".into(), ..Scenario::told("one::twin", Kind::Twin) }
+}
 
 const DETECTORS: [&str; 3] = ["one/broken", "one/stuck", "two/slow"];
 
@@ -53,6 +56,7 @@ fn result(id: &str, run: u32, outcome: Outcome) -> RunResult {
     RunResult {
         id: id.into(),
         run,
+        unproved: false,
         outcome,
         reason: (outcome != Outcome::Pass).then(|| format!("the reason of {id} run {run}")),
         seed: 40 + u64::from(run),
@@ -183,7 +187,7 @@ fn about() -> About {
 }
 
 fn render(results: &[RunResult]) -> String {
-    html(results, &about(), &[&BREAKS, &TWIN])
+    html(results, &about(), &[&breaks(), &twin()])
 }
 
 fn all<'a>(within: ElementRef<'a>, selector: &str) -> Vec<ElementRef<'a>> {

@@ -71,15 +71,15 @@ fn the_verdict_counts_scenarios_by_their_worst_run() {
 
 #[test]
 fn the_verdict_of_other_sessions() {
-    let groups = |results: &[RunResult], about: &About| verdict::sentence(&Group::all(results, &[&TWIN]), about);
+    let groups = |results: &[RunResult], about: &About| verdict::sentence(&Group::all(results, &[&twin()]), about);
     let pass = [result("a::b", 1, Outcome::Pass), result("a::c", 1, Outcome::Pass)];
     assert_eq!(groups(&pass, &about()), "All 2 passed");
     assert_eq!(groups(&pass[..1], &about()), "1 of 1 passed");
     assert_eq!(groups(&[], &about()), "Nothing was run");
-    let sham = About { sham: true, ..about() };
-    assert_eq!(groups(&pass, &sham), "Sham run, the faults left out: no incident may pass, and 2 of 2 did");
+    let no_fault = About { no_fault: true, ..about() };
+    assert_eq!(groups(&pass, &no_fault), "No-fault control, the faults left out: no incident may pass, and 2 of 2 did");
     let twin = [result("one::twin", 1, Outcome::Pass), result("a::b", 1, Outcome::Inconclusive)];
-    assert_eq!(groups(&twin, &sham), "Sham run, the faults left out: no incident may pass, and 0 of 1 did");
+    assert_eq!(groups(&twin, &no_fault), "No-fault control, the faults left out: no incident may pass, and 0 of 1 did");
     let open = [result("a::b", 1, Outcome::Inconclusive), result("a::c", 1, Outcome::Pass)];
     assert_eq!(groups(&open, &about()), "1 of 2 proved nothing");
 }
@@ -261,8 +261,8 @@ fn headings_come_in_order_and_tables_have_scopes() {
 fn the_command_says_how_it_was_run() {
     let breaks = result("one::breaks", 3, Outcome::Fail);
     let images = [("db".to_owned(), "my/db:1 x".to_owned())].into();
-    let full = About { full: true, sham: true, images, ..about() };
-    assert_eq!(full.replay(&breaks), "reenact run one::breaks --seed 43 --full --sham --image 'db=my/db:1 x'");
+    let full = About { full: true, no_fault: true, images, ..about() };
+    assert_eq!(full.replay(&breaks), "reenact run one::breaks --seed 43 --full --no-fault --image 'db=my/db:1 x'");
     let replay = About { how: How::Replay("my plans/a.toml".into()), ..about() };
     assert_eq!(replay.replay(&breaks), "reenact replay 'my plans/a.toml'");
     let trial = About { how: How::Try("mine.toml".into()), ..about() };

@@ -16,8 +16,8 @@
 //! name = "bootstrap"
 //! ```
 
-mod action;
 mod span;
+mod spec;
 
 #[cfg(test)]
 mod tests;
@@ -27,13 +27,14 @@ use std::{path::Path, time::Duration};
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 
+use super::playable;
 use reenact_core::{Error, Result};
 
-pub use action::Action;
 pub use span::Span;
+pub use spec::{FaultSpec, nodes};
 
 /// A seed, timed faults and calls of runbooks for one system.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// The system's name.
@@ -67,7 +68,7 @@ pub struct Call {
 }
 
 /// A fault and its time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Timed {
     /// When it is injected, counted from the steady state.
     pub at: Span,
@@ -76,18 +77,28 @@ pub struct Timed {
     pub lasts: Option<Span>,
     /// What it is, spread over the same table.
     #[serde(flatten)]
-    pub action: Action,
+    pub fault: FaultSpec,
 }
 
 impl Schedule {
-    /// Reads a plan file.
+    /// Reads a plan file, and holds it against what its system knows.
     ///
     /// # Errors
-    /// [`Error::Usage`] with the file's line, a caret and what is allowed.
+    /// [`Error::Usage`] with the file's line and what is allowed.
     pub fn load(path: &Path) -> Result<Self> {
         let unreadable = |error| Error::usage(format!("cannot read {}: {error}", path.display()), "name a plan file");
-        Self::parse(&std::fs::read_to_string(path).map_err(unreadable)?)
-            .map_err(|why| Error::usage(format!("{} is no plan: {why}", path.display()), HELP))
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let no_plan = |why: String| Error::usage(format!("{} is no plan: {why}", path.display()), HELP);
+        let schedule = Self::parse(&text).map_err(no_plan)?;
+        let playable = playable(&schedule.system)?;
+        for (index, timed) in schedule.faults.iter().enumerate() {
+            let wrong = |why| no_plan(format!("line {}: {why}", line(&text, index).unwrap_or_default()));
+            (playable.check)(&timed.fault).map_err(wrong)?;
+        }
+        for call in &schedule.calls {
+            playable.remedy(&call.name)?;
+        }
+        Ok(schedule)
     }
 
     /// Reads a plan.
@@ -124,6 +135,13 @@ impl Schedule {
     pub fn schema() -> serde_json::Value {
         schema_for!(Self).into()
     }
+}
+
+/// The line on which a fault begins, from 1.
+fn line(text: &str, index: usize) -> Option<usize> {
+    let table = toml::de::DeTable::parse(text).ok()?;
+    let start = table.get_ref().get("fault")?.get_ref().as_array()?.get(index)?.span().start;
+    Some(text.get(..start)?.lines().count().max(1))
 }
 
 const HELP: &str = "a plan has system, seed, heals_itself (optional), any number of [[fault]] tables with at, lasts \

@@ -1,48 +1,56 @@
 use proptest::prelude::*;
+use reenact_testbed::Testbed;
+use toml::Value;
 
 use super::*;
-use reenact_testbed::fault::{
-    BindReadOnly, DeviceShrunk, FilesystemError, FilesystemShutDown, RemountReadOnly, Signal, WriteProtected,
-};
+use crate::campaign::FaultSpace;
 
-fn nodes() -> impl Strategy<Value = Vec<String>> {
-    prop::collection::vec("n[1-9]", 1..4)
+fn some_nodes() -> impl Strategy<Value = Value> {
+    prop::collection::vec("n[1-9]", 1..4).prop_map(|all| nodes(all.iter().map(String::as_str)))
 }
 
 fn span() -> impl Strategy<Value = Span> {
     (0_u64..100_000).prop_map(|ms| Span(Duration::from_millis(ms)))
 }
 
-fn action() -> impl Strategy<Value = Action> {
-    let node = || "n[1-9]";
+fn fault() -> impl Strategy<Value = FaultSpec> {
+    let node = || "n[1-9]".prop_map(Value::from);
+    let time = || span().prop_map(|time| Value::from(String::from(time)));
+    let alone = prop::sample::select(vec![
+        "disconnect",
+        "pause",
+        "disk_full",
+        "remount_read_only",
+        "bind_read_only",
+        "filesystem_error",
+        "filesystem_shut_down",
+    ]);
     prop_oneof![
-        (nodes(), nodes()).prop_map(|(left, right)| Action::Partition { left, right }),
-        (nodes(), nodes()).prop_map(|(from, to)| Action::OneWay { from, to }),
-        (nodes(), nodes(), span(), span()).prop_map(|(left, right, down, up)| Action::Flap { left, right, down, up }),
-        node().prop_map(|node| Action::Disconnect { node }),
-        nodes().prop_map(|nodes| Action::PowerOff { nodes }),
-        (nodes(), any::<u16>()).prop_map(|(nodes, grace_s)| Action::ShutDown { nodes, grace_s }),
-        nodes().prop_map(|nodes| Action::PowerOn { nodes }),
-        (node(), "[a-z/\"\\\\ ]{1,12}").prop_map(|(node, process)| Action::Kill {
-            node,
-            process,
-            signal: Signal::Term
+        (some_nodes(), some_nodes())
+            .prop_map(|(left, right)| FaultSpec::new("partition", [("left", left), ("right", right)])),
+        (some_nodes(), some_nodes()).prop_map(|(from, to)| FaultSpec::new("one_way", [("from", from), ("to", to)])),
+        (some_nodes(), some_nodes(), time(), time()).prop_map(|(left, right, down, up)| {
+            FaultSpec::new("flap", [("left", left), ("right", right), ("down", down), ("up", up)])
         }),
-        node().prop_map(|node| Action::Pause { node }),
-        node().prop_map(|node| Action::DiskFull { node }),
-        node().prop_map(|node| Action::RemountReadOnly(RemountReadOnly { node })),
-        node().prop_map(|node| Action::BindReadOnly(BindReadOnly { node })),
-        node().prop_map(|node| Action::FilesystemError(FilesystemError { node })),
-        node().prop_map(|node| Action::FilesystemShutDown(FilesystemShutDown { node })),
-        (node(), "/dev/sd[a-z]", any::<u32>())
-            .prop_map(|(node, device, mebibytes)| Action::DeviceShrunk(DeviceShrunk { node, device, mebibytes })),
-        (node(), "/dev/sd[a-z]").prop_map(|(node, device)| Action::WriteProtected(WriteProtected { node, device })),
+        some_nodes().prop_map(|nodes| FaultSpec::new("power_off", [("nodes", nodes)])),
+        some_nodes().prop_map(|nodes| FaultSpec::new("power_on", [("nodes", nodes)])),
+        (some_nodes(), any::<u16>()).prop_map(|(nodes, grace)| {
+            FaultSpec::new("shut_down", [("nodes", nodes), ("grace_s", i64::from(grace).into())])
+        }),
+        (node(), "[a-z/\"\\\\ ]{1,12}").prop_map(|(node, process)| {
+            FaultSpec::new("kill", [("node", node), ("process", process.into()), ("signal", "TERM".into())])
+        }),
+        (alone, node()).prop_map(|(kind, node)| FaultSpec::new(kind, [("node", node)])),
+        (node(), any::<u32>()).prop_map(|(node, size)| {
+            let device = ("device", "/dev/sdb".into());
+            FaultSpec::new("device_shrunk", [("node", node), device, ("mebibytes", i64::from(size).into())])
+        }),
     ]
 }
 
 fn schedule() -> impl Strategy<Value = Schedule> {
-    let timed = (span(), prop::option::of(span()), action());
-    let timed = timed.prop_map(|(at, lasts, action)| Timed { at, lasts, action });
+    let timed = (span(), prop::option::of(span()), fault());
+    let timed = timed.prop_map(|(at, lasts, fault)| Timed { at, lasts, fault });
     let call = (span(), "[a-z ]{1,9}", prop::option::of(1..9_usize));
     let call = call.prop_map(|(at, name, killed_after)| Call { at, name, killed_after });
     // TOML's integers end at the largest signed one.
@@ -57,6 +65,12 @@ proptest! {
     fn what_is_written_is_read_back(schedule in schedule()) {
         let text = toml::to_string(&schedule).expect("every schedule can be written");
         prop_assert_eq!(Schedule::parse(&text), Ok(schedule), "{}", text);
+    }
+
+    #[test]
+    fn the_engine_knows_every_fault_that_is_drawn(fault in fault()) {
+        let read = FaultSpace::<Testbed>::engine().read(&fault).map(drop);
+        prop_assert_eq!(read, Ok(()), "{:?}", fault);
     }
 
     #[test]
@@ -81,21 +95,31 @@ fn broken(text: &str) -> String {
     Schedule::parse(text).expect_err("broken")
 }
 
+/// What the engine's fault space says of the one fault of a plan.
+fn read(text: &str) -> Result<(), String> {
+    let schedule = Schedule::parse(text).expect("a schedule");
+    FaultSpace::<Testbed>::engine().read(&schedule.faults[0].fault).map(drop)
+}
+
 #[test]
 fn a_mistake_is_shown_with_its_line_and_a_caret() {
-    let error = broken("system = \"galera\"\n[[fault]]\nat = \"2s\"\nkind = \"pause\"\nnodee = \"n1\"\n");
-    assert!(error.contains("nodee") && error.contains("node"), "{error}");
     let error = broken("system = \"galera\"\n[[fault]]\nat = \"soon\"\nkind = \"pause\"\nnode = \"n1\"\n");
     assert!(error.contains("line 3") && error.contains('^'), "{error}");
-    let error = broken("system = \"x\"\n[[fault]]\nat = \"1s\"\nkind = \"remount_read_only\"\nnodee = \"n1\"\n");
-    assert!(error.contains("nodee") && error.contains("node"), "{error}");
     let error = broken("system = \"galera\"\nsede = 4\n");
     assert!(error.contains("line 2") && error.contains("seed"), "{error}");
 }
 
 #[test]
+fn a_fields_name_is_checked_by_its_kind() {
+    let text = "system = \"x\"\n[[fault]]\nat = \"1s\"\nkind = \"remount_read_only\"\nnodee = \"n1\"\n";
+    let error = read(text).expect_err("a slip");
+    assert!(error.contains("nodee") && error.contains("`node`"), "{error}");
+    assert_eq!(line(text, 0), Some(2));
+}
+
+#[test]
 fn an_unknown_kind_names_the_known_ones() {
-    let error = broken("system = \"galera\"\n[[fault]]\nat = \"1s\"\nkind = \"meteor\"\n");
+    let error = read("system = \"x\"\n[[fault]]\nat = \"1s\"\nkind = \"meteor\"\n").expect_err("no kind");
     assert!(error.contains("meteor") && error.contains("partition") && error.contains("disk_full"), "{error}");
 }
 

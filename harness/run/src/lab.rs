@@ -1,22 +1,23 @@
-//! A lab: everything that belongs to one run of one scenario.
+//! A lab: everything that belongs to one run of one scenario. It needs no Docker.
 
 use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
-use crate::score::Score;
+use crate::{
+    contract::{Proof, Step},
+    score::Score,
+};
 use reenact_core::{
     Error, Result,
     detect::{self, Board, Episode},
     journal::Journal,
     probe::{Clock, Moment, Stream, Turn},
-    wait::{self, Look},
     workload::Ledger,
 };
-use reenact_testbed::{Session, Testbed};
+use reenact_testbed::Testbed;
 
 /// How a scenario is to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +26,9 @@ pub struct Plan {
     pub seed: u64,
     /// Also the controls, the wrong runbooks, and kills after each step.
     pub full: bool,
-    /// Leave the faults themselves out: the run must then come to nothing.
-    pub sham: bool,
+    /// The no-fault control: the faults themselves are left out, and the run must come to
+    /// nothing.
+    pub no_fault: bool,
 }
 
 /// One run of one scenario; cheap to clone.
@@ -34,7 +36,6 @@ pub struct Plan {
 pub struct Lab(Arc<Inner>);
 
 struct Inner {
-    session: Arc<Session>,
     id: String,
     dir: PathBuf,
     plan: Plan,
@@ -50,13 +51,12 @@ struct Inner {
 }
 
 impl Lab {
-    /// Makes the run's folder `name` under the session's. `expected` are the
+    /// Makes the run's folder. `id` labels all that the run makes; `expected` are the
     /// detectors that may fire.
     ///
     /// # Errors
     /// [`Error::File`] if the folder cannot be made.
-    pub fn open(session: &Arc<Session>, name: &str, plan: Plan, expected: Vec<&'static str>) -> Result<Self> {
-        let dir = session.results().join(name);
+    pub fn open(dir: PathBuf, id: String, plan: Plan, expected: Vec<&'static str>) -> Result<Self> {
         fs::create_dir_all(&dir).map_err(Error::file("create", &dir))?;
         let clock = Clock::start();
         let board = Arc::new(Mutex::new(Board::new(detect::all())));
@@ -65,8 +65,7 @@ impl Lab {
             lock(&seen).observe(observation);
         });
         Ok(Self(Arc::new(Inner {
-            session: Arc::clone(session),
-            id: format!("{}-{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"), session.next()),
+            id,
             stream: Arc::new(Stream::create(&dir.join("observations.jsonl"), clock, listener)?),
             journal: Journal::create(&dir.join("events.jsonl"), clock)?,
             dir,
@@ -79,11 +78,6 @@ impl Lab {
             score: Mutex::default(),
             bed: Mutex::default(),
         })))
-    }
-
-    /// The session that it belongs to.
-    pub fn session(&self) -> &Arc<Session> {
-        &self.0.session
     }
 
     /// Its id, which labels all that it makes.
@@ -165,6 +159,31 @@ impl Lab {
         lock(&self.0.board).firing().collect()
     }
 
+    /// Says which step of the contract begins.
+    pub(crate) fn begins(&self, step: Step) {
+        self.score(|score| score.step = Some(step));
+    }
+
+    /// Puts down that a step is proved; nothing takes that back.
+    pub(crate) fn proved(&self, step: Step) {
+        self.score(|score| _ = score.contract.insert(step, Proof::Proved));
+    }
+
+    /// Puts down why a step is not tried, unless another act has proved it.
+    pub(crate) fn left_out(&self, step: Step, why: &str) {
+        self.score(|score| _ = score.contract.entry(step).or_insert_with(|| Proof::Reason(why.into())));
+    }
+
+    /// Holds that no step of the contract was skipped without a reason. The last one, the
+    /// removal, is the caller's.
+    pub(crate) fn nothing_skipped(&self) -> Result<()> {
+        let contract = lock(&self.0.score).contract.clone();
+        match Step::ALL.iter().find(|step| **step != Step::Clean && !contract.contains_key(step)) {
+            None => Ok(()),
+            Some(step) => Err(Error::Bug(format!("the step \"{step}\" was skipped without a reason"))),
+        }
+    }
+
     /// Takes the testbed into the run's care: its evidence is kept and it is removed
     /// however the run ends.
     pub fn adopt(&self, bed: &Testbed) {
@@ -182,44 +201,20 @@ impl Lab {
         })
     }
 
-    /// Watches for `time` and stops at the first false alarm.
-    pub(super) async fn quiet_for(&self, time: Duration, allowed: &[&str]) -> Result<()> {
-        let end = Instant::now() + time;
-        while Instant::now() < end {
-            self.no_false_alarm(allowed)?;
-            tokio::time::sleep(wait::EVERY).await;
-        }
-        self.no_false_alarm(allowed)
+    /// The testbed, if it was taken into care and nobody took it out yet.
+    pub(crate) fn take_bed(&self) -> Option<Testbed> {
+        lock(&self.0.bed).take()
     }
 
-    /// Waits until no detector fires any more.
-    pub(super) async fn falls_silent(&self, limit: Duration) -> Result<()> {
-        wait::until("every detector to fall silent", limit, || async {
-            let firing = self.firing();
-            if firing.is_empty() { Look::Ready(()) } else { Look::NotYet(firing.join(", ")) }
-        })
-        .await
-    }
-
-    /// Ends the run: keeps the evidence, removes all that it made unless it is to be
-    /// kept, and gives the score. To be called however the run ended.
-    ///
-    /// # Errors
-    /// The first thing that could not be kept or removed, beside the score.
-    pub async fn close(&self, keep: bool) -> (Score, Result<()>) {
+    /// Closes the run's books: from here on nothing is seen. Gives the score, and the first
+    /// thing that could not be kept. To be called however the run ended.
+    pub fn close(&self) -> (Score, Result<()>) {
         // First, so that what is kept is what the detectors saw, and no more.
         let closed = self.0.stream.close(&self.0.dir.join("observations.jsonl"));
         let score = self.final_score();
         let states = self.keep_states();
-        self.phase("keep the evidence and clean up");
-        let bed = lock(&self.0.bed).take();
-        let kept = match bed {
-            Some(bed) => bed.keep_evidence(&self.0.dir).await,
-            None => Ok(()),
-        };
-        let removed = if keep { Ok(()) } else { Testbed::remove(&self.0.session, &self.0.id).await };
         let saved = self.0.ledger.save(&self.0.dir.join("ledger.jsonl"));
-        (score, removed.and(closed).and(saved).and(kept).and(states))
+        (score, closed.and(saved).and(states))
     }
 
     fn final_score(&self) -> Score {

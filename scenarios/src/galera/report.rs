@@ -1,0 +1,106 @@
+//! The marks of the report, by which the wedge is known.
+
+use reenact::{
+    fingerprint::{Fingerprint, latest, logged},
+    probe::{Observation, PortState, Signal},
+};
+
+use super::NODES;
+
+/// The marks of the report. Where Galera has changed its wording since 3.20, the
+/// mark is the line's meaning.
+pub(super) const FINGERPRINTS: &[Fingerprint] = &[
+    Fingerprint {
+        id: "position-recovered",
+        report: "mysqld_safe WSREP: Recovered position 746e46f3-…:20626756",
+        shows: |seen| logged(seen, &["mysqld_safe WSREP: Recovered position"]),
+    },
+    Fingerprint {
+        id: "unsafe-saved-state",
+        report: "Found saved state: 746e46f3-…:-1, safe_to_bootsrap: 0",
+        shows: |seen| logged(seen, &["Found saved state", ":-1, safe_to_boot", ": 0"]),
+    },
+    Fingerprint {
+        id: "pc-restored",
+        report: "restore pc from disk successfully",
+        shows: |seen| logged(seen, &["restore pc from disk successfully"]),
+    },
+    Fingerprint {
+        id: "no-prim-possible",
+        report: "no nodes coming from prim view, prim not possible",
+        shows: |seen| {
+            logged(seen, &["No nodes coming from primary view, primary view is not possible"])
+                || logged(seen, &["no nodes coming from prim view, prim not possible"])
+        },
+    },
+    Fingerprint {
+        id: "non-prim-view",
+        report: "view(view_id(NON_PRIM,069ddd4c,111) memb {",
+        shows: |seen| logged(seen, &["view(view_id(NON_PRIM,"]),
+    },
+    Fingerprint {
+        id: "two-first-not-primary",
+        report: "New COMPONENT: primary = no, bootstrap = no, my_idx = 0, memb_num = 2",
+        shows: |seen| logged(seen, &["New COMPONENT: primary = no, bootstrap = no", "memb_num = 2"]),
+    },
+    Fingerprint {
+        id: "three-and-not-primary",
+        report: "New COMPONENT: primary = no, bootstrap = no, my_idx = 0, memb_num = 3",
+        shows: |seen| logged(seen, &["New COMPONENT: primary = no, bootstrap = no", "memb_num = 3"]),
+    },
+    Fingerprint {
+        id: "received-non-primary",
+        report: "Received NON-PRIMARY.",
+        shows: |seen| logged(seen, &["Received NON-PRIMARY."]),
+    },
+    Fingerprint {
+        id: "inconsistent-last-prim",
+        report: "node uuid: 11247975 last_prim(type: 2, …) is inconsistent to restored view(type: V_NON_PRIM, …",
+        shows: |seen| logged(seen, &["last_prim(type: 2, ", "is inconsistent to restored view(type: V_NON_PRIM, "]),
+    },
+    Fingerprint {
+        id: "sql-port-closed",
+        report: "netstat: nothing listens on 3306",
+        shows: |seen| everywhere(seen, |signal| port(signal, 3306).map(|state| state == PortState::Closed)),
+    },
+    Fingerprint {
+        id: "group-port-open",
+        report: "netstat: 0.0.0.0:4567 LISTEN 1890/mysqld",
+        shows: |seen| everywhere(seen, |signal| port(signal, 4567).map(|state| state == PortState::Open)),
+    },
+    Fingerprint {
+        id: "no-pid-file",
+        report: "/var/vcap/sys/run/mysql/mysql.pid does not exist",
+        shows: |seen| {
+            everywhere(seen, |signal| match signal {
+                Signal::File { path, content } if path.ends_with("/mysqld.pid") => Some(content.is_none()),
+                _ => None,
+            })
+        },
+    },
+    Fingerprint {
+        id: "server-with-start-position",
+        report: "mysqld … --wsrep_start_position=746e46f3-…:20626756",
+        shows: |seen| {
+            everywhere(seen, |signal| match signal {
+                Signal::Processes { commands } => {
+                    Some(commands.iter().any(|command| command.contains("--wsrep_start_position=")))
+                }
+                _ => None,
+            })
+        },
+    },
+];
+
+/// Whether the latest word of every node on this is yes.
+fn everywhere(seen: &[Observation], pick: impl Fn(&Signal) -> Option<bool>) -> bool {
+    let words = latest(seen, pick);
+    words.len() == NODES.len() && words.values().all(|yes| *yes)
+}
+
+fn port(signal: &Signal, wanted: u16) -> Option<PortState> {
+    match signal {
+        Signal::Port { port, state } if *port == wanted => Some(*state),
+        _ => None,
+    }
+}

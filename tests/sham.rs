@@ -1,7 +1,0 @@
-//! Every incident with its faults left out: none may pass. `cargo test --test sham`.
-
-use scenarios as _;
-
-fn main() -> std::process::ExitCode {
-    reenact::report::suite(reenact::report::Hold::NoShamPasses)
-}
