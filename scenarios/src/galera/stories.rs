@@ -113,11 +113,6 @@ pub(super) fn wedge_as_first_act(breaks: Vec<Action<Galera>>) -> Act<Galera> {
     }
 }
 
-/// No detector may fire.
-pub(super) fn benign() -> Diagnosis<Galera> {
-    nobody("benign: every detector must stay silent")
-}
-
 /// Why a fault that was measured has no marks.
 pub(super) fn measured<T>() -> Stated<T> {
     none("measured, not reported: there are no marks of a report")

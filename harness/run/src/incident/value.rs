@@ -61,6 +61,20 @@ pub struct Act<S: System> {
     pub ends: End<S>,
 }
 
+impl<S: System> Act<S> {
+    /// The act of a benign look-alike: no detector may fire, and it heals by itself.
+    pub fn benign(breaks: Vec<Action<S>>, within: Duration) -> Self {
+        Self {
+            breaks,
+            fingerprints: none("benign: nothing was reported"),
+            detected: nobody("benign: every detector must stay silent"),
+            control: none("benign: nothing is broken for good"),
+            wrong: none("benign: nothing is to be done"),
+            ends: by_itself(within),
+        }
+    }
+}
+
 /// The marks of a report, all of which must be seen within a time.
 #[derive(Clone)]
 pub struct Marks {

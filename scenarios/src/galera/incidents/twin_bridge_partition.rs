@@ -2,7 +2,7 @@
 
 use reenact::{fault::Partition, incident::*};
 
-use super::super::{Galera, Machines, stories};
+use super::super::{Galera, Machines};
 
 reenact::incident!(
     Galera,
@@ -12,18 +12,14 @@ reenact::incident!(
                 the cluster stays primary with all three, and nobody needs to be woken.",
         source: "measured facts, other faults: bridge (n1|n2, n3 sees both)",
         setup: Machines::Ordinary,
-        acts: vec![Act {
-            breaks: vec![
+        acts: vec![Act::benign(
+            vec![
                 inject(Partition::bridge("n1", "n2")),
                 // Past the stall and past every timer that could still evict one of them.
                 quiet(secs(16)),
                 writes(50, secs(10)),
             ],
-            fingerprints: stories::measured(),
-            detected: stories::benign(),
-            control: none("nothing is broken for good"),
-            wrong: none("nothing is to be done"),
-            ends: by_itself(secs(30)),
-        }],
+            secs(30)
+        )],
     }
 );

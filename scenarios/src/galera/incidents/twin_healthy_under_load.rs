@@ -2,7 +2,7 @@
 
 use reenact::incident::*;
 
-use super::super::{Galera, Machines, stories};
+use super::super::{Galera, Machines};
 
 reenact::incident!(
     Galera,
@@ -11,13 +11,6 @@ reenact::incident!(
         story: "A healthy cluster under writes on all nodes",
         source: "the contract: every detector stays silent",
         setup: Machines::Ordinary,
-        acts: vec![Act {
-            breaks: vec![quiet(secs(5))],
-            fingerprints: stories::measured(),
-            detected: stories::benign(),
-            control: none("nothing is broken for good"),
-            wrong: none("nothing is to be done"),
-            ends: by_itself(secs(10)),
-        }],
+        acts: vec![Act::benign(vec![quiet(secs(5))], secs(10))],
     }
 );

@@ -6,7 +6,7 @@ use reenact::{
     probe::{Observation, PortState, Signal},
 };
 
-use super::super::{Galera, Machines, stories};
+use super::super::{Galera, Machines};
 
 reenact::incident!(
     Galera,
@@ -17,20 +17,16 @@ reenact::incident!(
                 would be the harm.",
         source: "measured facts, detection: a joiner in SST; packetfence#6588",
         setup: Machines::Ordinary,
-        acts: vec![Act {
-            breaks: vec![
+        acts: vec![Act::benign(
+            vec![
                 command("n3", &["galera-node", "kill"]),
                 command("n3", &["galera-node", "wipe"]),
                 command("n3", &["galera-node", "start"]),
                 heals_itself(secs(60)),
                 shown("n3 with 4567 open and 3306 closed", looked_like_the_wedge),
             ],
-            fingerprints: stories::measured(),
-            detected: stories::benign(),
-            control: none("nothing is broken for good"),
-            wrong: none("nothing is to be done"),
-            ends: by_itself(secs(40)),
-        }],
+            secs(40)
+        )],
     }
 );
 

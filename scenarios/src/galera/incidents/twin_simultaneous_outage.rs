@@ -7,7 +7,7 @@ use reenact::{
     wait::Look,
 };
 
-use super::super::{Galera, Machines, NODES, node, stories};
+use super::super::{Galera, Machines, NODES, node};
 
 reenact::incident!(
     Galera,
@@ -18,20 +18,16 @@ reenact::incident!(
                 remembers the same last view, and they heal by themselves within seconds.",
         source: "measured facts: a simultaneous three-way cut does not reproduce the wedge",
         setup: Machines::Ordinary,
-        acts: vec![Act {
-            breaks: vec![
+        acts: vec![Act::benign(
+            vec![
                 inject(Partition::shatter(&NODES)),
                 wait("all are non-primary", secs(30), |run| Box::pin(none_primary(run))),
                 inject(PowerOff::of(&NODES)),
                 heal_all(),
                 inject(PowerOn::of(&NODES)),
             ],
-            fingerprints: stories::measured(),
-            detected: stories::benign(),
-            control: none("nothing is broken for good"),
-            wrong: none("nothing is to be done"),
-            ends: by_itself(secs(40)),
-        }],
+            secs(40)
+        )],
     }
 );
 
