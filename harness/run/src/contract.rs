@@ -478,3 +478,6 @@ async fn unharmed<S: System>(run: &Run<S>) -> Result<()> {
     let found = run.compare().await?;
     if found.is_clean() { Ok(()) } else { Err(Error::failed(found.to_string())) }
 }
+
+#[cfg(test)]
+mod tests;
