@@ -100,6 +100,26 @@ async fn list_is_one_array_sorted_and_unique() {
 }
 
 #[tokio::test]
+async fn list_tells_of_each_step_of_the_contract_that_it_is_proved_or_why_not() {
+    let done = say(&["list", "--contract", "--json"]).await;
+    done.ends(0, &[]);
+    let rows: Vec<Value> = serde_json::from_str(&done.stdout).expect("one array");
+    assert_eq!(rows.len(), list().await.len());
+    const STEPS: [&str; 8] = ["steady", "injected", "faithful", "detected", "stuck", "wrong", "ended", "clean"];
+    for row in rows {
+        let id = text(&row, "id");
+        let steps = row["steps"].as_object().expect("steps");
+        assert_eq!(steps.len(), STEPS.len(), "{id}");
+        for step in STEPS {
+            let reason = steps[step]["reason"].as_str().is_some_and(|why| why.len() > 10);
+            assert!(steps[step] == "proved" || reason, "{id}: {step}: {}", steps[step]);
+        }
+        let healed = row["kind"] == "incident";
+        assert!(!healed || steps["detected"] == "proved", "{id}");
+    }
+}
+
+#[tokio::test]
 async fn list_shows_every_scenario_to_people() {
     let done = say(&["list"]).await;
     done.ends(0, &[]);
@@ -133,7 +153,8 @@ async fn explain_suggests_what_is_near() {
 
 #[tokio::test]
 async fn a_wrong_request_is_told_before_docker_is_needed() {
-    say(&["run", "no_such_scenario"]).await.ends(2, &["no_such_scenario", TWIN]);
+    say(&["run", "no_such_scenario"]).await.ends(2, &["no_such_scenario", "reenact list"]);
+    say(&["run", "galera::two_primarys"]).await.ends(2, &["did you mean", "galera::two_primaries"]);
     say(&["run", INCIDENT, "no_such_scenario"]).await.ends(2, &["no_such_scenario"]);
     say(&["frobnicate"]).await.ends(2, &["frobnicate", "--help"]);
     say(&["run", "--repeat", "0"]).await.ends(2, &["--repeat"]);

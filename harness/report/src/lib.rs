@@ -4,6 +4,7 @@ pub mod cli;
 pub mod compare;
 mod compared;
 pub mod doctor;
+pub mod documents;
 mod html;
 mod junit;
 mod matrix;

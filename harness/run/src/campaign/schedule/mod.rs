@@ -141,7 +141,7 @@ impl Schedule {
 fn line(text: &str, index: usize) -> Option<usize> {
     let table = toml::de::DeTable::parse(text).ok()?;
     let start = table.get_ref().get("fault")?.get_ref().as_array()?.get(index)?.span().start;
-    Some(text.get(..start)?.lines().count().max(1))
+    Some(text.get(..start)?.matches('\n').count() + 1)
 }
 
 const HELP: &str = "a plan has system, seed, heals_itself (optional), any number of [[fault]] tables with at, lasts \

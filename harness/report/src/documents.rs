@@ -1,0 +1,95 @@
+//! The lists of scenarios that stand in documents, made from the incidents' values.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use reenact_core::{Error, Result, detect};
+use reenact_run::{
+    campaign::{Kind, Scenario},
+    contract::Proof,
+};
+
+/// One row for each system: how many incidents, look-alikes and detectors it has.
+pub fn systems(scenarios: &[&Scenario]) -> String {
+    let mut page = String::from("| system | incidents | look-alikes | detectors |\n|---|---|---|---|\n");
+    for (system, of) in by_system(scenarios) {
+        let twins = of.iter().filter(|scenario| scenario.kind == Kind::Twin).count();
+        let detectors = detect::all().iter().filter(|entry| entry.id.split('/').next() == Some(system)).count();
+        let _ = writeln!(page, "| `{system}` | {} | {twins} | {detectors} |", of.len() - twins);
+    }
+    page
+}
+
+/// Every scenario, by system: what happens, who must notice, how it ends, and which steps of
+/// the contract do not apply.
+pub fn scenarios(scenarios: &[&Scenario]) -> String {
+    let mut page = String::new();
+    for (system, of) in by_system(scenarios) {
+        let _ = writeln!(page, "## {system}\n\n| scenario | what happens | must fire | runbooks |\n|---|---|---|---|");
+        for scenario in of {
+            let fires = scenario.detector.map_or_else(|| "nothing".to_owned(), |id| format!("`{id}`"));
+            let runbooks = scenario.runbooks.iter().map(|text| cell(text)).collect::<Vec<_>>().join("<br>");
+            let _ = writeln!(page, "| `{}` | {} | {fires} | {runbooks} |", scenario.id, cell(&scenario.story));
+        }
+        page.push('\n');
+    }
+    page.trim_end().to_owned() + "\n"
+}
+
+/// The steps of the contract that do not apply to an incident, each with its reason.
+pub fn reasons(scenarios: &[&Scenario]) -> String {
+    let mut page = String::from("| incident | step | why it does not apply |\n|---|---|---|\n");
+    for scenario in scenarios.iter().filter(|scenario| scenario.kind == Kind::Incident) {
+        for (step, proof) in &scenario.contract {
+            if let Proof::Reason(why) = proof {
+                let _ = writeln!(page, "| `{}` | {step} | {} |", scenario.id, cell(why));
+            }
+        }
+    }
+    page
+}
+
+fn by_system<'s>(scenarios: &[&'s Scenario]) -> BTreeMap<&'s str, Vec<&'s Scenario>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for scenario in scenarios {
+        all.entry(scenario.system()).or_default().push(*scenario);
+    }
+    all
+}
+
+/// A text as a table's cell has it.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+/// Replaces what stands in a document between `<!-- NAME -->` and `<!-- end of NAME -->`.
+///
+/// # Errors
+/// [`Error::Usage`] if it has no such place.
+pub fn replace(document: &str, name: &str, by: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let parts = document.split_once(&begin).and_then(|(head, rest)| Some((head, rest.split_once(&end)?.1)));
+    let (head, tail) = parts.ok_or_else(|| {
+        Error::usage(format!("the document has no place for {name:?}"), format!("put {begin:?} and {end:?} into it"))
+    })?;
+    Ok(format!("{head}{begin}{by}{end}{tail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_between_the_marks_is_replaced() {
+        let document = "a\n<!-- list -->\nold\n<!-- end of list -->\nz\n";
+        let replaced = replace(document, "list", "new\n").expect("it has the place");
+        assert_eq!(replaced, "a\n<!-- list -->\nnew\n<!-- end of list -->\nz\n");
+        assert!(replace("a\n", "list", "new\n").is_err());
+    }
+
+    #[test]
+    fn a_table_survives_any_text() {
+        let scenario = Scenario { story: "one | two\nthree".into(), ..Scenario::told("a::b", Kind::Incident) };
+        let page = scenarios(&[&scenario]);
+        assert!(page.contains("| one \\| two three |"), "{page}");
+    }
+}

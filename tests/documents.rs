@@ -1,0 +1,33 @@
+//! The documents' lists of scenarios are those of the code. `REENACT_BLESS=1 cargo test
+//! --test documents` writes them anew.
+
+use std::{fs, path::Path};
+
+use reenact::{campaign, report::documents};
+use scenarios as _;
+
+/// Holds the parts of a document that are made from the incidents' values.
+fn holds(document: &str, parts: &[(&str, String)]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(document);
+    let old = fs::read_to_string(&path).expect("the document");
+    let new =
+        parts.iter().fold(old.clone(), |text, (name, by)| documents::replace(&text, name, by).expect("its place"));
+    if std::env::var_os("REENACT_BLESS").is_some() {
+        fs::write(&path, new).expect("the document is written");
+        return;
+    }
+    assert!(old == new, "{document} is not what the code says: REENACT_BLESS=1 cargo test --test documents");
+}
+
+#[test]
+fn the_readme_counts_what_there_is() {
+    let all = campaign::all().expect("scenarios");
+    holds("README.md", &[("systems", documents::systems(&all))]);
+}
+
+#[test]
+fn the_list_of_scenarios_is_that_of_the_code() {
+    let all = campaign::all().expect("scenarios");
+    let parts = [("scenarios", documents::scenarios(&all)), ("reasons", documents::reasons(&all))];
+    holds("docs/scenarios.md", &parts);
+}
