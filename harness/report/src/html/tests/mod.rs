@@ -28,24 +28,26 @@ const NEVER: fn(&[reenact_core::probe::Observation]) -> bool = |_| false;
 /// An incident with three marks.
 fn breaks() -> Scenario {
     let print = |id, report| Fingerprint { id, report, shows: NEVER };
-    Scenario {
-        story: "All nodes restart & stay \"down\". Nothing <b>helps</b>.".into(),
-        source: "ticket 7".into(),
-        faults: vec!["cut every wire".into(), "power off".into()],
-        detector: Some("one/broken"),
-        also: vec!["two/slow"],
-        runbooks: vec!["start the most advanced node".into(), "start any node".into()],
-        fingerprints: vec![
-            print("no_quorum", "\"no quorum <0 of 3>\""),
-            print("port_closed", "3306 closed"),
-            print("left_behind", "one node is behind"),
-        ],
-        ..Scenario::told("one::breaks", Kind::Incident)
-    }
+    let mut scenario = Scenario::told("one::breaks", Kind::Incident);
+    scenario.story = "All nodes restart & stay \"down\". Nothing <b>helps</b>.".into();
+    scenario.source = "ticket 7".into();
+    scenario.faults = vec!["cut every wire".into(), "power off".into()];
+    scenario.detector = Some("one/broken");
+    scenario.also = vec!["two/slow"];
+    scenario.runbooks = vec!["start the most advanced node".into(), "start any node".into()];
+    scenario.fingerprints = vec![
+        print("no_quorum", "\"no quorum <0 of 3>\""),
+        print("port_closed", "3306 closed"),
+        print("left_behind", "one node is behind"),
+    ];
+    scenario
 }
 
 fn twin() -> Scenario {
-    Scenario { story: "A slow start.".into(), source: "measured".into(), ..Scenario::told("one::twin", Kind::Twin) }
+    let mut scenario = Scenario::told("one::twin", Kind::Twin);
+    scenario.story = "A slow start.".into();
+    scenario.source = "measured".into();
+    scenario
 }
 
 const DETECTORS: [&str; 3] = ["one/broken", "one/stuck", "two/slow"];
