@@ -9,7 +9,7 @@ use reenact_run::{campaign::RunResult, score::Score};
 /// What each detector said in each scenario: a column per system, a sign per detector.
 pub fn matrix(results: &[RunResult]) -> String {
     let signs = signs(results);
-    let systems = systems(&signs);
+    let systems = systems_that_ran(&signs);
     let mut table = table(&std::iter::once("scenario").chain(systems.keys().copied()).collect::<Vec<_>>());
     for (id, row) in &signs {
         let column = |(system, names): (&&str, &Vec<&str>)| {
@@ -49,6 +49,15 @@ pub(super) fn systems<'a>(signs: &Signs<'a>) -> BTreeMap<&'a str, Vec<&'a str>> 
         let (system, name) = id.split_once('/').unwrap_or(("", id));
         systems.entry(system).or_default().push(name);
     }
+    systems
+}
+
+/// The same for the systems of which anything was seen.
+fn systems_that_ran<'a>(signs: &Signs<'a>) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let mut systems = systems(signs);
+    let told = signs.values().flatten().filter(|(_, sign)| **sign != Sign::Unknown);
+    let ran: BTreeSet<_> = told.map(|(id, _)| id.split('/').next().unwrap_or(id)).collect();
+    systems.retain(|system, _| ran.contains(system));
     systems
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use console::Term;
 
 use reenact_core::stats::median;
 use reenact_run::{
@@ -13,7 +14,11 @@ use reenact_run::{
 
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header).set_content_arrangement(ContentArrangement::Dynamic);
+    // A table that is piped into something else is as wide as it is.
+    if let Some((_, columns)) = Term::stdout().size_checked() {
+        table.set_width(columns);
+    }
     table
 }
 
