@@ -11,7 +11,7 @@
 //! | `reenact-run` | [`stage`], [`campaign`], [`archive`] |
 //! | `reenact-report` | [`report`], [`compare`], [`cli`] |
 
-pub use reenact_core::{Error, Result, detect, detector, judge, runbook, wait, workload};
+pub use reenact_core::{Error, Result, detect, detector, judge, questions, runbook, wait, workload};
 pub use reenact_report::{self as report, cli, compare};
 pub use reenact_run::{archive, campaign, playable, scenario, trial};
 pub use reenact_testbed::{self as testbed, fault};
