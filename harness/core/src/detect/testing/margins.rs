@@ -1,10 +1,7 @@
 //! Constants, pinned from both sides: by looks that stay the same.
 
-use super::{Said, said, seen};
-use crate::{
-    detect::Verdict,
-    probe::{Observation, Signal},
-};
+use super::{World, said, seen};
+use crate::probe::{Observation, Signal};
 
 /// What one look at a node sees.
 pub type Look = (String, Signal);
@@ -44,29 +41,46 @@ pub fn held(looks: &[Look], from: u64, to: u64) -> Vec<Observation> {
     (from..=to).step_by(100).flat_map(at).collect()
 }
 
-/// Asserts that the looks make `id` fire when they have stayed the same for `hold`
-/// milliseconds, and not before.
+/// Asserts that `id` fires when what `make` makes of the world has been seen, unchanged, for
+/// `hold` milliseconds, and not before. `make` lets the time pass that all probes need to see
+/// it; lines that are logged meanwhile come first.
 #[track_caller]
-pub fn assert_hold(looks: &[Look], id: &str, hold: u64) {
-    let said = told(held(looks, 0, 2 * hold + 100), id);
-    assert_eq!(said.first(id), Some(hold), "{id}: {said:#?}");
+pub fn assert_hold<W: World>(world: W, make: impl FnOnce(&mut W), id: &str, hold: u64) {
+    let (mut stream, looks, from) = changed(world, make);
+    stream.extend(held(&looks, from, from + 2 * hold + 100));
+    let said = said(&stream, id);
+    assert_eq!(said.first(id), Some(from + hold), "{id} is watched from {from} on: {said:#?}");
 }
 
-/// Asserts that `id`, which fires by these looks, still does when what `drop` names was last
-/// seen `limit` milliseconds ago, and not any more when that was 100 ms earlier still.
+/// Asserts that `id`, which fires by what `make` makes of the world, still does when what
+/// `drop` names was last seen `limit` milliseconds ago, and not any more 100 ms later.
 #[track_caller]
-pub fn assert_fresh(looks: &[Look], drop: impl Fn(&Signal) -> bool, id: &str, limit: u64) {
-    let warm = limit + 20_000;
-    let renewed = without(looks, drop);
-    assert!(renewed.len() < looks.len(), "no look is to be dropped");
-    for (more, fires) in [(0, true), (100, false)] {
-        let mut stream = held(looks, 0, warm);
-        stream.extend(held(&renewed, warm + 100, warm + limit + more));
-        let said = told(stream, id);
-        assert_eq!(matches!(said.last[id], Verdict::Fired { .. }), fires, "{id} at {limit} ms + {more}: {said:#?}");
-    }
+pub fn assert_fresh<W: World>(
+    world: W,
+    make: impl FnOnce(&mut W),
+    drop: impl Fn(&Signal) -> bool,
+    id: &str,
+    limit: u64,
+) {
+    let (mut stream, looks, from) = changed(world, make);
+    let (renewed, until) = (without(&looks, drop), from + 40_000);
+    assert!(renewed.len() < looks.len(), "no look is dropped");
+    stream.extend(held(&looks, from, until));
+    stream.extend(held(&renewed, until + 100, until + limit));
+    let fires = |stream: &[Observation]| said(stream, id).firing() == [id];
+    assert!(fires(&stream), "{id} forgets sooner: {:#?}", said(&stream, id));
+    stream.extend(held(&renewed, until + limit + 100, until + limit + 100));
+    assert!(!fires(&stream), "{id} believes longer: {:#?}", said(&stream, id));
 }
 
-fn told(stream: Vec<Observation>, id: &str) -> Said {
-    said(&stream, id)
+/// What was seen of the world and of its change, what a look sees of that, and from when on.
+fn changed<W: World>(mut world: W, make: impl FnOnce(&mut W)) -> (Vec<Observation>, Vec<Look>, u64) {
+    let (mut stream, begin) = (world.stream(), world.now);
+    make(&mut world);
+    let from = begin + 100;
+    let is_line = |seen: &Observation| matches!(seen.signal, Signal::Log { .. } | Signal::Kernel { .. });
+    let after = world.stream();
+    let lines = after.iter().filter(|seen| seen.at.0 > begin && is_line(seen));
+    stream.extend(lines.map(|line| seen(from, &line.node, line.signal.clone())));
+    (stream, last_look(&after), from)
 }

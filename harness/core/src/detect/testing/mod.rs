@@ -12,7 +12,7 @@ mod said;
 mod signals;
 mod tape;
 
-pub use crate::scenes;
+pub use crate::{on_tape, scenes};
 pub use laws::laws;
 pub use life::{Act, Life, Wrong};
 pub use margins::{Look, assert_fresh, assert_hold, held, last_look, without};
@@ -28,5 +28,25 @@ macro_rules! scenes {
         fn $name() {
             $check($scene);
         })*
+    };
+}
+
+/// Makes a struct with a field `tape` one that is asked and noted on like its [`Tape`].
+#[macro_export]
+macro_rules! on_tape {
+    ($world:ty) => {
+        impl ::std::ops::Deref for $world {
+            type Target = $crate::detect::testing::Tape;
+
+            fn deref(&self) -> &Self::Target {
+                &self.tape
+            }
+        }
+
+        impl ::std::ops::DerefMut for $world {
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                &mut self.tape
+            }
+        }
     };
 }
