@@ -24,6 +24,9 @@ pub struct Life<W: 'static> {
     pub new: fn(u64) -> W,
     /// What may happen to it, each with the end of its numbers.
     pub daily: &'static [(Act<W>, u64)],
+    /// How many milliseconds of calm follow each: for the world to be seen well again, whatever
+    /// looks are lost. Two events that each are short may not add up to a long one.
+    pub calm: u64,
     /// How many of a hundred looks may be lost.
     pub loss: u64,
     /// How often each property is tried.
@@ -101,6 +104,7 @@ impl<W: World> Life<W> {
             for (which, number) in happens {
                 let (act, end) = self.daily[which];
                 act(&mut world, number % end.max(1));
+                world.run(self.calm);
             }
             check(&mut world, number);
         });

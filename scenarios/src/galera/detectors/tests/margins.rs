@@ -10,47 +10,43 @@ use super::{
     *,
 };
 
-/// What is seen once a node is cut off.
-fn minority(sim: &mut Sim) {
-    sim.cut_off(0);
-    sim.run(1_000);
-}
-
 #[test]
 fn each_hold_is_what_it_is() {
-    let zombie = |sim: &mut Sim| {
-        sim.end(2, false);
-        sim.start(2);
-        sim.hang(2, "handshake");
-        sim.run(2_000);
-    };
     let states: [(&str, fn(&mut Sim), u64); 6] = [
-        (MINORITY_PARTITION, minority, 2_000),
-        (STALLED_NODE, |sim| (sim.hang(2, "query"), sim.run(2_000)).1, 2_000),
-        (
-            INCONSISTENT_NODE,
-            |sim| (sim.serve(2, "Disconnected", "Inconsistent", &[]), sim.install(&[0, 1], 0), sim.run(1_000)).2,
-            2_000,
-        ),
-        (ZOMBIE_NODE, zombie, 5_000),
+        (MINORITY_PARTITION, |sim| sim.cut_off(0), 2_000),
+        (STALLED_NODE, |sim| sim.hang(2, "query"), 2_000),
+        (INCONSISTENT_NODE, |sim| sim.serve(2, "Disconnected", "Inconsistent", &[]), 2_000),
+        (ZOMBIE_NODE, |sim| sim.start(2), 5_000),
         (NO_PRIMARY, |sim| _ = lose_the_primary(sim), 8_000),
-        (TWO_PRIMARIES, |sim| (bootstrap_the_minority(sim), sim.run(1_000)).1, 2_000),
+        (TWO_PRIMARIES, |sim| _ = bootstrap_the_minority(sim), 2_000),
     ];
     for (id, make, hold) in states {
+        let make = |sim: &mut Sim| {
+            make(sim);
+            match id {
+                ZOMBIE_NODE => sim.hang(2, "handshake"),
+                INCONSISTENT_NODE => sim.install(&[0, 1], 0),
+                _ => {}
+            }
+            sim.run(2_000);
+        };
         assert_hold(Sim::healthy(70), make, id, hold);
     }
-    assert_hold(Sim::off(70), |sim| (wedge(sim), sim.run(1_000)).1, NON_PRIMARY_WEDGE, 2_000);
+    let wedged = |sim: &mut Sim| {
+        wedge(sim);
+        sim.run(1_000);
+    };
+    assert_hold(Sim::off(70), wedged, NON_PRIMARY_WEDGE, 2_000);
 }
 
 #[test]
 fn what_a_node_says_is_known_for_three_seconds() {
-    assert_fresh(
-        Sim::healthy(71),
-        minority,
-        |signal| matches!(signal, Signal::Query { .. }),
-        MINORITY_PARTITION,
-        3_000,
-    );
+    let minority = |sim: &mut Sim| {
+        sim.cut_off(0);
+        sim.run(1_000);
+    };
+    let is_status = |signal: &Signal| matches!(signal, Signal::Query { .. });
+    assert_fresh(Sim::healthy(71), minority, is_status, MINORITY_PARTITION, 3_000);
 }
 
 fn stays_quiet(start: fn(u64) -> Sim, scene: fn(&mut Sim)) {
