@@ -1,7 +1,5 @@
 //! Detectors over streams that nobody wrote by hand.
 
-use std::ops::Range;
-
 use proptest::{
     collection::vec,
     prelude::{Strategy, any},
@@ -46,14 +44,19 @@ pub struct Wrong<W> {
 }
 
 impl<W: World> Life<W> {
+    /// The same life of other worlds.
+    pub fn of(&self, new: fn(u64) -> W) -> Self {
+        Self { new, ..*self }
+    }
+
     /// Whatever happens in daily life, up to so many times, nobody fires.
     pub fn never_fires(&self, events: usize) {
-        self.holds(self.loss, 1..events + 1, |world, _| world.quiet());
+        self.holds(self.loss, events, |world, _| world.quiet());
     }
 
     /// Whatever happened before, what is wrong is named in time, and nothing else is.
     pub fn names(&self, wrongs: &[Wrong<W>], loss: u64, before: usize) {
-        self.holds(loss, 0..before + 1, |world, number| {
+        self.holds(loss, before, |world, number| {
             let Wrong { make, told_by, within, line } = &wrongs[number as usize % wrongs.len()];
             world.run(number % 3_000);
             make(world);
@@ -95,9 +98,10 @@ impl<W: World> Life<W> {
         });
     }
 
-    /// Lets daily life pass, and then checks the world, with a number at random.
-    fn holds(&self, loss: u64, events: Range<usize>, check: impl Fn(&mut W, u64)) {
-        let happens = vec((0..self.daily.len(), any::<u64>()), events);
+    /// Whatever happened before, up to so many times, the check passes, with a number at
+    /// random.
+    pub fn holds(&self, loss: u64, before: usize, check: impl Fn(&mut W, u64)) {
+        let happens = vec((0..self.daily.len(), any::<u64>()), 0..before + 1);
         self.tried((any::<u64>(), 0..loss.max(1), happens, any::<u64>()), |(seed, loss, happens, number)| {
             let mut world = (self.new)(seed);
             world.loss = loss;

@@ -63,6 +63,11 @@ impl Tape {
         self
     }
 
+    /// Notes a line of a node's log, read at a moment.
+    pub fn line(&mut self, at: u64, node: &str, line: &str) -> &mut Self {
+        self.at(at, node, log(line))
+    }
+
     /// Notes what is seen of a node now.
     pub fn emit(&mut self, node: &str, signal: Signal) {
         self.at(self.now, node, signal);
