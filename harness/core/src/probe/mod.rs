@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::{clock::Clock, clock::Moment};
 pub use mount::{Access, Mount};
-pub use question::{Question, Values, rows};
+pub use question::{Question, Values, read_but};
 pub use stream::{Stream, Turn};
 pub use watch::{Probe, Watch, blind};
 

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use serde::{
-    Deserialize, Deserializer, Serialize,
+    Deserializer, Serialize,
     de::{
         DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor,
         value::{Error, MapAccessDeserializer, SeqDeserializer},
@@ -49,7 +49,7 @@ impl Answer {
     /// Which is not what the type wants, and why; that there are none.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, String> {
         let Self::Values { values } = self else { return Err("it has no values".into()) };
-        read(values.iter())
+        read_but(values, &[])
     }
 
     /// The answer that holds a value: its fields, or a map's entries.
@@ -78,15 +78,12 @@ fn text(value: Value) -> String {
     }
 }
 
-/// The values but for those of these names, each as a row.
+/// Reads the values but for those of these names: where some are rows, and those are not.
 ///
 /// # Errors
-/// Which is no such row, and why.
-pub fn rows<T: DeserializeOwned>(values: &Values, but: &[&str]) -> Result<T, String> {
-    read(values.iter().filter(|(name, _)| !but.contains(&name.as_str())))
-}
-
-fn read<'v, T: Deserialize<'v>>(entries: impl Iterator<Item = (&'v String, &'v String)>) -> Result<T, String> {
+/// Which is not what the type wants, and why.
+pub fn read_but<T: DeserializeOwned>(values: &Values, but: &[&str]) -> Result<T, String> {
+    let entries = values.iter().filter(|(name, _)| !but.contains(&name.as_str()));
     T::deserialize(MapAccessDeserializer::new(Entries { entries, next: None })).map_err(|error| error.to_string())
 }
 
@@ -199,6 +196,8 @@ impl<'t> IntoDeserializer<'t> for Text<'t> {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -273,7 +272,7 @@ mod tests {
 
     #[test]
     fn rows_are_read_by_their_names_and_fields() {
-        let read = |said: &[(&str, &str)]| rows::<BTreeMap<u64, Row>>(&values(said), &["now_ms"]);
+        let read = |said: &[(&str, &str)]| read_but::<BTreeMap<u64, Row>>(&values(said), &["now_ms"]);
         let row = Row { state: State::Queued, ip: Some(Ipv4Addr::LOCALHOST), text: "a|b".into() };
         assert_eq!(read(&[("now_ms", "x"), ("7", "queued|127.0.0.1|a|b")]), Ok([(7, row)].into()));
         assert_eq!(read(&[("7", "queued||")]).expect("a row")[&7].ip, None);
