@@ -11,7 +11,9 @@
 //! | `reenact-run` | [`incident`]s and their contract, [`campaign`], [`archive`] |
 //! | `reenact-report` | [`report`], [`compare`], [`cli`] |
 
-pub use reenact_core::{Error, Result, detect, detector, fingerprint, journal, judge, runbook, wait, workload};
+pub use reenact_core::{
+    Error, Result, detect, detector, fingerprint, journal, judge, questions, runbook, wait, workload,
+};
 pub use reenact_report::{self as report, cli, compare};
 pub use reenact_run::incident;
 pub use reenact_run::{archive, campaign, contract, incidents, playable, score, trial};

@@ -21,6 +21,7 @@ mod manifest;
 mod probes;
 mod recipe;
 mod runbooks;
+mod signals;
 mod state;
 mod stories;
 

@@ -7,13 +7,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use reenact::probe::{Answer, Probe, Signal};
+use reenact::probe::{Answer, Probe, Question, Signal};
 use serde_json::Value;
 use tokio_postgres::Client;
 
 use super::{
     DIRECTOR, Setup,
     db::{self, Database, Row},
+    manifest::PAASTA,
+    signals::Tasks,
     state::{Exporter, State},
 };
 
@@ -156,17 +158,10 @@ impl Probe for Tables {
 
     /// The deployments' locks and the tasks that have not ended.
     fn state(&self, signal: &Signal) -> Option<String> {
-        let Signal::Query { of, answer: Answer::Values { values } } = signal else { return None };
-        if of != "sql:tasks" {
-            return None;
-        }
-        let is_open = |state: &str| matches!(state, "queued" | "processing" | "cancelling" | "timeout");
-        let paastas = values.iter().filter_map(|(id, row)| {
-            let mut fields = row.split('|');
-            let (state, deployment) = (fields.next()?, fields.nth(1)?);
-            (deployment == super::manifest::PAASTA && is_open(state)).then(|| format!("{id} {state}"))
-        });
-        let paastas: Vec<_> = paastas.collect();
+        let Signal::Query { of, answer } = signal else { return None };
+        let tasks: Tasks = if of == Tasks::OF { answer.read().ok()? } else { return None };
+        let paastas = tasks.rows.iter().filter(|(_, task)| task.deployment == PAASTA && task.is_open());
+        let paastas: Vec<_> = paastas.map(|(id, task)| format!("{id} {}", task.state)).collect();
         Some(if paastas.is_empty() { "idle".into() } else { paastas.join(", ") })
     }
 }

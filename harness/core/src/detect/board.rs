@@ -95,6 +95,11 @@ impl Board {
         self.seats.iter().filter(|seat| matches!(seat.now, Verdict::Fired { .. })).map(|seat| seat.id)
     }
 
+    /// What each detector says now.
+    pub fn verdicts(&self) -> impl Iterator<Item = (&'static str, &Verdict)> {
+        self.seats.iter().map(|seat| (seat.id, &seat.now))
+    }
+
     /// Each detector's word over the whole run: `fired` if it ever fired, else
     /// `quiet` if it ever could tell, else `unknown`.
     pub fn summary(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {

@@ -5,6 +5,11 @@
 //! no testbed, so the same recording always gives the same verdicts.
 
 mod board;
+mod finding;
+mod latest;
+mod nodes;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod views;
 
 use std::time::Duration;
@@ -14,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use crate::probe::{Moment, Observation};
 
 pub use board::{Board, Episode};
+pub use finding::{Finding, Told, any, seconds};
+pub use latest::{Asked, FRESH, Latest, Since};
+pub use nodes::{Nodes, Record};
 pub use views::{View, Views};
 
 /// What a detector says at one moment.
@@ -49,17 +57,6 @@ pub trait Detector: Send {
     fn judge(&mut self, views: &Views, place: usize, at: Moment) -> Verdict;
 }
 
-/// Whether a condition holds in a view.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// It does not.
-    No,
-    /// It does, and this is the evidence.
-    Yes(Vec<String>),
-    /// The view lacks what the condition needs.
-    CannotTell(String),
-}
-
 /// A detector that fires once its condition has held for a stated time, and is
 /// quiet again as soon as it does not.
 pub struct Rule<V> {
@@ -70,14 +67,16 @@ pub struct Rule<V> {
 
 struct Condition<V> {
     hold: Duration,
-    when: fn(&V) -> Finding,
+    when: Box<dyn Fn(&V) -> Finding + Send>,
     holds_since: Option<Moment>,
     fired: Option<Moment>,
 }
 
 impl<V: View> Rule<V> {
-    /// Fires when `when` has said [`Finding::Yes`] at every observation for `hold`.
-    pub fn new(hold: Duration, when: fn(&V) -> Finding) -> Self {
+    /// Fires when `when` has said [`Finding::Yes`] at every observation for `hold`. It is a
+    /// closure, so that it can carry its limits, and may say [`Told`] instead.
+    pub fn new<F: Into<Finding>>(hold: Duration, when: impl Fn(&V) -> F + Send + 'static) -> Self {
+        let when = Box::new(move |view: &V| when(view).into());
         let condition = Condition { hold, when, holds_since: None, fired: None };
         Self { view: V::default(), condition }
     }
@@ -176,7 +175,7 @@ mod tests {
     }
 
     fn bad_for_a_second() -> Rule<LastLine> {
-        Rule::new(Duration::from_secs(1), |view| match view.0.as_str() {
+        Rule::new(Duration::from_secs(1), |view: &LastLine| match view.0.as_str() {
             "bad" => Finding::Yes(vec!["bad".into()]),
             "fog" => Finding::CannotTell("fog".into()),
             _ => Finding::No,

@@ -2,17 +2,17 @@
 //! becomes one timestamped stream.
 
 mod mount;
+mod question;
 mod stream;
 mod watch;
 mod wire;
-
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::{clock::Clock, clock::Moment};
 pub use mount::{Access, Mount};
+pub use question::{Question, Values, read_but};
 pub use stream::{Stream, Turn};
 pub use watch::{Probe, Watch, blind};
 
@@ -115,7 +115,7 @@ pub enum Answer {
     /// Named values, such as status variables.
     Values {
         /// Name to value, as the service gave them.
-        values: BTreeMap<String, String>,
+        values: Values,
     },
     /// The service answered with an error.
     Error {

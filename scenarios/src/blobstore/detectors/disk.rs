@@ -1,6 +1,9 @@
 //! The state of one disk: the diagnoses exclude each other because it has one only.
 
-use reenact::probe::{Answer, Mount};
+use reenact::{
+    detect::Told,
+    probe::{Answer, Mount},
+};
 
 use super::node::Node;
 
@@ -18,15 +21,12 @@ const NO_ROOM_BYTES: u64 = 4096;
 /// What is the matter with a disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Nothing is.
     Fine,
     /// It is read-only while a migration copies from it.
     Migrating,
     /// It was left read-only, and nothing is wrong with it.
     LeftReadOnly,
-    /// Its file system met an error.
     FilesystemError,
-    /// Its device is write-protected.
     WriteProtected,
     /// It has no room.
     Full,
@@ -37,17 +37,21 @@ pub enum State {
 /// A disk that was declared writable and is mounted.
 #[derive(Debug, Clone, Copy)]
 pub struct Disk<'v> {
-    node: Node<'v>,
-    mount: &'v Mount,
+    pub node: Node<'v>,
+    pub mount: &'v Mount,
 }
 
 impl<'v> Disk<'v> {
-    pub(super) fn new(node: Node<'v>, mount: &'v Mount) -> Self {
-        Self { node, mount }
+    /// The evidence that it is in this state.
+    pub fn told(&self, wanted: &State) -> Told {
+        match self.state() {
+            State::Untold(why) => Err(why),
+            state => Ok(if state == *wanted { self.evidence(&state) } else { Vec::new() }),
+        }
     }
 
     /// What is the matter with it.
-    pub fn state(&self) -> State {
+    fn state(&self) -> State {
         if !self.errors().is_empty() {
             return State::FilesystemError;
         }
@@ -103,7 +107,7 @@ impl<'v> Disk<'v> {
         };
         signs.extend(FAILED.contains(&code).then(|| format!("a write fails with {code}")));
         if !signs.is_empty() || code == "EROFS" {
-            let line = self.node.failure(self.counter("kernel"));
+            let line = self.node.record.failures.of(self.counter("kernel"));
             signs.extend(line.map(|line| format!("kernel: {line}")));
         }
         signs
@@ -142,7 +146,7 @@ impl<'v> Disk<'v> {
     }
 
     /// The lines that show its state.
-    pub fn evidence(&self) -> Vec<String> {
+    fn evidence(&self, state: &State) -> Vec<String> {
         let mut lines = vec![mount_line(self.mount)];
         match self.write() {
             Some(Answer::Error { code, text }) => {
@@ -151,7 +155,7 @@ impl<'v> Disk<'v> {
             Some(Answer::Values { .. }) => lines.push(format!("a write to {}: ok", self.mount.path)),
             _ => {}
         }
-        match self.state() {
+        match state {
             State::FilesystemError => lines.extend(self.errors()),
             State::WriteProtected => lines.push(format!("{} is write-protected", self.mount.source)),
             State::LeftReadOnly => lines.extend(self.left_read_only()),
@@ -168,7 +172,7 @@ impl<'v> Disk<'v> {
             "the mount is read-only, its file system is not (bind)"
         };
         let count = self.errors_count().map(|count| format!("{}: errors_count={count}", self.mount.source));
-        let log = if self.node.kernel_log_is_blind() { "could not be read" } else { "tells of no error" };
+        let log = if self.node.record.kernel_log_is_blind { "could not be read" } else { "tells of no error" };
         let pre_start = self.node.pre_start_failure().map(|line| format!("pre-start: {line}"));
         let forgotten = self.node.supervised().is_some_and(|processes| processes.is_empty());
         let monit = forgotten.then(|| "monit shows none of the jobs' processes".to_owned());

@@ -20,10 +20,10 @@ const ERRORS: [&str; 7] = [
 ///
 /// An unmount alone ends nothing: the file system may be mounted elsewhere still.
 #[derive(Debug, Default)]
-pub(super) struct Failures(BTreeMap<String, String>);
+pub struct Failures(BTreeMap<String, String>);
 
 impl Failures {
-    pub(super) fn observe(&mut self, line: &str) {
+    pub fn observe(&mut self, line: &str) {
         let device = device_of(line).unwrap_or_default();
         // `re-mounted` and `unmounting` are other lines.
         if line.contains(": mounted filesystem ") {
@@ -35,7 +35,7 @@ impl Failures {
 
     /// The line about this device, or one that names none; where the device's name in
     /// the kernel is not known, any.
-    pub(super) fn of(&self, device: Option<&str>) -> Option<&str> {
+    pub fn of(&self, device: Option<&str>) -> Option<&str> {
         let belongs = |name: &str| name.is_empty() || device.is_none_or(|device| device == name);
         self.0.iter().find(|(name, _)| belongs(name)).map(|(_, line)| line.as_str())
     }

@@ -9,22 +9,20 @@
 mod disk;
 mod kernel;
 mod node;
-mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 
 use reenact::{
-    detect::{Finding, Rule},
+    detect::{Rule, Told, any},
     detector,
     probe::Answer,
 };
 
 use disk::State;
-use node::Node;
-use view::NodesView;
+use node::{Node, NodesView, disks, services};
 
 /// Somebody left or made a disk read-only, and nothing is wrong with it.
 pub const LEFT_READ_ONLY: &str = "blobstore/left_read_only";
@@ -64,71 +62,51 @@ const ORPHANS_HOLD: Duration = Duration::from_secs(4);
 detector! {
     LEFT_READ_ONLY,
     "A disk was left read-only; its file system and its device are sound, so remount,rw is right.",
-    Rule::new(READ_ONLY_HOLD, left_read_only),
+    Rule::new(READ_ONLY_HOLD, any_disk(State::LeftReadOnly)),
 }
 
 detector! {
     FILESYSTEM_ERROR,
     "A file system met an error: copy out what can be read, then e2fsck; a remount is wrong.",
-    Rule::new(ERROR_HOLD, filesystem_error),
+    Rule::new(ERROR_HOLD, any_disk(State::FilesystemError)),
 }
 
 detector! {
     WRITE_PROTECTED,
     "A disk is read-only because its device is write-protected.",
-    Rule::new(READ_ONLY_HOLD, write_protected),
+    Rule::new(READ_ONLY_HOLD, any_disk(State::WriteProtected)),
 }
 
 detector! {
     DISK_FULL,
     "A disk has no room for the service's writes.",
-    Rule::new(FULL_HOLD, disk_full),
+    Rule::new(FULL_HOLD, any_disk(State::Full)),
 }
 
 detector! {
     READS_ONLY,
     "The service answers and cannot store anything, while monit says that all of it is OK.",
-    Rule::new(READS_ONLY_HOLD, reads_only),
+    Rule::new(READS_ONLY_HOLD, any_service(refused_writes)),
 }
 
 detector! {
     ORPHANED_WORKERS,
     "nginx's workers have lost their master and keep its port, so that monit's starts fail: end them.",
-    Rule::new(ORPHANS_HOLD, orphaned_workers),
+    Rule::new(ORPHANS_HOLD, any_service(workers_alone)),
 }
 
-fn left_read_only(view: &NodesView) -> Finding {
-    any_disk(view, &State::LeftReadOnly)
+/// Whether any disk is in this state.
+fn any_disk(state: State) -> impl Fn(&NodesView) -> Told {
+    move |view| any(disks(view)?.iter().map(|disk| disk.told(&state)))
 }
 
-fn filesystem_error(view: &NodesView) -> Finding {
-    any_disk(view, &State::FilesystemError)
-}
-
-fn write_protected(view: &NodesView) -> Finding {
-    any_disk(view, &State::WriteProtected)
-}
-
-fn disk_full(view: &NodesView) -> Finding {
-    any_disk(view, &State::Full)
-}
-
-fn reads_only(view: &NodesView) -> Finding {
-    match view.services() {
-        Err(why) => Finding::CannotTell(why),
-        Ok(nodes) => finding(nodes.iter().map(refused_writes)),
-    }
-}
-
-fn orphaned_workers(view: &NodesView) -> Finding {
-    match view.services() {
-        Err(why) => Finding::CannotTell(why),
-        Ok(nodes) => finding(nodes.iter().map(workers_alone)),
-    }
+/// Whether this is the case of any node that has the service.
+fn any_service(case: fn(&Node<'_>) -> Told) -> impl Fn(&NodesView) -> Told {
+    move |view| any(services(view)?.iter().map(case))
 }
 
 /// The evidence that nginx's workers run and its master does not.
-fn workers_alone(node: &Node<'_>) -> Result<Vec<String>, String> {
+fn workers_alone(node: &Node<'_>) -> Told {
     let commands = node.commands().ok_or_else(|| format!("{}: its processes are not known", node.name))?;
     let count = |what: &str| commands.iter().filter(|command| command.starts_with(what)).count();
     let workers = count("nginx: worker process");
@@ -141,35 +119,8 @@ fn workers_alone(node: &Node<'_>) -> Result<Vec<String>, String> {
     Ok(vec![format!("{}: {workers} workers of nginx run without a master; monit says {monit}", node.name)])
 }
 
-/// Whether any disk is in this state.
-fn any_disk(view: &NodesView, state: &State) -> Finding {
-    match view.disks() {
-        Err(why) => Finding::CannotTell(why),
-        Ok(disks) => finding(disks.iter().map(|disk| match disk.state() {
-            State::Untold(why) => Err(why),
-            seen => Ok(if seen == *state { disk.evidence() } else { Vec::new() }),
-        })),
-    }
-}
-
-/// One finding of several: what is known of one outweighs what is not of another.
-fn finding(seen: impl Iterator<Item = Result<Vec<String>, String>>) -> Finding {
-    let (mut evidence, mut unknown) = (Vec::new(), None);
-    for one in seen {
-        match one {
-            Ok(lines) => evidence.extend(lines),
-            Err(why) => _ = unknown.get_or_insert(why),
-        }
-    }
-    match unknown {
-        _ if !evidence.is_empty() => Finding::Yes(evidence),
-        Some(why) => Finding::CannotTell(why),
-        None => Finding::No,
-    }
-}
-
 /// The evidence that a service that is said to be well refuses to store anything.
-fn refused_writes(node: &Node<'_>) -> Result<Vec<String>, String> {
+fn refused_writes(node: &Node<'_>) -> Told {
     let unknown = |what: &str| format!("{}: {what} is not known", node.name);
     let put = node.round_trip().ok_or_else(|| unknown("what becomes of a blob"))?;
     let Answer::Error { code, text } = put else { return Ok(Vec::new()) };

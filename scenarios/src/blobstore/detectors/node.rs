@@ -2,17 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use reenact::probe::{Access, Answer, Moment, Mount, Observation, Signal};
+use reenact::{
+    detect::{self, Latest, Nodes},
+    probe::{Access, Answer, Moment, Mount, Observation, Signal},
+};
 
 use super::{disk::Disk, kernel::Failures};
 
-/// A polled signal that was last seen longer ago than this is not known. Every probe
-/// but that of processes looks at least twice a second; a look at a slow disk takes up to 2 s, and one that
-/// takes 3 s is given up as hung.
-pub const FRESH: Duration = Duration::from_secs(3);
-
-/// The same for the list of processes, which is looked at once a second: shorter than
-/// the disks' hold, so that no list from before a copy began can outlive that.
+/// The list of processes, which is looked at once a second, is known for less time than
+/// other signals: shorter than the disks' hold, so that no list from before a copy began can
+/// outlive that.
 pub const PROCESSES_FRESH: Duration = Duration::from_millis(1_500);
 
 /// The BOSH agent mounts the disk that it migrates to beside the persistent disk,
@@ -22,38 +21,33 @@ const MIGRATION_TARGET: &str = "_migration_target";
 /// The question that asks the service to store a blob and to give it back.
 const ROUND_TRIP: &str = "http:roundtrip";
 
-/// A value and when it was last seen.
-#[derive(Debug, Clone)]
-struct Seen<T> {
-    at: Moment,
-    value: T,
-}
-
 /// Everything that was seen of one node.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub struct Record {
     /// Whether a disk that was declared writable was ever seen mounted.
-    pub(super) has_disk: bool,
+    has_disk: bool,
     /// Whether the service was ever asked to store a blob and to give it back.
-    pub(super) has_service: bool,
-    mounts: Option<Seen<Vec<Mount>>>,
+    has_service: bool,
+    mounts: Latest<Vec<Mount>>,
     /// The last answer to each question.
-    answers: BTreeMap<String, Seen<Answer>>,
-    processes: Option<Seen<Vec<String>>>,
-    runs: Option<Seen<bool>>,
-    pre_start: Option<Seen<Option<String>>>,
-    failures: Failures,
-    kernel_log_is_blind: bool,
+    answers: BTreeMap<String, Latest<Answer>>,
+    processes: Latest<Vec<String>>,
+    runs: Latest<bool>,
+    pre_start: Latest<Option<String>>,
+    /// The kernel's first line about a failure of each device, since it was mounted.
+    pub failures: Failures,
+    /// Whether the kernel's log could not be read when that was last tried.
+    pub kernel_log_is_blind: bool,
 }
 
-impl Record {
-    pub(super) fn observe(&mut self, observation: &Observation) {
+impl detect::Record for Record {
+    fn observe(&mut self, observation: &Observation) {
         let at = observation.at;
         match &observation.signal {
             Signal::Mounts { table } => self.mounted(at, table),
             Signal::Query { of, answer } => {
                 self.has_service |= of == ROUND_TRIP;
-                self.answers.insert(of.clone(), Seen { at, value: answer.clone() });
+                self.answers.entry(of.clone()).or_default().see(at, answer.clone());
             }
             Signal::Kernel { line } => {
                 self.kernel_log_is_blind = false;
@@ -61,29 +55,33 @@ impl Record {
             }
             Signal::Blind { probe, .. } => self.kernel_log_is_blind |= probe == "kernel log",
             Signal::File { path, content } if path.ends_with("/pre-start.stderr.log") => {
-                self.pre_start = Some(Seen { at, value: content.clone() });
+                self.pre_start.see(at, content.clone());
             }
-            Signal::Processes { commands } => self.processes = Some(Seen { at, value: commands.clone() }),
+            Signal::Processes { commands } => _ = self.processes.see(at, commands.clone()),
             Signal::Machine { running, .. } => {
-                self.runs = Some(Seen { at, value: *running });
-                if !running {
+                if !self.runs.see(at, *running) {
                     // Its mounts and its service are gone with it.
-                    self.mounts = None;
-                    self.answers.clear();
+                    (self.mounts, self.answers) = Default::default();
                 }
             }
             _ => {}
         }
     }
 
+    fn is_ours(&self) -> bool {
+        self.has_disk || self.has_service
+    }
+}
+
+impl Record {
     /// Where the mount is another one than before, or is mounted in another way, what a
     /// write came to before says nothing any more.
     fn mounted(&mut self, at: Moment, table: &[Mount]) {
-        let before = self.mounts.take().map(|seen| seen.value).unwrap_or_default();
-        let is_same = |path: &str| row(&before, path) == row(table, path);
+        let before = self.mounts.last().map(Vec::as_slice).unwrap_or_default();
+        let is_same = |path: &str| row(before, path) == row(table, path);
         self.answers.retain(|of, _| of.strip_prefix("write:").is_none_or(is_same));
         self.has_disk |= table.iter().any(is_disk);
-        self.mounts = Some(Seen { at, value: table.to_vec() });
+        self.mounts.see(at, table.to_vec());
     }
 }
 
@@ -104,41 +102,56 @@ fn copies_to(command: &str, folder: &str) -> bool {
     matches!(program, Some("tar" | "rsync" | "cp")) && words.any(|word| word.trim_end_matches('/') == folder)
 }
 
+/// All nodes, with what is known of each.
+pub type NodesView = Nodes<Record>;
+
+fn nodes(view: &NodesView, which: impl Fn(&Record) -> bool) -> Vec<Node<'_>> {
+    let wanted = view.iter().filter(|(_, record)| which(record));
+    wanted.map(|(name, record)| Node { name, now: view.now(), record }).collect()
+}
+
+/// The disks in use that were declared writable, as far as they are mounted now; or why
+/// nothing can be told: there never was one, or no look at any is fresh.
+pub fn disks(view: &NodesView) -> Result<Vec<Disk<'_>>, String> {
+    let nodes = nodes(view, |record| record.has_disk);
+    if nodes.is_empty() {
+        return Err("no disk that was declared writable was ever seen".into());
+    }
+    let seen: Vec<_> = nodes.into_iter().filter_map(Node::disks).collect();
+    if seen.is_empty() {
+        return Err("no look at any disk that was declared writable is fresh".into());
+    }
+    Ok(seen.into_iter().flatten().collect())
+}
+
+/// The nodes that were ever asked to store a blob and to give it back, if there is one.
+pub fn services(view: &NodesView) -> Result<Vec<Node<'_>>, String> {
+    let nodes = nodes(view, |record| record.has_service);
+    if nodes.is_empty() { Err("no round trip of a blob was ever tried".into()) } else { Ok(nodes) }
+}
+
 /// A node as it is known at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'v> {
-    /// Its name.
     pub name: &'v str,
     now: Moment,
-    record: &'v Record,
+    pub record: &'v Record,
 }
 
 impl<'v> Node<'v> {
-    pub(super) fn new(name: &'v str, now: Moment, record: &'v Record) -> Self {
-        Self { name, now, record }
-    }
-
-    fn within<T>(&self, limit: Duration, seen: Option<&'v Seen<T>>) -> Option<&'v T> {
-        seen.filter(|seen| self.now.since(seen.at) <= limit).map(|seen| &seen.value)
-    }
-
-    fn fresh<T>(&self, seen: &'v Option<Seen<T>>) -> Option<&'v T> {
-        self.within(FRESH, seen.as_ref())
-    }
-
     /// Its disks in use that were declared writable and are mounted; `None` if that is
     /// not known.
-    pub fn disks(self) -> Option<Vec<Disk<'v>>> {
-        if self.fresh(&self.record.runs) == Some(&false) {
+    fn disks(self) -> Option<Vec<Disk<'v>>> {
+        if self.record.runs.fresh(self.now) == Some(&false) {
             return Some(Vec::new());
         }
-        let table = self.fresh(&self.record.mounts)?;
-        Some(table.iter().filter(|mount| is_disk(mount)).map(|mount| Disk::new(self, mount)).collect())
+        let table = self.record.mounts.fresh(self.now)?;
+        Some(table.iter().filter(|mount| is_disk(mount)).map(|mount| Disk { node: self, mount }).collect())
     }
 
     /// The answer to a question.
     pub fn answer(&self, of: &str) -> Option<&'v Answer> {
-        self.within(FRESH, self.record.answers.get(of))
+        self.record.answers.get(of)?.fresh(self.now)
     }
 
     /// What the service makes of a blob that it is asked to store and to give back.
@@ -148,7 +161,7 @@ impl<'v> Node<'v> {
 
     /// The command lines of all processes.
     pub fn commands(&self) -> Option<&'v [String]> {
-        self.within(PROCESSES_FRESH, self.record.processes.as_ref()).map(Vec::as_slice)
+        self.record.processes.within(PROCESSES_FRESH, self.now).map(Vec::as_slice)
     }
 
     /// Whether a migration copies from the disk mounted here: its target is mounted, and
@@ -157,21 +170,10 @@ impl<'v> Node<'v> {
     /// A mounted target alone tells nothing: a migration that failed may leave it.
     pub fn migrates(&self, path: &str) -> Option<bool> {
         let target = format!("{path}{MIGRATION_TARGET}");
-        let table = self.fresh(&self.record.mounts)?;
-        if row(table, &target).is_none() {
+        if row(self.record.mounts.fresh(self.now)?, &target).is_none() {
             return Some(false);
         }
         Some(self.commands()?.iter().any(|command| copies_to(command, &target)))
-    }
-
-    /// The kernel's first line about a failure of this device, since it was mounted.
-    pub fn failure(&self, device: Option<&str>) -> Option<&'v str> {
-        self.record.failures.of(device)
-    }
-
-    /// Whether the kernel's log could not be read when that was last tried.
-    pub fn kernel_log_is_blind(&self) -> bool {
-        self.record.kernel_log_is_blind
     }
 
     /// The statuses of the processes that monit supervises, without the entry of the
@@ -184,7 +186,7 @@ impl<'v> Node<'v> {
 
     /// The line by which the pre-start script says that it met a read-only file system.
     pub fn pre_start_failure(&self) -> Option<&'v str> {
-        let content = self.fresh(&self.record.pre_start)?.as_deref()?;
+        let content = self.record.pre_start.fresh(self.now)?.as_deref()?;
         content.lines().rfind(|line| line.ends_with(": Read-only file system"))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reenact::probe::Moment;
 
-use super::answers::Event;
+use super::super::signals::Event;
 
 /// So many events on locks are remembered.
 const EVENTS_KEPT: usize = 400;
@@ -126,16 +126,22 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::super::signals::Events, *};
 
     const LOCK: &str = "lock:deployment:paasta";
+
+    fn event(action: &str, object_type: &str, object_name: &str, task: Option<u64>) -> Event {
+        let task = task.map_or_else(String::new, |task| task.to_string());
+        let row = format!("{action}|{object_type}|{object_name}|{task}||");
+        let Events(mut rows) = reenact::detect::testing::values([("1", row)]).read().expect("a row");
+        rows.remove(&1).expect("the first")
+    }
 
     /// The deeds in order, as `action task`; ids and moments count from 1.
     fn history(deeds: &[(&str, u64)]) -> History {
         let mut history = History::default();
         for (id, (action, task)) in (1..).zip(deeds) {
-            let (action, object_type, object_name) = ((*action).into(), "lock".into(), LOCK.into());
-            history.take(id, &Event { action, object_type, object_name, task: Some(*task) }, Moment(id));
+            history.take(id, &event(action, "lock", LOCK, Some(*task)), Moment(id));
         }
         history
     }
@@ -167,12 +173,7 @@ mod tests {
     #[test]
     fn other_events_and_other_locks_do_not_count() {
         let mut history = history(&[("acquire", 100), ("create", 100)]);
-        let event = |object_type: &str, object_name: &str, task| Event {
-            action: "acquire".into(),
-            object_type: object_type.into(),
-            object_name: object_name.into(),
-            task,
-        };
+        let event = |object_type: &str, object_name: &str, task| event("acquire", object_type, object_name, task);
         history.take(7, &event("vm", LOCK, Some(7)), Moment(7));
         history.take(8, &event("lock", "lock:deployment:cf", Some(8)), Moment(8));
         history.take(9, &event("lock", LOCK, None), Moment(9));
@@ -184,8 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn so_many_events_are_kept() {
-        let deeds: Vec<_> = (0..EVENTS_KEPT as u64 + 5).map(|task| ("acquire", task)).collect();
-        assert_eq!(history(&deeds).len(), EVENTS_KEPT);
+    fn four_hundred_events_are_kept() {
+        let deeds: Vec<_> = (0..405).map(|task| ("acquire", task)).collect();
+        let history = history(&deeds);
+        assert_eq!((history.len(), history.formers(LOCK).len()), (400, 399));
     }
 }

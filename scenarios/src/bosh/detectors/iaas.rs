@@ -1,39 +1,23 @@
 //! CPI calls and the VMs that they make.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use reenact::{detect::Finding, probe::Moment};
+use reenact::{
+    detect::{Told, seconds},
+    probe::Moment,
+};
 
 use super::{
-    answers::{Call, Subnet, Vm},
-    lock::{ASKED_LONG, seconds},
+    super::signals::{Call, Subnet, Vm},
+    lock::ASKED_LONG,
     view::DirectorView,
 };
 
 /// The calls that hang share one subnet.
-pub fn unreachable_subnet(view: &DirectorView) -> Finding {
-    told(hung_subnet(view))
-}
-
-/// Two calls make a VM for one instance with one address.
-pub fn two_creates(view: &DirectorView) -> Finding {
-    told(doubles(view))
-}
-
-/// The IaaS has VMs that the director does not know.
-pub fn leaked_vms(view: &DirectorView) -> Finding {
-    told(leaks(view))
-}
-
-fn told(lines: Result<Vec<String>, String>) -> Finding {
-    match lines {
-        Err(why) => Finding::CannotTell(why),
-        Ok(lines) if lines.is_empty() => Finding::No,
-        Ok(lines) => Finding::Yes(lines),
-    }
-}
-
-fn hung_subnet(view: &DirectorView) -> Result<Vec<String>, String> {
+pub fn hung_subnet(view: &DirectorView) -> Told {
     let config = view.config()?;
     let calls = view.calls()?;
     let limit = config.production(ASKED_LONG);
@@ -71,11 +55,7 @@ fn hung_subnet(view: &DirectorView) -> Result<Vec<String>, String> {
 }
 
 /// How many VMs are in the subnet and elsewhere, and whether one was made in it since.
-fn neighbours(
-    view: &DirectorView,
-    subnet: &Subnet,
-    since: std::time::Duration,
-) -> Result<(usize, usize, bool), String> {
+fn neighbours(view: &DirectorView, subnet: &Subnet, since: Duration) -> Result<(usize, usize, bool), String> {
     let (vms, made) = view.vms()?;
     let (mut inside, mut outside, mut answered) = (0, 0, false);
     for (cid, vm) in &vms.0 {
@@ -89,7 +69,8 @@ fn neighbours(
     Ok((inside, outside, answered))
 }
 
-fn doubles(view: &DirectorView) -> Result<Vec<String>, String> {
+/// Two calls make a VM for one instance with one address.
+pub fn doubles(view: &DirectorView) -> Told {
     let mut wanted: BTreeMap<_, Vec<(&str, &Call)>> = BTreeMap::new();
     for (id, call, _) in view.calls()? {
         if let Some(ip) = call.ip.filter(|_| call.method == "create_vm" && !call.instance.is_empty()) {
@@ -110,13 +91,13 @@ fn doubles(view: &DirectorView) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
-fn leaks(view: &DirectorView) -> Result<Vec<String>, String> {
+/// The IaaS has VMs that the director does not know.
+pub fn leaks(view: &DirectorView) -> Told {
     let (vms, made) = view.vms()?;
     let (known, known_at) = view.known_vms()?;
     view.running()?;
-    let known: BTreeSet<_> = known.iter().collect();
     let mut lines = Vec::new();
-    for (cid, vm) in vms.0.iter().filter(|(cid, _)| !known.contains(cid)) {
+    for (cid, vm) in vms.0.iter().filter(|(cid, _)| !known.0.contains_key(*cid)) {
         let Some(idle) = idle_since(view, &vm.deployment)? else { continue };
         // Neither look may be from before there was anything to be seen.
         let since = made.get(cid).copied().unwrap_or_default().max(idle);
@@ -138,7 +119,7 @@ fn idle_since(view: &DirectorView, deployment: &str) -> Result<Option<Moment>, S
             continue;
         }
         // A task that is not followed any more has ended long ago.
-        match view.track(*id).map(|track| track.gone) {
+        match view.track(*id).map(|track| track.gone.0) {
             _ if view.job(*id)?.is_some() => return Ok(None),
             Some(None) => return Ok(None),
             Some(Some(gone)) => since = since.max(gone),

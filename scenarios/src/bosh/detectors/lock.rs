@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use reenact::{detect::Finding, probe::Moment};
+use reenact::{
+    detect::{FRESH, Told, any, seconds},
+    probe::Moment,
+};
 
 use super::{
-    finding,
-    process::Role,
-    view::{DirectorView, FRESH, Held, Track},
+    process::{Process, Role},
+    view::{DirectorView, Held, Track},
 };
 
 /// A CPI request without an answer for so many seconds of production is suspect.
@@ -35,14 +37,11 @@ pub const TWO_LOOKS: Duration = Duration::from_millis(500);
 pub const RELEASE_TOLD: Duration = Duration::from_millis(600);
 
 /// A lock is held, and its task lives and does nothing.
-pub fn stuck(view: &DirectorView) -> Finding {
-    match view.held() {
-        Err(why) => Finding::CannotTell(why),
-        Ok(held) => finding(held.iter().map(|lock| stuck_holder(view, lock))),
-    }
+pub fn stuck(view: &DirectorView) -> Told {
+    any(view.held()?.iter().map(|lock| stuck_holder(view, lock)))
 }
 
-fn stuck_holder(view: &DirectorView, lock: &Held<'_>) -> Result<Vec<String>, String> {
+fn stuck_holder(view: &DirectorView, lock: &Held<'_>) -> Told {
     let config = view.config()?;
     let owner = owner(lock)?;
     let Some(task) = view.task_rows()?.get(&owner) else { return Err(format!("task {owner} is not seen")) };
@@ -58,8 +57,7 @@ fn stuck_holder(view: &DirectorView, lock: &Held<'_>) -> Result<Vec<String>, Str
         return Err(format!("task {owner}: its debug log is not seen"));
     }
     let mut lines = whose(lock);
-    let pid = process.pid.map_or_else(String::new, |pid| format!(", pid {pid}"));
-    lines.push(format!("task {owner}: it is {}, and its process lives ({worker}{pid})", task.state));
+    lines.push(lives(owner, &task.state, process, worker));
     let checkpoint = view.checkpoint_age(task).map_or_else(|| "none".into(), |age| format!("{} ago", seconds(age)));
     lines.push(format!(
         "task {owner}: nothing but renewals and checkpoints for {}; its last checkpoint: {checkpoint}",
@@ -70,12 +68,9 @@ fn stuck_holder(view: &DirectorView, lock: &Held<'_>) -> Result<Vec<String>, Str
 }
 
 /// A task lost its lock, and works on.
-pub fn zombie(view: &DirectorView) -> Finding {
-    let history = match view.history() {
-        Err(why) => return Finding::CannotTell(why),
-        Ok(history) => history,
-    };
-    finding(history.locks().flat_map(|lock| {
+pub fn zombie(view: &DirectorView) -> Told {
+    let history = view.history()?;
+    any(history.locks().flat_map(|lock| {
         let robbed = history.formers(lock).into_iter().map(move |former| {
             let how = match former.successor {
                 Some(next) => format!("task {next} took it over (event {})", former.event),
@@ -100,7 +95,7 @@ fn zombie_of(
     id: u64,
     told: Duration,
     lost: impl FnOnce() -> Result<Option<(Moment, String)>, String>,
-) -> Result<Vec<String>, String> {
+) -> Told {
     let config = view.config()?;
     // A task that is not among the last has ended long ago.
     let Some(task) = view.task_rows()?.get(&id).filter(|task| task.is_open()) else { return Ok(Vec::new()) };
@@ -111,10 +106,9 @@ fn zombie_of(
     if without < config.production(ZOMBIE_AFTER).max(TWO_LOOKS) + told {
         return Ok(Vec::new());
     }
-    let pid = process.pid.map_or_else(String::new, |pid| format!(", pid {pid}"));
     let mut lines = vec![
         format!("task {id}: {lock} is not its any more: {how}, {} ago", seconds(without)),
-        format!("task {id}: it is {}, and its process lives ({worker}{pid})", task.state),
+        lives(id, &task.state, process, worker),
     ];
     let calls = view.calls().unwrap_or_default();
     let its = calls.iter().filter(|(_, call, _)| call.task == Some(id));
@@ -125,14 +119,11 @@ fn zombie_of(
 }
 
 /// A lock is held, and its task has no process.
-pub fn stale(view: &DirectorView) -> Finding {
-    match view.held() {
-        Err(why) => Finding::CannotTell(why),
-        Ok(held) => finding(held.iter().map(|lock| stale_lock(view, lock))),
-    }
+pub fn stale(view: &DirectorView) -> Told {
+    any(view.held()?.iter().map(|lock| stale_lock(view, lock)))
 }
 
-fn stale_lock(view: &DirectorView, lock: &Held<'_>) -> Result<Vec<String>, String> {
+fn stale_lock(view: &DirectorView, lock: &Held<'_>) -> Told {
     let config = view.config()?;
     let running = view.running()?;
     let id = owner(lock)?;
@@ -141,7 +132,7 @@ fn stale_lock(view: &DirectorView, lock: &Held<'_>) -> Result<Vec<String>, Strin
         return Ok(Vec::new());
     }
     let Some(track) = view.track(id) else { return Err(format!("task {id} is not seen")) };
-    let (Some(gone), looks) = (track.gone, view.looks()) else { return Ok(Vec::new()) };
+    let (Some(gone), looks) = (track.gone.0, view.looks()) else { return Ok(Vec::new()) };
     let since = lock.owner.map_or(gone, |owner| owner.since.max(gone)).max(lock.marked);
     // Whoever has just acquired it may be in no look at the processes yet, or, where it
     // took an expired row over, in no look at the events; and who ends gives it back before
@@ -160,6 +151,11 @@ fn stale_lock(view: &DirectorView, lock: &Held<'_>) -> Result<Vec<String>, Strin
         format!("task {id}: {} {request} outlives it (pid {}): end it first", call.method, call.pid)
     }));
     Ok(lines)
+}
+
+fn lives(task: u64, state: &str, process: &Process, worker: &str) -> String {
+    let pid = process.pid.map_or_else(String::new, |pid| format!(", pid {pid}"));
+    format!("task {task}: it is {state}, and its process lives ({worker}{pid})")
 }
 
 fn owner(lock: &Held<'_>) -> Result<u64, String> {
@@ -186,16 +182,7 @@ fn oldest_request(view: &DirectorView, track: &Track) -> Option<(String, Duratio
 }
 
 /// Whether the task's log can be seen: it says a word at each renewal and checkpoint.
-///
-/// # Errors
-/// If the intervals are not known.
 pub fn is_heard(view: &DirectorView, track: &Track) -> Result<bool, String> {
-    let config = view.config()?;
-    let limit = config.renew + config.checkpoint + FRESH;
+    let limit = view.config()?.heartbeat() + FRESH;
     Ok(track.said.is_some_and(|said| view.now().since(said) <= limit))
-}
-
-/// A duration as evidence has it.
-pub fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }

@@ -4,7 +4,7 @@
 //!
 //! Node `director` is one container with the API, the workers, the tasks' processes and
 //! the CPI's; node `db` is its PostgreSQL. Each is looked at every 250 ms, and known for
-//! 3 s (`view::FRESH`). Either node may ask a question; the director's processes are those
+//! 3 s (`FRESH`). Either node may ask a question; the director's processes are those
 //! of the node where they were last seen. Fields are divided by `|`, an absent one is
 //! empty, the last may hold more `|`. Moments are milliseconds since 1970; `now_ms` is when
 //! the answer was made by the director's clock, the host's (never the database's).
@@ -43,7 +43,6 @@
 //! Limits are production's seconds, times the director's scale; they are meant for scales
 //! of 0.02 and more, where each is longer than two looks.
 
-mod answers;
 mod history;
 mod iaas;
 mod lock;
@@ -53,14 +52,11 @@ mod task;
 mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 
-use reenact::{
-    detect::{Finding, Rule},
-    detector,
-};
+use reenact::{detect::Rule, detector};
 
 /// A lock is held by a task that lives and does nothing.
 pub const STUCK_TASK: &str = "bosh/stuck_task_holds_lock";
@@ -119,39 +115,23 @@ detector! {
 detector! {
     STARVATION,
     "Jobs are queued and every worker is away or at a task that does nothing: no lock is at fault.",
-    Rule::new(LOOKS_AGREE, task::starvation),
+    Rule::new(LOOKS_AGREE, task::starved),
 }
 
 detector! {
     WRONG_SUBNET,
     "The CPI calls that hang are all in one subnet: mend the cloud-config before the next deploy.",
-    Rule::new(NONE, iaas::unreachable_subnet),
+    Rule::new(NONE, iaas::hung_subnet),
 }
 
 detector! {
     DOUBLE_CREATE,
     "Two create_vm calls are in flight for one instance and address: a lock was taken from a living task.",
-    Rule::new(BOTH_HOLD, iaas::two_creates),
+    Rule::new(BOTH_HOLD, iaas::doubles),
 }
 
 detector! {
     LEAKED_VMS,
     "VMs exist that the director does not know, and hold their addresses: reconcile before the next deploy.",
-    Rule::new(LOOKS_AGREE, iaas::leaked_vms),
-}
-
-/// One finding of several: what is known of one outweighs what is not of another.
-fn finding(seen: impl Iterator<Item = Result<Vec<String>, String>>) -> Finding {
-    let (mut evidence, mut unknown) = (Vec::new(), None);
-    for one in seen {
-        match one {
-            Ok(lines) => evidence.extend(lines),
-            Err(why) => _ = unknown.get_or_insert(why),
-        }
-    }
-    match unknown {
-        _ if !evidence.is_empty() => Finding::Yes(evidence),
-        Some(why) => Finding::CannotTell(why),
-        None => Finding::No,
-    }
+    Rule::new(LOOKS_AGREE, iaas::leaks),
 }

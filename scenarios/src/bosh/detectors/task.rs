@@ -1,10 +1,11 @@
 //! Tasks that do not end, and tasks that do not begin.
 
-use reenact::detect::Finding;
+use std::time::Duration;
+
+use reenact::detect::{Told, any, seconds};
 
 use super::{
-    finding,
-    lock::{TWO_LOOKS, is_heard, seconds},
+    lock::{TWO_LOOKS, is_heard},
     process::Role,
     view::DirectorView,
 };
@@ -23,17 +24,14 @@ pub const QUEUED_LONG: u64 = 60;
 pub const WORKER_SILENT: u64 = 300;
 
 /// A task is `cancelling` and does not end.
-pub fn cancel_overdue(view: &DirectorView) -> Finding {
-    match view.task_rows() {
-        Err(why) => Finding::CannotTell(why),
-        Ok(rows) => finding(rows.keys().map(|id| overdue(view, *id))),
-    }
+pub fn cancel_overdue(view: &DirectorView) -> Told {
+    any(view.task_rows()?.keys().map(|id| overdue(view, *id)))
 }
 
-fn overdue(view: &DirectorView, id: u64) -> Result<Vec<String>, String> {
+fn overdue(view: &DirectorView, id: u64) -> Told {
     let config = view.config()?;
     let Some(track) = view.track(id) else { return Ok(Vec::new()) };
-    let Some(since) = track.cancelling else { return Ok(Vec::new()) };
+    let Some(since) = track.cancelling.0 else { return Ok(Vec::new()) };
     let cancelling = view.now().since(since);
     let due = config.production(CANCEL_DUE);
     if cancelling < due {
@@ -44,7 +42,7 @@ fn overdue(view: &DirectorView, id: u64) -> Result<Vec<String>, String> {
     let state = match process {
         // Who ends writes so before its process is gone, and the worker of one that is killed
         // just afterwards: the rows may have been looked at before.
-        None if track.gone.is_none_or(|gone| view.looks().tasks.since(gone) < TWO_LOOKS) => return Ok(Vec::new()),
+        None if track.gone.0.is_none_or(|gone| view.looks().tasks.since(gone) < TWO_LOOKS) => return Ok(Vec::new()),
         None => "it has no process that could end it".to_owned(),
         Some(_) if cancelling >= config.production(CANCEL_LATEST) => "it has not come to an end".to_owned(),
         Some(_) if silent < due => return Ok(Vec::new()),
@@ -55,21 +53,13 @@ fn overdue(view: &DirectorView, id: u64) -> Result<Vec<String>, String> {
 }
 
 /// A job waits, and no worker is going to take it.
-pub fn starvation(view: &DirectorView) -> Finding {
-    match starved(view) {
-        Err(why) => Finding::CannotTell(why),
-        Ok(lines) if lines.is_empty() => Finding::No,
-        Ok(lines) => Finding::Yes(lines),
-    }
-}
-
-fn starved(view: &DirectorView) -> Result<Vec<String>, String> {
+pub fn starved(view: &DirectorView) -> Told {
     let config = view.config()?;
     let (jobs, now_ms) = view.jobs()?;
     let running = view.running()?;
     let waiting: Vec<_> = jobs.rows.values().filter(|job| job.locked_by.is_empty()).collect();
     let Some(oldest) = waiting.iter().map(|job| job.run_at_ms).min() else { return Ok(Vec::new()) };
-    let waits = std::time::Duration::from_millis(u64::try_from(now_ms.saturating_sub(oldest)).unwrap_or(0));
+    let waits = Duration::from_millis(u64::try_from(now_ms.saturating_sub(oldest)).unwrap_or(0));
     if waits < config.production(QUEUED_LONG).max(2 * TWO_LOOKS) {
         return Ok(Vec::new());
     }

@@ -6,60 +6,19 @@ use std::{
 };
 
 use reenact::{
-    detect::View,
-    probe::{Answer, Moment, Observation, Signal},
+    detect::{Asked, FRESH, Since, View},
+    probe::{Answer, Moment, Observation, Question, Signal},
 };
 
 use super::{
-    answers::{Call, Config, Events, IaasVms, Inflight, Jobs, LockRow, Locks, Read, SqlVms, Task, Tasks},
+    super::signals::{Call, Config, Events, IaasVms, Inflight, Jobs, LockRow, Locks, SqlVms, Task, Tasks},
     history::History,
     log::{self, Said},
     process::{self, Process, Role},
 };
 
-/// A polled signal that was last seen longer ago than this is not known. All are looked
-/// at four times a second.
-pub const FRESH: Duration = Duration::from_secs(3);
-
 /// So many tasks are followed: as many as an answer may hold, thrice.
 const TASKS_KEPT: usize = 64;
-
-#[derive(Debug)]
-struct Seen<T> {
-    at: Moment,
-    value: Result<T, String>,
-}
-
-/// The last answer to one question.
-#[derive(Debug)]
-struct Latest<T>(Option<Seen<T>>);
-
-impl<T> Default for Latest<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T: Read> Latest<T> {
-    fn take(&mut self, at: Moment, answer: &Answer) -> Option<&T> {
-        let value = T::of(answer);
-        self.0.insert(Seen { at, value }).value.as_ref().ok()
-    }
-
-    /// The moment of an answer that can be read.
-    fn at(&self) -> Moment {
-        self.0.as_ref().filter(|seen| seen.value.is_ok()).map(|seen| seen.at).unwrap_or_default()
-    }
-
-    /// The answer and its moment.
-    fn fresh(&self, now: Moment) -> Result<(&T, Moment), String> {
-        let Some(seen) = &self.0 else { return Err(format!("{} was never seen", T::OF)) };
-        if now.since(seen.at) > FRESH {
-            return Err(format!("{} is not fresh", T::OF));
-        }
-        seen.value.as_ref().map(|value| (value, seen.at)).map_err(Clone::clone)
-    }
-}
 
 /// What is known of one task beside its row.
 #[derive(Debug)]
@@ -69,9 +28,9 @@ pub struct Track {
     /// When its debug log last said anything.
     pub said: Option<Moment>,
     /// Since when a look at the processes shows none of its own.
-    pub gone: Option<Moment>,
+    pub gone: Since,
     /// Since when it is seen `cancelling`.
-    pub cancelling: Option<Moment>,
+    pub cancelling: Since,
     /// Its CPI requests without an answer: the method, and when each was seen.
     pub asked: BTreeMap<String, (String, Moment)>,
     /// The mark under which it renews its lock, by its own log.
@@ -125,14 +84,14 @@ pub struct Looks {
 #[derive(Debug, Default)]
 pub struct DirectorView {
     now: Moment,
-    config: Latest<Config>,
-    locks: Latest<Locks>,
-    tasks: Latest<Tasks>,
-    events: Latest<Events>,
-    jobs: Latest<Jobs>,
-    inflight: Latest<Inflight>,
-    vms: Latest<IaasVms>,
-    known_vms: Latest<SqlVms>,
+    config: Asked<Config>,
+    locks: Asked<Locks>,
+    tasks: Asked<Tasks>,
+    events: Asked<Events>,
+    jobs: Asked<Jobs>,
+    inflight: Asked<Inflight>,
+    vms: Asked<IaasVms>,
+    known_vms: Asked<SqlVms>,
     /// Where the director runs, and what was last seen of it there.
     processes: Option<(String, Moment, Vec<Process>)>,
     history: History,
@@ -164,9 +123,9 @@ impl View for DirectorView {
 
     fn is_blank(&self) -> bool {
         let Self { config, locks, tasks, events, jobs, inflight, vms, known_vms, processes, tracks, .. } = self;
-        let unasked = config.0.is_none() && locks.0.is_none() && tasks.0.is_none() && events.0.is_none();
-        let unseen = jobs.0.is_none() && inflight.0.is_none() && vms.0.is_none() && known_vms.0.is_none();
-        unasked && unseen && processes.is_none() && tracks.is_empty()
+        let tables = config.is_asked() || locks.is_asked() || tasks.is_asked() || events.is_asked() || jobs.is_asked();
+        let iaas = inflight.is_asked() || vms.is_asked() || known_vms.is_asked();
+        !tables && !iaas && processes.is_none() && tracks.is_empty()
     }
 }
 
@@ -181,7 +140,7 @@ impl DirectorView {
             Inflight::OF => _ = self.inflight.take(at, answer),
             IaasVms::OF => {
                 // What was there from the first was made before.
-                let first = if self.vms.0.is_none() { Moment::default() } else { at };
+                let first = if self.vms.is_asked() { at } else { Moment::default() };
                 let Some(IaasVms(vms)) = self.vms.take(at, answer) else { return };
                 self.made.retain(|cid, _| vms.contains_key(cid));
                 for cid in vms.keys() {
@@ -212,7 +171,7 @@ impl DirectorView {
         let Some(seen) = self.tasks.take(at, answer) else { return };
         for (id, task) in &seen.rows {
             let track = track(&mut self.tracks, *id, at);
-            track.cancelling = (task.state == "cancelling").then(|| track.cancelling.unwrap_or(at));
+            track.cancelling.note(task.state == "cancelling", at);
         }
     }
 
@@ -252,16 +211,23 @@ impl DirectorView {
         if !seen.is_empty() || self.processes.as_ref().is_some_and(|(home, ..)| home == node) {
             for (id, track) in &mut self.tracks {
                 let lives = seen.iter().any(|process| matches!(process.role, Role::Job { task, .. } if task == *id));
-                track.gone = if lives { None } else { Some(track.gone.unwrap_or(at)) };
+                track.gone.note(!lives, at);
             }
             self.processes = Some((node.into(), at, seen));
         }
     }
 
+    /// How long ago an answer came.
+    fn age<T: Question>(&self, asked: &Asked<T>) -> Duration {
+        asked.at().map_or(Duration::ZERO, |at| self.now.since(at))
+    }
+
     /// When each was last looked at.
     pub fn looks(&self) -> Looks {
         let processes = self.processes.as_ref().map(|(_, at, _)| *at).unwrap_or_default();
-        Looks { locks: self.locks.at(), tasks: self.tasks.at(), events: self.events.at(), processes }
+        let (locks, tasks, events) = (self.locks.at(), self.tasks.at(), self.events.at());
+        let [locks, tasks, events] = [locks, tasks, events].map(Option::unwrap_or_default);
+        Looks { locks, tasks, events, processes }
     }
 
     /// The present moment.
@@ -271,25 +237,19 @@ impl DirectorView {
 
     /// The director's intervals and subnets. They do not change while it runs, and are
     /// believed for longer than what does.
-    ///
-    /// # Errors
-    /// If they were never seen, or cannot be read.
     pub fn config(&self) -> Result<&Config, String> {
-        self.config.0.as_ref().ok_or("director:config was never seen")?.value.as_ref().map_err(Clone::clone)
+        self.config.told().map_or_else(|| self.config.known(self.now), Ok)
     }
 
     /// The rows of `tasks`.
-    ///
-    /// # Errors
-    /// If they are not known.
     pub fn task_rows(&self) -> Result<&BTreeMap<u64, Task>, String> {
-        self.tasks.fresh(self.now).map(|(tasks, _)| &tasks.rows)
+        self.tasks.known(self.now).map(|tasks| &tasks.rows)
     }
 
     /// How old a task's checkpoint is.
     pub fn checkpoint_age(&self, task: &Task) -> Option<Duration> {
-        let (tasks, at) = self.tasks.fresh(self.now).ok()?;
-        Some(span(task.checkpoint_ms?, tasks.now_ms) + self.now.since(at))
+        let tasks = self.tasks.known(self.now).ok()?;
+        Some(span(task.checkpoint_ms?, tasks.now_ms) + self.age(&self.tasks))
     }
 
     /// What is known of a task beside its row.
@@ -298,9 +258,6 @@ impl DirectorView {
     }
 
     /// The director's processes.
-    ///
-    /// # Errors
-    /// If they are not known.
     pub fn running(&self) -> Result<&[Process], String> {
         match &self.processes {
             None => Err("the director's processes were never seen".into()),
@@ -310,9 +267,6 @@ impl DirectorView {
     }
 
     /// A task's process and the worker that made it.
-    ///
-    /// # Errors
-    /// If the processes are not known.
     pub fn job(&self, wanted: u64) -> Result<Option<(&Process, &str)>, String> {
         Ok(self.running()?.iter().find_map(|process| match &process.role {
             Role::Job { task, worker } if *task == wanted => Some((process, worker.as_str())),
@@ -321,22 +275,15 @@ impl DirectorView {
     }
 
     /// The lock events.
-    ///
-    /// # Errors
-    /// If they are not known.
     pub fn history(&self) -> Result<&History, String> {
-        self.events.fresh(self.now).map(|_| &self.history)
+        self.events.known(self.now).map(|_| &self.history)
     }
 
     /// The locks that have not expired, each with its owner: by the events, or by the
     /// mark that a task's log renews.
-    ///
-    /// # Errors
-    /// If they are not known.
     pub fn held(&self) -> Result<Vec<Held<'_>>, String> {
-        let (locks, at) = self.locks.fresh(self.now)?;
+        let (locks, since) = (self.locks.known(self.now)?, self.age(&self.locks));
         let history = self.history()?;
-        let since = self.now.since(at);
         let held = locks.rows.iter().filter_map(|(name, row)| {
             let left = span(locks.now_ms, row.expired_ms).checked_sub(since).filter(|left| !left.is_zero())?;
             let by_event = || {
@@ -355,50 +302,35 @@ impl DirectorView {
     }
 
     /// Since when a lock has no living row.
-    ///
-    /// # Errors
-    /// If the locks are not known.
     pub fn lapsed(&self, lock: &str) -> Result<Option<Moment>, String> {
-        self.locks.fresh(self.now).map(|_| self.lapsed.get(lock).copied())
+        self.locks.known(self.now).map(|_| self.lapsed.get(lock).copied())
     }
 
     /// The jobs, and what time it is by their clock.
-    ///
-    /// # Errors
-    /// If they are not known.
     pub fn jobs(&self) -> Result<(&Jobs, i64), String> {
-        let (jobs, at) = self.jobs.fresh(self.now)?;
-        Ok((jobs, later(jobs.now_ms, self.now.since(at))))
+        let jobs = self.jobs.known(self.now)?;
+        Ok((jobs, later(jobs.now_ms, self.age(&self.jobs))))
     }
 
     /// The CPI calls in flight whose processes live, with their ages.
-    ///
-    /// # Errors
-    /// If they are not known.
     pub fn calls(&self) -> Result<Vec<(&str, &Call, Duration)>, String> {
-        let (inflight, at) = self.inflight.fresh(self.now)?;
+        let inflight = self.inflight.known(self.now)?;
         let running = self.running()?;
         let pids: BTreeSet<_> =
             running.iter().filter(|process| process.role == Role::Cpi).filter_map(|process| process.pid).collect();
-        let now_ms = later(inflight.now_ms, self.now.since(at));
-        let living = inflight.calls.iter().filter(|(_, call)| pids.contains(&call.pid));
+        let now_ms = later(inflight.now_ms, self.age(&self.inflight));
+        let living = inflight.rows.iter().filter(|(_, call)| pids.contains(&call.pid));
         Ok(living.map(|(id, call)| (id.as_str(), call, span(call.begun_ms, now_ms))).collect())
     }
 
     /// The IaaS's VMs, and when each was first seen.
-    ///
-    /// # Errors
-    /// If they are not known.
     pub fn vms(&self) -> Result<(&IaasVms, &BTreeMap<String, Moment>), String> {
-        self.vms.fresh(self.now).map(|(vms, _)| (vms, &self.made))
+        self.vms.known(self.now).map(|vms| (vms, &self.made))
     }
 
     /// The cids that the director knows, and when that was looked at.
-    ///
-    /// # Errors
-    /// If they are not known.
-    pub fn known_vms(&self) -> Result<(&[String], Moment), String> {
-        self.known_vms.fresh(self.now).map(|(vms, at)| (vms.0.as_slice(), at))
+    pub fn known_vms(&self) -> Result<(&SqlVms, Moment), String> {
+        Ok((self.known_vms.known(self.now)?, self.known_vms.at().unwrap_or_default()))
     }
 }
 
@@ -410,8 +342,8 @@ fn track(tracks: &mut BTreeMap<u64, Track>, task: u64, at: Moment) -> &mut Track
     tracks.entry(task).or_insert_with(|| Track {
         progress: at,
         said: None,
-        gone: None,
-        cancelling: None,
+        gone: Since::default(),
+        cancelling: Since::default(),
         asked: BTreeMap::new(),
         uid: None,
         event: 0,
@@ -425,4 +357,20 @@ fn span(from_ms: i64, to_ms: i64) -> Duration {
 
 fn later(ms: i64, by: Duration) -> i64 {
     ms.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use reenact::detect::testing::{log, seen};
+
+    use super::*;
+
+    #[test]
+    fn the_last_sixty_four_tasks_are_followed() {
+        let mut view = DirectorView::default();
+        for task in 0..100 {
+            view.observe(&seen(task, "director", log(&format!("task {task} event: {{}}"))));
+        }
+        assert_eq!((view.tracks.len(), view.track(35).is_some(), view.track(36).is_some()), (64, false, true));
+    }
 }

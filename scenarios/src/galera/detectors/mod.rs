@@ -5,20 +5,18 @@
 
 mod log;
 mod node;
-mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 
 use reenact::{
-    detect::{Finding, Rule},
+    detect::{Rule, Told},
     detector,
 };
 
-use node::Node;
-use view::{ClusterView, counts, exclude_each_other, primary_peers};
+use node::{ClusterView, Node, nodes};
 
 /// All nodes run and see each other, and wait for a primary component for ever.
 pub const NON_PRIMARY_WEDGE: &str = "galera/non_primary_wedge";
@@ -83,7 +81,7 @@ detector! {
 detector! {
     STALLED_NODE,
     "A node that had served clients accepts them and hangs, and the group still counts on it.",
-    Rule::new(STALL_HOLD, stalled_node),
+    Rule::new(STALL_HOLD, |view: &ClusterView| hanging_member(view, true)),
 }
 
 detector! {
@@ -95,7 +93,7 @@ detector! {
 detector! {
     ZOMBIE_NODE,
     "A node counts as a member and listens, but has never answered a client since it started.",
-    Rule::new(ZOMBIE_HOLD, zombie_node),
+    Rule::new(ZOMBIE_HOLD, |view: &ClusterView| hanging_member(view, false)),
 }
 
 detector! {
@@ -111,14 +109,14 @@ detector! {
 }
 
 /// Collects what `case` says of each node against all of them.
-fn any_node(view: &ClusterView, case: impl Fn(&[Node<'_>], &Node<'_>) -> Option<Vec<String>>) -> Finding {
-    match view.nodes() {
-        Err(why) => Finding::CannotTell(why),
-        Ok(nodes) => match nodes.iter().filter_map(|node| case(&nodes, node)).flatten().collect::<Vec<_>>() {
-            evidence if evidence.is_empty() => Finding::No,
-            evidence => Finding::Yes(evidence),
-        },
-    }
+fn any_node(view: &ClusterView, case: impl Fn(&[Node<'_>], &Node<'_>) -> Option<Vec<String>>) -> Told {
+    let nodes = nodes(view)?;
+    Ok(nodes.iter().filter_map(|node| case(&nodes, node)).flatten().collect())
+}
+
+/// The other nodes that serve clients in a primary component.
+fn primary_peers<'n, 'v>(nodes: &'n [Node<'v>], of: &'n Node<'v>) -> impl Iterator<Item = &'n Node<'v>> {
+    nodes.iter().filter(|peer| peer.name != of.name && peer.is_primary())
 }
 
 /// The telling log line alone is not enough: it is written as soon as one member
@@ -126,118 +124,99 @@ fn any_node(view: &ClusterView, case: impl Fn(&[Node<'_>], &Node<'_>) -> Option<
 ///
 /// Nodes of which nothing is known neither support nor contradict: in the report
 /// one node's log and ports were all that anybody had.
-fn non_primary_wedge(view: &ClusterView) -> Finding {
-    let nodes = match view.nodes() {
-        Ok(nodes) => nodes,
-        Err(why) => return Finding::CannotTell(why),
-    };
+fn non_primary_wedge(view: &ClusterView) -> Told {
+    let nodes = nodes(view)?;
     let contradicts =
         |node: &Node<'_>| node.runs() == Some(false) || node.listens() == Some(true) || node.transfer().is_some();
     // A node that is still missing may be the one whose coming saves them.
     let all = nodes.iter().map(Node::group).chain([nodes.len()]).max().unwrap_or_default();
-    let complete = |node: &Node<'_>| node.component().map(|seen| !seen.primary && seen.members >= all);
+    let complete = |node: &Node<'_>| node.record.log.component.as_ref().map(|it| !it.primary && it.members >= all);
     let waits =
         |node: &&Node<'_>| complete(node) == Some(true) && node.runs() == Some(true) && node.listens() == Some(false);
     let contradicted = nodes.iter().any(|node| contradicts(node) || complete(node) == Some(false));
     let mut evidence: Vec<_> = nodes.iter().filter(waits).flat_map(waits_in_vain).collect();
     let divergence = divergence(&nodes);
     if contradicted || evidence.is_empty() || divergence.is_empty() {
-        return Finding::No;
+        return Ok(Vec::new());
     }
     evidence.extend(divergence);
-    Finding::Yes(evidence)
+    Ok(evidence)
 }
 
 fn waits_in_vain(node: &Node<'_>) -> Option<String> {
-    let component = node.component()?;
+    let component = node.record.log.component.as_ref()?;
     let view = component.view.as_deref().unwrap_or("unnamed");
     Some(format!("{}: server runs, 3306 closed; non-primary view ({view}) of {}", node.name, component.members))
 }
 
 /// The lines that show that the nodes restored different views, if they did.
 fn divergence(nodes: &[Node<'_>]) -> Vec<String> {
-    let logged = nodes.iter().filter_map(|node| Some(format!("{}: log: {}", node.name, node.diverged()?)));
+    let line = |node: &Node<'_>| Some(format!("{}: log: {}", node.name, node.record.log.diverged.as_deref()?));
     let restored: Vec<_> = nodes.iter().filter_map(|node| Some((node.name, node.restored()?))).collect();
     let differ = restored.windows(2).any(|pair| pair[0].1.id != pair[1].1.id);
     let on_disk = restored.iter().filter(|_| differ).map(|(name, view)| {
         format!("{name}: gvwstate.dat has view ({}) of {}", view.id.replace(' ', ","), view.members)
     });
-    logged.chain(on_disk).collect()
+    nodes.iter().filter_map(line).chain(on_disk).collect()
 }
 
-fn minority_partition(view: &ClusterView) -> Finding {
+fn minority_partition(view: &ClusterView) -> Told {
     any_node(view, |nodes, node| {
         let status = node.status().filter(|status| status.is_non_primary())?;
-        let peer = primary_peers(nodes, node).find(|peer| !counts(nodes, peer, node))?;
+        let peer = primary_peers(nodes, node).find(|peer| !peer.counts(node, nodes))?;
         let lost = format!("{}: SQL answers, non-Primary, size {}", node.name, status.size());
         Some(vec![lost, member_line(peer, "without", node)])
     })
 }
 
-fn stalled_node(view: &ClusterView) -> Finding {
-    any_node(view, |nodes, node| {
-        let evidence = hanging_member(nodes, node)?;
-        node.has_answered().then_some(evidence)
-    })
-}
-
-fn zombie_node(view: &ClusterView) -> Finding {
-    any_node(view, |nodes, node| {
-        let evidence = hanging_member(nodes, node)?;
-        (!node.has_answered()).then_some(evidence)
-    })
-}
-
 /// A node that accepts clients and hangs, while a primary component counts on it.
-fn hanging_member(nodes: &[Node<'_>], node: &Node<'_>) -> Option<Vec<String>> {
-    let during = node.hangs()?;
-    let peer = primary_peers(nodes, node).find(|peer| counts(nodes, peer, node))?;
-    let history = if node.has_answered() { "it had answered before" } else { "it never answered since it listens" };
-    let paused = if node.is_paused() { "; its machine is paused" } else { "" };
-    let port = if during == "connect" { "3306 accepts nobody any more" } else { "3306 accepts" };
-    let hang = format!("{}: {port}, SQL hangs in the {during}; {history}{paused}", node.name);
-    Some(vec![hang, member_line(peer, "with", node)])
+fn hanging_member(view: &ClusterView, had_answered: bool) -> Told {
+    any_node(view, |nodes, node| {
+        let during = node.hangs().filter(|_| node.record.answered == had_answered)?;
+        let peer = primary_peers(nodes, node).find(|peer| peer.counts(node, nodes))?;
+        let history = if had_answered { "it had answered before" } else { "it never answered since it listens" };
+        let paused = if node.is_paused() { "; its machine is paused" } else { "" };
+        let port = if during == "connect" { "3306 accepts nobody any more" } else { "3306 accepts" };
+        let hang = format!("{}: {port}, SQL hangs in the {during}; {history}{paused}", node.name);
+        Some(vec![hang, member_line(peer, "with", node)])
+    })
 }
 
-fn inconsistent_node(view: &ClusterView) -> Finding {
+fn inconsistent_node(view: &ClusterView) -> Told {
     any_node(view, |nodes, node| {
-        let seen = match node.status() {
-            Some(status) if status.is_expelled() => format!(
+        let logged = node.record.log.inconsistency.as_ref().map(|line| format!("{}: log: {line}", node.name));
+        let mut evidence = match node.status() {
+            Some(status) if status.is_expelled() => vec![format!(
                 "{}: cluster status {}, state {}",
                 node.name,
                 status.get("wsrep_cluster_status"),
                 status.get("wsrep_local_state_comment")
-            ),
+            )],
             // It answers for itself, so what its log said before does not count.
             Some(_) => return None,
-            None => format!("{}: log: {}", node.name, node.inconsistency().filter(|_| node.runs() == Some(true))?),
+            None if logged.is_some() && node.runs() == Some(true) => Vec::new(),
+            None => return None,
         };
-        let peer = primary_peers(nodes, node).find(|peer| !counts(nodes, peer, node))?;
-        let logged = node.inconsistency().map(|line| format!("{}: log: {line}", node.name));
-        let mut evidence = vec![seen, member_line(peer, "without", node)];
-        evidence.extend(logged.filter(|line| *line != evidence[0]));
+        let peer = primary_peers(nodes, node).find(|peer| !peer.counts(node, nodes))?;
+        evidence.extend([member_line(peer, "without", node)].into_iter().chain(logged));
         Some(evidence)
     })
 }
 
 /// Whoever does not answer may be frozen or off: it serves nobody either.
-fn no_primary(view: &ClusterView) -> Finding {
+fn no_primary(view: &ClusterView) -> Told {
     any_node(view, |nodes, node| {
         let status = node.status().filter(|status| status.is_non_primary())?;
-        let served = nodes.iter().any(|node| node.status().is_some_and(|status| status.is_primary()));
         let waits = format!("{}: SQL answers, non-Primary, size {}; no node is primary", node.name, status.size());
-        (!served).then(|| vec![waits])
+        (!nodes.iter().any(Node::is_primary)).then(|| vec![waits])
     })
 }
 
-fn two_primaries(view: &ClusterView) -> Finding {
+fn two_primaries(view: &ClusterView) -> Told {
     any_node(view, |nodes, node| {
-        let status = node.status().filter(|status| status.is_primary())?;
-        let other = primary_peers(nodes, node).find(|other| {
-            let uuid = |of: &node::Status<'_>| of.get("wsrep_cluster_state_uuid").to_owned();
-            let strangers = other.status().is_some_and(|theirs| uuid(&theirs) != uuid(&status));
-            strangers || exclude_each_other(nodes, node, other)
-        })?;
+        let uuid = |node: &Node<'_>| node.status().map(|status| status.get("wsrep_cluster_state_uuid").to_owned());
+        let apart = |other: &&Node<'_>| uuid(other) != uuid(node) || node.excludes(other, nodes);
+        let other = primary_peers(nodes, node).filter(|_| node.is_primary()).find(apart)?;
         Some(vec![member_line(node, "without", other)])
     })
 }

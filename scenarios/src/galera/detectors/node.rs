@@ -1,27 +1,18 @@
 //! What is known of one node: the last of each signal, and how long ago it was.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use reenact::probe::{Answer, Moment, Observation, PortState, Signal};
+use reenact::{
+    detect::{self, FRESH, Latest, Nodes},
+    probe::{Answer, Moment, Observation, PortState, Signal},
+};
 
-use super::log::{self, Component, Log};
-
-/// A polled signal that was last seen longer ago than this is not known. Every
-/// probe looks at least twice a second, and SQL answers or hangs within 1.2 s, so
-/// this is the loss of two polls in a row at the least.
-pub const FRESH: Duration = Duration::from_secs(3);
+use super::log::{self, Log};
 
 /// The port of SQL clients.
 const SQL: u16 = 3306;
 /// The port of the group's own traffic.
 const GROUP: u16 = 4567;
-
-/// A value and when it was last seen.
-#[derive(Debug, Clone)]
-struct Seen<T> {
-    at: Moment,
-    value: T,
-}
 
 /// The server's view of its group that it restores when it starts again, from
 /// `gvwstate.dat`.
@@ -79,34 +70,39 @@ fn file_name(path: &str) -> &str {
 
 /// Everything that was seen of one node.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub struct Record {
     /// Whether any signal of it was Galera's.
-    pub(super) galera: bool,
+    galera: bool,
     last: Option<Moment>,
-    sql_port: Option<Seen<PortState>>,
-    group_port: Option<Seen<PortState>>,
-    sql: Option<Seen<Answer>>,
-    restored: Option<Seen<Option<RestoredView>>>,
-    transfer_file: Option<Seen<bool>>,
-    running: Option<Seen<Running>>,
-    machine: Option<Seen<(bool, bool)>>,
-    log: Log,
-    address: Option<String>,
-    answered: bool,
+    sql_port: Latest<PortState>,
+    group_port: Latest<PortState>,
+    sql: Latest<Answer>,
+    restored: Latest<Option<RestoredView>>,
+    transfer_file: Latest<bool>,
+    running: Latest<Running>,
+    /// Whether its machine runs, and whether it is paused.
+    machine: Latest<(bool, bool)>,
+    /// What its log says.
+    pub log: Log,
+    /// The address by which members list it, learnt when it was last in a primary component.
+    pub address: Option<String>,
+    /// Whether it answered SQL since its server last began to listen (or, if that was not
+    /// seen, since the stream began).
+    pub answered: bool,
 }
 
-impl Record {
-    pub(super) fn observe(&mut self, observation: &Observation) {
+impl detect::Record for Record {
+    fn observe(&mut self, observation: &Observation) {
         let at = observation.at;
         match &observation.signal {
             Signal::Port { port: SQL, state } => {
                 // It listens for a server that has not answered yet.
                 self.answered &= *state != PortState::Closed;
-                self.sql_port = Some(Seen { at, value: *state });
+                self.sql_port.see(at, *state);
             }
             Signal::Port { port: GROUP, state } => {
                 self.galera |= *state == PortState::Open;
-                self.group_port = Some(Seen { at, value: *state });
+                self.group_port.see(at, *state);
             }
             Signal::Query { of, answer } if of == "sql:status" => self.ask(at, answer),
             Signal::Log { line } => {
@@ -115,14 +111,12 @@ impl Record {
             }
             Signal::File { path, content } => self.read(at, file_name(path), content.as_deref()),
             Signal::Processes { commands } => {
-                let value = Running::of(commands);
                 self.galera |= commands.iter().any(|command| is_server(command) && command.contains("--wsrep"));
-                self.answered &= value.server;
-                self.running = Some(Seen { at, value });
+                self.answered &= self.running.see(at, Running::of(commands)).server;
             }
             Signal::Machine { running, paused, .. } => {
                 self.answered &= *running;
-                self.machine = Some(Seen { at, value: (*running, *paused) });
+                self.machine.see(at, (*running, *paused));
             }
             // Another system's, or nothing about the node.
             _ => return,
@@ -130,6 +124,12 @@ impl Record {
         self.last = Some(at);
     }
 
+    fn is_ours(&self) -> bool {
+        self.galera
+    }
+}
+
+impl Record {
     fn ask(&mut self, at: Moment, answer: &Answer) {
         match answer {
             Answer::Values { .. } | Answer::Error { .. } => self.answered = true,
@@ -142,75 +142,71 @@ impl Record {
                 self.address = Some(address.to_owned());
             }
         }
-        self.sql = Some(Seen { at, value: answer.clone() });
+        self.sql.see(at, answer.clone());
     }
 
     fn read(&mut self, at: Moment, name: &str, content: Option<&str>) {
         match name {
             "gvwstate.dat" => {
                 self.galera |= content.is_some();
-                self.restored = Some(Seen { at, value: content.and_then(RestoredView::parse) });
+                self.restored.see(at, content.and_then(RestoredView::parse));
             }
             "grastate.dat" => self.galera |= content.is_some(),
-            "sst_in_progress" => self.transfer_file = Some(Seen { at, value: content.is_some() }),
+            "sst_in_progress" => _ = self.transfer_file.see(at, content.is_some()),
             _ => {}
         }
+    }
+}
+
+/// All nodes, with what is known of each.
+pub type ClusterView = Nodes<Record>;
+
+/// The nodes that were ever seen to be Galera's; or why nothing can be told: there was none,
+/// or no signal of any is fresh.
+pub fn nodes(view: &ClusterView) -> Result<Vec<Node<'_>>, String> {
+    let now = view.now();
+    let galera = view.iter().filter(|(_, record)| record.galera);
+    let nodes: Vec<_> = galera.map(|(name, record)| Node { name, now, record }).collect();
+    let is_watched = |node: &Node<'_>| node.record.last.is_some_and(|last| now.since(last) <= FRESH);
+    match nodes.iter().any(is_watched) {
+        true => Ok(nodes),
+        false if nodes.is_empty() => Err("no signal of a Galera node was ever seen".into()),
+        false => Err("no signal of any Galera node is fresh".into()),
     }
 }
 
 /// A node as it is known at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'v> {
-    /// Its name.
     pub name: &'v str,
     now: Moment,
-    record: &'v Record,
+    pub record: &'v Record,
 }
 
 impl<'v> Node<'v> {
-    pub(super) fn new(name: &'v str, now: Moment, record: &'v Record) -> Self {
-        Self { name, now, record }
-    }
-
-    fn fresh<T>(&self, seen: &'v Option<Seen<T>>) -> Option<&'v T> {
-        seen.as_ref().filter(|seen| self.now.since(seen.at) <= FRESH).map(|seen| &seen.value)
-    }
-
-    /// Whether any signal of it is fresh.
-    pub fn is_watched(&self) -> bool {
-        self.record.last.is_some_and(|last| self.now.since(last) <= FRESH)
-    }
-
     /// Whether its server runs, as far as can be told.
     pub fn runs(&self) -> Option<bool> {
-        let off = self.fresh(&self.record.machine).is_some_and(|&(running, _)| !running);
-        let gone = self.fresh(&self.record.running).is_some_and(|running| !running.server);
-        match self.fresh(&self.record.group_port) {
-            _ if off || gone => Some(false),
+        let running = self.record.running.fresh(self.now).map(|running| running.server);
+        let off = self.record.machine.fresh(self.now).is_some_and(|&(running, _)| !running);
+        match self.record.group_port.fresh(self.now) {
+            _ if off || running == Some(false) => Some(false),
             Some(state) => Some(*state == PortState::Open),
-            None => self.fresh(&self.record.running).map(|running| running.server),
+            None => running,
         }
     }
 
-    /// Whether its machine is paused.
     pub fn is_paused(&self) -> bool {
-        self.fresh(&self.record.machine).is_some_and(|&(_, paused)| paused)
+        self.record.machine.fresh(self.now).is_some_and(|&(_, paused)| paused)
     }
 
     /// Whether it listens for SQL clients, as far as can be told.
     pub fn listens(&self) -> Option<bool> {
-        match (self.fresh(&self.record.sql_port), self.fresh(&self.record.sql)) {
+        match (self.record.sql_port.fresh(self.now), self.record.sql.fresh(self.now)) {
             (Some(PortState::Open), _) => Some(true),
             (Some(PortState::Closed), _) | (_, Some(Answer::Refused)) => Some(false),
             (_, Some(Answer::Values { .. } | Answer::Error { .. })) => Some(true),
             _ => None,
         }
-    }
-
-    /// Whether it answered SQL since its server last began to listen (or, if that
-    /// was not seen, since the stream began).
-    pub fn has_answered(&self) -> bool {
-        self.record.answered
     }
 
     /// Where SQL hangs, for a client whom the node's kernel takes in or would take
@@ -219,30 +215,35 @@ impl<'v> Node<'v> {
     /// drops further connects silently. A node that is out of reach is silent on
     /// its group port as well.
     pub fn hangs(&self) -> Option<&'v str> {
-        let Answer::Hung { during } = self.fresh(&self.record.sql)? else { return None };
+        let Answer::Hung { during } = self.record.sql.fresh(self.now)? else { return None };
         let accepted = self.listens() == Some(true) && during != "connect";
-        let queue_is_full = self.fresh(&self.record.sql_port) == Some(&PortState::Silent)
-            && self.fresh(&self.record.group_port) == Some(&PortState::Open);
+        let queue_is_full = self.record.sql_port.fresh(self.now) == Some(&PortState::Silent)
+            && self.record.group_port.fresh(self.now) == Some(&PortState::Open);
         (accepted || queue_is_full).then_some(during)
     }
 
     /// What it says of itself.
     pub fn status(&self) -> Option<Status<'v>> {
-        self.fresh(&self.record.sql).and_then(Status::of)
+        self.record.sql.fresh(self.now).and_then(Status::of)
+    }
+
+    /// Whether it serves clients in a primary component.
+    pub fn is_primary(&self) -> bool {
+        self.status().is_some_and(|status| status.is_primary())
     }
 
     /// The evidence of a state transfer, if one is under way. A list of processes
     /// is better evidence than the file, which a killed transfer leaves behind.
     pub fn transfer(&self) -> Option<&'v str> {
-        match self.fresh(&self.record.running) {
+        match self.record.running.fresh(self.now) {
             Some(running) => running.transfer.as_deref(),
-            None => self.fresh(&self.record.transfer_file)?.then_some("sst_in_progress"),
+            None => self.record.transfer_file.fresh(self.now)?.then_some("sst_in_progress"),
         }
     }
 
     /// The view that it has on disk, to be restored.
     pub fn restored(&self) -> Option<&'v RestoredView> {
-        self.fresh(&self.record.restored)?.as_ref()
+        self.record.restored.fresh(self.now)?.as_ref()
     }
 
     /// How many nodes its group may have, as far as it can tell: the addresses that
@@ -251,25 +252,26 @@ impl<'v> Node<'v> {
         self.restored().map_or(0, |view| view.members).max(self.record.log.peers)
     }
 
-    /// The component that its log last told of.
-    pub fn component(&self) -> Option<&'v Component> {
-        self.record.log.component.as_ref()
+    /// Whether it counts `node` as a member of its component. Where that one's address is
+    /// not known, a component of all the nodes must hold it.
+    pub fn counts(&self, node: &Node<'_>, nodes: &[Node<'_>]) -> bool {
+        self.status().is_some_and(|status| match &node.record.address {
+            Some(address) => status.lists(address),
+            None => status.size() >= nodes.len(),
+        })
     }
 
-    /// Its log's line about restored views that diverge.
-    pub fn diverged(&self) -> Option<&'v str> {
-        self.record.log.diverged.as_deref()
-    }
-
-    /// Its log's line about data that are not the group's.
-    pub fn inconsistency(&self) -> Option<&'v str> {
-        self.record.log.inconsistency.as_deref()
-    }
-
-    /// The address by which members list it, learnt when it was last in a primary
-    /// component.
-    pub fn address(&self) -> Option<&'v str> {
-        self.record.address.as_deref()
+    /// Whether two nodes' components leave each other out. Where addresses are not
+    /// known, both together must fit among the nodes, under different view numbers.
+    pub fn excludes(&self, other: &Node<'_>, nodes: &[Node<'_>]) -> bool {
+        let (Some(first), Some(second)) = (self.status(), other.status()) else { return false };
+        match (&self.record.address, &other.record.address) {
+            (Some(one), Some(other)) => !first.lists(other) && !second.lists(one),
+            _ => {
+                first.get("wsrep_cluster_conf_id") != second.get("wsrep_cluster_conf_id")
+                    && first.size() + second.size() <= nodes.len()
+            }
+        }
     }
 }
 
@@ -327,26 +329,32 @@ impl<'v> Status<'v> {
 
 #[cfg(test)]
 mod tests {
+    use reenact::detect::{
+        Record as _,
+        testing::{error, hung, log, machine, query, seen},
+    };
+
     use super::*;
-
-    fn seen(record: &mut Record, signal: Signal) {
-        record.observe(&Observation { at: Moment(1), wall: Default::default(), node: "n1".into(), signal });
-    }
-
-    fn query(answer: Answer) -> Signal {
-        Signal::Query { of: "sql:status".into(), answer }
-    }
 
     fn port(port: u16, state: PortState) -> Signal {
         Signal::Port { port, state }
     }
 
-    /// A record of a node that has answered.
-    fn answered() -> Record {
+    fn status(answer: Answer) -> Signal {
+        query("sql:status", answer)
+    }
+
+    fn processes(command: &str) -> Signal {
+        Signal::Processes { commands: vec![command.into()] }
+    }
+
+    /// Whether a node that has answered still has after this.
+    fn still_answered(signs: &[Signal]) -> bool {
         let mut record = Record::default();
-        seen(&mut record, query(Answer::Error { code: "1047".into(), text: String::new() }));
+        record.observe(&seen(1, "n1", status(error("1047", ""))));
         assert!(record.answered);
-        record
+        signs.iter().for_each(|sign| record.observe(&seen(1, "n1", sign.clone())));
+        record.answered
     }
 
     #[test]
@@ -354,31 +362,25 @@ mod tests {
         let load = "0 [Note] WSREP: wsrep_load(): loading provider library '/usr/lib/galera/libgalera_smm.so'";
         for sign in [
             port(SQL, PortState::Closed),
-            query(Answer::Refused),
-            Signal::Log { line: load.into() },
-            Signal::Processes { commands: vec!["/usr/sbin/mariadbd --wsrep-recover".into()] },
-            Signal::Machine { running: false, paused: false, exit_code: Some(137), oom_killed: false, finished: None },
+            status(Answer::Refused),
+            log(load),
+            processes("/usr/sbin/mariadbd --wsrep-recover"),
+            machine(false, false, Some((137, false, 0))),
         ] {
-            let mut record = answered();
-            seen(&mut record, sign.clone());
-            assert!(!record.answered, "{sign:?}");
+            assert!(!still_answered(std::slice::from_ref(&sign)), "{sign:?}");
         }
     }
 
     #[test]
     fn a_server_that_only_hangs_is_the_same_server() {
-        let mut record = answered();
-        for sign in [
+        assert!(still_answered(&[
             port(SQL, PortState::Silent),
             port(SQL, PortState::Open),
             port(GROUP, PortState::Closed),
-            query(Answer::Hung { during: "connect".into() }),
-            Signal::Processes { commands: vec!["/usr/sbin/mariadbd --wsrep_start_position=a:1".into()] },
-            Signal::Machine { running: true, paused: true, exit_code: None, oom_killed: false, finished: None },
-        ] {
-            seen(&mut record, sign);
-        }
-        assert!(record.answered);
+            status(hung("connect")),
+            processes("/usr/sbin/mariadbd --wsrep_start_position=a:1"),
+            machine(true, true, None),
+        ]));
     }
 
     #[test]

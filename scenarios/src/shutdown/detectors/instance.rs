@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use reenact::probe::{Answer, Moment, Observation, Signal};
+use reenact::{
+    detect::{self, Asked, Latest, Nodes, View},
+    probe::{Answer, Moment, Observation, Question, Signal},
+};
 
 use super::{
     log::{self, Event, Gauge, Keeps},
@@ -10,27 +13,50 @@ use super::{
     run::{End, Run},
 };
 
-/// A polled signal that was last seen longer ago than this is not known. All are looked
-/// at four times a second; a question that takes longer is given up as hung.
-pub const FRESH: Duration = Duration::from_secs(3);
-
 /// So many runs are remembered.
 const RUNS_KEPT: usize = 16;
 
 /// So many reconciliations: ten seconds, within which an end is seen.
 const COUNTS_KEPT: usize = 40;
 
-/// A value and when it was last seen.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seen<T> {
-    pub(super) at: Moment,
-    pub(super) value: T,
+/// An instance's runs; those that are known to have lost nothing are forgotten.
+#[derive(Debug, Default)]
+struct Runs(VecDeque<Run>);
+
+impl Runs {
+    /// The present run, or the last.
+    fn last(&mut self, at: Moment, wall_ms: i64) -> &mut Run {
+        if self.0.is_empty() {
+            self.0.push_back(Run::new(at, wall_ms));
+        }
+        let last = self.0.len() - 1;
+        &mut self.0[last]
+    }
+
+    fn begin(&mut self, at: Moment, wall_ms: i64) {
+        self.0.retain(|run| !run.settled);
+        if self.0.len() >= RUNS_KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(Run::new(at, wall_ms));
+    }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Machine {
-    running: bool,
-    paused: bool,
+/// When, by the database, how many of an instance's rows were overdue.
+#[derive(Debug, Default)]
+struct Counts(VecDeque<(i64, u64)>);
+
+impl Counts {
+    fn note(&mut self, now_ms: i64, overdue: u64) {
+        if self.0.len() >= COUNTS_KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back((now_ms, overdue));
+    }
+
+    fn at(&self, ms: i64) -> Option<u64> {
+        self.0.iter().rev().find(|(now_ms, _)| *now_ms <= ms).map(|(_, overdue)| *overdue)
+    }
 }
 
 /// The oldest overdue row, and since when nothing has become of it or of another.
@@ -43,23 +69,23 @@ struct Oldest {
 
 /// Everything that was seen of one node.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub struct Record {
     /// Whether it is an instance of a service whose background work is watched.
-    pub(super) is_instance: bool,
-    machine: Option<Seen<Machine>>,
+    is_instance: bool,
+    /// Whether its machine runs, and whether it is paused.
+    machine: Latest<(bool, bool)>,
     ran: bool,
-    runs: VecDeque<Run>,
+    runs: Runs,
     oldest: Option<Oldest>,
-    /// When, by the database, how many of its rows were overdue.
-    counts: VecDeque<(i64, u64)>,
+    counts: Counts,
 }
 
-impl Record {
-    pub(super) fn observe(&mut self, observation: &Observation) {
+impl detect::Record for Record {
+    fn observe(&mut self, observation: &Observation) {
         let (at, wall_ms) = (observation.at, observation.wall.as_millisecond());
         match &observation.signal {
             Signal::Machine { running, paused, exit_code, oom_killed, finished } => {
-                self.machine = Some(Seen { at, value: Machine { running: *running, paused: *paused } });
+                self.machine.see(at, (*running, *paused));
                 let unseen = self.ran.then_some(wall_ms);
                 match finished.map(|at| at.as_millisecond()).or(unseen) {
                     _ if *running => self.runs(at, wall_ms),
@@ -79,46 +105,33 @@ impl Record {
             Signal::Query { of, answer } if of == "http:metrics" => {
                 self.is_instance = true;
                 if let Some(gauge) = gauge(answer) {
-                    self.run(at, wall_ms).measured(gauge, wall_ms);
+                    self.runs.last(at, wall_ms).measured(gauge, wall_ms);
                 }
             }
             _ => {}
         }
     }
 
-    /// Its present run, or its last.
-    fn run(&mut self, at: Moment, wall_ms: i64) -> &mut Run {
-        if self.runs.is_empty() {
-            self.runs.push_back(Run::new(at, wall_ms));
-        }
-        let last = self.runs.len() - 1;
-        &mut self.runs[last]
+    fn is_ours(&self) -> bool {
+        self.is_instance
     }
+}
 
-    fn next_run(&mut self, at: Moment, wall_ms: i64) {
-        self.runs.retain(|run| !run.settled);
-        if self.runs.len() >= RUNS_KEPT {
-            self.runs.pop_front();
-        }
-        self.runs.push_back(Run::new(at, wall_ms));
-    }
-
+impl Record {
     fn runs(&mut self, at: Moment, wall_ms: i64) {
         self.ran = true;
-        if self.run(at, wall_ms).end.is_some() {
-            self.next_run(at, wall_ms);
+        if self.runs.last(at, wall_ms).end.is_some() {
+            self.runs.begin(at, wall_ms);
         }
     }
 
     fn ends(&mut self, at: Moment, wall_ms: i64, end: End) {
-        let is_later = self.runs.len() > 1;
-        let counts = std::mem::take(&mut self.counts);
-        let run = self.run(at, wall_ms);
+        let is_later = self.runs.0.len() > 1;
+        let run = self.runs.last(at, wall_ms);
         // A look that came late may tell of the run before.
         if !is_later || end.finished_ms >= run.since_ms {
-            run.ends(end, |ms| overdue_at(&counts, ms));
+            run.ends(end, |ms| self.counts.at(ms));
         }
-        self.counts = counts;
     }
 
     fn says(&mut self, event: Event, line: &str, at: Moment, wall_ms: i64) {
@@ -126,47 +139,33 @@ impl Record {
             self.is_instance = true;
             self.starts(at, wall_ms);
         }
-        let counts = std::mem::take(&mut self.counts);
-        self.run(at, wall_ms).says(event, line, wall_ms, |ms| overdue_at(&counts, ms));
-        self.counts = counts;
+        self.runs.last(at, wall_ms).says(event, line, wall_ms, |ms| self.counts.at(ms));
     }
 
     /// Lines come in order: whatever was said before is of an earlier run, also where
     /// its machine was off for too short a time to be seen.
     fn starts(&mut self, at: Moment, wall_ms: i64) {
-        let run = self.run(at, wall_ms);
+        let run = self.runs.last(at, wall_ms);
         if run.keeps.is_none() && run.end.is_none() {
             *run = Run::new(at, wall_ms);
             return;
         }
         self.ends(at, wall_ms, End { finished_ms: wall_ms, exit_code: None, oom_killed: false });
-        self.next_run(at, wall_ms);
+        self.runs.begin(at, wall_ms);
     }
 
     /// Takes the reconciliation of its rows.
-    pub(super) fn reconciled(&mut self, at: Moment, seen: &Reconciliation, rows: Unmatched) {
-        let last = self.runs.len().saturating_sub(1);
-        for (index, run) in self.runs.iter_mut().enumerate() {
+    fn reconciled(&mut self, at: Moment, seen: &Reconciliation, rows: Unmatched) {
+        let last = self.runs.0.len().saturating_sub(1);
+        for (index, run) in self.runs.0.iter_mut().enumerate() {
             run.reconciled(rows, seen.now_ms, seen.age_limit_ms, index == last);
         }
-        if self.counts.len() >= COUNTS_KEPT {
-            self.counts.pop_front();
-        }
-        self.counts.push_back((seen.now_ms, rows.overdue));
+        self.counts.note(seen.now_ms, rows.overdue);
         let stays = |old: &Oldest| old.first_ms >= rows.first_ms && old.overdue <= rows.overdue;
         let since = self.oldest.filter(stays).map_or(at, |old| old.since);
         let oldest = Oldest { first_ms: rows.first_ms, overdue: rows.overdue, since };
         self.oldest = (rows.overdue > 0).then_some(oldest);
     }
-
-    /// Takes that no reconciliation could be made: nothing could be done either.
-    pub(super) fn not_reconciled(&mut self) {
-        self.oldest = None;
-    }
-}
-
-fn overdue_at(counts: &VecDeque<(i64, u64)>, ms: i64) -> Option<u64> {
-    counts.iter().rev().find(|(now_ms, _)| *now_ms <= ms).map(|(_, overdue)| *overdue)
 }
 
 fn gauge(answer: &Answer) -> Option<Gauge> {
@@ -174,42 +173,81 @@ fn gauge(answer: &Answer) -> Option<Gauge> {
     Some(Gauge { in_flight: value("bg_inflight")?, queued: value("bg_queued")? })
 }
 
+/// All nodes, with what is known of each, and the last reconciliation.
+#[derive(Debug, Default)]
+pub struct ServiceView {
+    nodes: Nodes<Record>,
+    reconciliation: Asked<Reconciliation>,
+}
+
+impl View for ServiceView {
+    fn observe(&mut self, observation: &Observation) {
+        self.nodes.observe(observation);
+        match &observation.signal {
+            Signal::Query { of, answer } if of == Reconciliation::OF => self.reconcile(observation.at, answer),
+            _ => {}
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        !self.reconciliation.is_asked() && self.nodes.is_blank()
+    }
+}
+
+impl ServiceView {
+    /// Where no reconciliation could be made, nothing could be done either.
+    fn reconcile(&mut self, at: Moment, answer: &Answer) {
+        let Some(seen) = self.reconciliation.take(at, answer) else {
+            return self.nodes.iter_mut().for_each(|(_, record)| record.oldest = None);
+        };
+        for instance in seen.instances() {
+            self.nodes.record(instance).is_instance = true;
+        }
+        for (name, record) in self.nodes.iter_mut() {
+            record.reconciled(at, seen, seen.unmatched(name));
+        }
+    }
+
+    /// The instances of a service whose background work is watched, if there ever was one.
+    pub fn instances(&self) -> Result<Vec<Instance<'_>>, String> {
+        let instances = self.nodes.iter().filter(|(_, record)| record.is_instance);
+        let instances: Vec<_> =
+            instances.map(|(name, record)| Instance { name, now: self.nodes.now(), record }).collect();
+        if instances.is_empty() { Err("no service with background work was ever seen".into()) } else { Ok(instances) }
+    }
+
+    /// The last reconciliation, if it is known.
+    pub fn reconciliation(&self) -> Result<&Reconciliation, String> {
+        self.reconciliation.known(self.nodes.now())
+    }
+}
+
 /// An instance as it is known at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Instance<'v> {
-    /// Its name.
     pub name: &'v str,
     now: Moment,
     record: &'v Record,
 }
 
 impl<'v> Instance<'v> {
-    pub(super) fn new(name: &'v str, now: Moment, record: &'v Record) -> Self {
-        Self { name, now, record }
-    }
-
-    fn machine(&self) -> Option<Machine> {
-        self.record.machine.filter(|seen| self.now.since(seen.at) <= FRESH).map(|seen| seen.value)
-    }
-
     /// Whether its machine runs, if that is known; a paused one does.
     pub fn runs(&self) -> Option<bool> {
-        self.machine().map(|machine| machine.running)
+        self.record.machine.fresh(self.now).map(|(running, _)| *running)
     }
 
-    /// Whether its machine is paused.
     pub fn is_paused(&self) -> bool {
-        self.machine().is_some_and(|machine| machine.paused)
+        self.record.machine.fresh(self.now).is_some_and(|(_, paused)| *paused)
     }
 
     fn last_run(&self) -> Option<&'v Run> {
-        self.record.runs.back()
+        self.record.runs.0.back()
     }
 
     /// Where it keeps what it owes, as its last run said, or the one before where that
     /// has not said it yet.
     pub fn keeps(&self) -> Option<Keeps> {
-        self.record.runs.iter().rev().find_map(|run| run.keeps)
+        self.record.runs.0.iter().rev().find_map(|run| run.keeps)
     }
 
     /// Whether it shuts down and still runs.
@@ -228,7 +266,7 @@ impl<'v> Instance<'v> {
     pub fn ended_runs(&self) -> impl Iterator<Item = (&'v Run, End)> {
         let says = self.keeps().is_some();
         let served = move |run: &&Run| !run.settled && (run.keeps.is_some() || !says);
-        let unsettled = self.record.runs.iter().rev().filter(served);
+        let unsettled = self.record.runs.0.iter().rev().filter(served);
         unsettled.filter_map(|run| Some((run, run.end?)))
     }
 
@@ -239,5 +277,21 @@ impl<'v> Instance<'v> {
         let starts = workers.into_iter().filter_map(|worker| worker.last_run()).map(|run| run.since);
         let since = oldest.since.max(starts.min().unwrap_or(oldest.since));
         self.now.since(since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_runs_and_forty_counts_are_kept() {
+        let (mut runs, mut counts) = (Runs::default(), Counts::default());
+        for number in 0..100 {
+            runs.begin(Moment(number), 0);
+            counts.note(number as i64, number);
+        }
+        assert_eq!((runs.0.len(), runs.0[0].since), (16, Moment(84)));
+        assert_eq!((counts.0.len(), counts.at(60), counts.at(59), counts.at(1_000)), (40, Some(60), None, Some(99)));
     }
 }

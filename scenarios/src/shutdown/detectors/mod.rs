@@ -19,23 +19,21 @@ mod log;
 mod reconcile;
 mod rows;
 mod run;
-mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 
 use reenact::{
-    detect::{Finding, Rule},
+    detect::{Rule, Told, any},
     detector,
 };
 
-use instance::Instance;
+use instance::{Instance, ServiceView};
 use log::Keeps;
 use rows::{Rows, State, exit_line};
 use run::{Cause, End, Run};
-use view::ServiceView;
 
 /// An instance ended, and who would have done the work of rows ended with it.
 pub const LOST_WORK: &str = "shutdown/lost_async_work";
@@ -73,37 +71,37 @@ const DUPLICATES_HOLD: Duration = Duration::ZERO;
 detector! {
     LOST_WORK,
     "An instance ended with work in memory that was promised: replay exactly the reconciled rows, idempotently.",
-    Rule::new(LOST_HOLD, lost_work),
+    Rule::new(LOST_HOLD, any_rows(|state| matches!(state, State::Lost(_)))),
 }
 
 detector! {
     EXITED_BUSY,
     "An instance shut down gracefully, by its requests, while its background work was in flight or queued.",
-    Rule::new(EXIT_HOLD, exited_busy),
+    Rule::new(EXIT_HOLD, any_end(Cause::Orderly)),
 }
 
 detector! {
     KILLED_BUSY,
     "An instance was killed while background work was in flight in its memory.",
-    Rule::new(EXIT_HOLD, killed_busy),
+    Rule::new(EXIT_HOLD, any_end(Cause::Killed)),
 }
 
 detector! {
     OOM_KILLED_BUSY,
     "An instance was killed for want of memory while background work was in flight in it.",
-    Rule::new(EXIT_HOLD, oom_killed_busy),
+    Rule::new(EXIT_HOLD, any_end(Cause::OutOfMemory)),
 }
 
 detector! {
     OUTBOX_STALLED,
     "Intents wait durably and no replica runs: restart any, and replay nothing.",
-    Rule::new(STALLED_HOLD, outbox_stalled),
+    Rule::new(STALLED_HOLD, any_rows(|state| matches!(state, State::Stalled(_)))),
 }
 
 detector! {
     OVERDUE,
     "Background work is overdue and none of it gets done, though no shutdown took it.",
-    Rule::new(OVERDUE_HOLD, overdue),
+    Rule::new(OVERDUE_HOLD, any_rows(|state| matches!(state, State::Stuck(_)))),
 }
 
 detector! {
@@ -112,59 +110,30 @@ detector! {
     Rule::new(DUPLICATES_HOLD, duplicates),
 }
 
-fn lost_work(view: &ServiceView) -> Finding {
-    any_rows(view, |state| if let State::Lost(lines) = state { lines } else { Vec::new() })
+fn duplicates(view: &ServiceView) -> Told {
+    let count = view.reconciliation()?.duplicates;
+    Ok(if count == 0 { Vec::new() } else { vec![format!("{count} requests have more than one effect")] })
 }
 
-fn outbox_stalled(view: &ServiceView) -> Finding {
-    any_rows(view, |state| if let State::Stalled(lines) = state { lines } else { Vec::new() })
-}
-
-fn overdue(view: &ServiceView) -> Finding {
-    any_rows(view, |state| if let State::Stuck(lines) = state { lines } else { Vec::new() })
-}
-
-fn exited_busy(view: &ServiceView) -> Finding {
-    any_end(view, Cause::Orderly)
-}
-
-fn killed_busy(view: &ServiceView) -> Finding {
-    any_end(view, Cause::Killed)
-}
-
-fn oom_killed_busy(view: &ServiceView) -> Finding {
-    any_end(view, Cause::OutOfMemory)
-}
-
-fn duplicates(view: &ServiceView) -> Finding {
-    match view.reconciliation() {
-        Err(why) => Finding::CannotTell(why),
-        Ok(seen) if seen.duplicates == 0 => Finding::No,
-        Ok(seen) => Finding::Yes(vec![format!("{} requests have more than one effect", seen.duplicates)]),
+/// Whether any instance's rows are in such a state.
+fn any_rows(wanted: fn(&State) -> bool) -> impl Fn(&ServiceView) -> Told {
+    move |view| {
+        let (seen, instances) = (view.reconciliation()?, view.instances()?);
+        any(instances.iter().map(|instance| match Rows::new(*instance, &instances, seen).state() {
+            State::Untold(why) => Err(why),
+            state if !wanted(&state) => Ok(Vec::new()),
+            State::Lost(lines) | State::Stalled(lines) | State::Stuck(lines) => Ok(lines),
+            State::Fine => Ok(Vec::new()),
+        }))
     }
 }
 
-/// The evidence that `wanted` finds in the state of any instance's rows.
-fn any_rows(view: &ServiceView, wanted: impl Fn(State) -> Vec<String>) -> Finding {
-    let (seen, instances) = match (view.reconciliation(), view.instances()) {
-        (Err(why), _) | (_, Err(why)) => return Finding::CannotTell(why),
-        (Ok(seen), Ok(instances)) => (seen, instances),
-    };
-    finding(instances.iter().map(|instance| match Rows::new(*instance, &instances, seen).state() {
-        State::Untold(why) => Err(why),
-        state => Ok(wanted(state)),
-    }))
+/// Whether any instance ended by this cause with work in its memory.
+fn any_end(cause: Cause) -> impl Fn(&ServiceView) -> Told {
+    move |view| any(view.instances()?.iter().map(|instance| busy_ends(instance, cause)))
 }
 
-/// The evidence that any instance ended by this cause with work in its memory.
-fn any_end(view: &ServiceView, cause: Cause) -> Finding {
-    match view.instances() {
-        Err(why) => Finding::CannotTell(why),
-        Ok(instances) => finding(instances.iter().map(|instance| busy_ends(instance, cause))),
-    }
-}
-
-fn busy_ends(instance: &Instance<'_>, cause: Cause) -> Result<Vec<String>, String> {
+fn busy_ends(instance: &Instance<'_>, cause: Cause) -> Told {
     let mut ends = instance.ended_runs().filter(|(run, _)| run.cause() == Some(cause)).peekable();
     if ends.peek().is_none() && instance.runs().is_none() {
         return Err(format!("{}: whether it runs is not known", instance.name));
@@ -177,7 +146,7 @@ fn busy_ends(instance: &Instance<'_>, cause: Cause) -> Result<Vec<String>, Strin
 }
 
 /// Work whose intent is kept until it is done is not lost by the end of who does it.
-fn busy_end(run: &Run, end: End, cause: Cause) -> Result<Vec<String>, String> {
+fn busy_end(run: &Run, end: End, cause: Cause) -> Told {
     let works = if cause == Cause::Orderly { run.left_behind() } else { run.in_memory()? };
     match run.keeps {
         _ if works.is_empty() => return Ok(works),
@@ -191,20 +160,4 @@ fn busy_end(run: &Run, end: End, cause: Cause) -> Result<Vec<String>, String> {
         None => Some("it said nothing of a shutdown".into()),
     };
     Ok([exit_line(end)].into_iter().chain(works).chain(word).collect())
-}
-
-/// One finding of several: what is known of one outweighs what is not of another.
-fn finding(seen: impl Iterator<Item = Result<Vec<String>, String>>) -> Finding {
-    let (mut evidence, mut unknown) = (Vec::new(), None);
-    for one in seen {
-        match one {
-            Ok(lines) => evidence.extend(lines),
-            Err(why) => _ = unknown.get_or_insert(why),
-        }
-    }
-    match unknown {
-        _ if !evidence.is_empty() => Finding::Yes(evidence),
-        Some(why) => Finding::CannotTell(why),
-        None => Finding::No,
-    }
 }

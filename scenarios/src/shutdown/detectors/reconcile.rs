@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use reenact::probe::Answer;
+use reenact::{probe::Values, questions};
+use serde::Deserialize;
+
+questions! { Reconciliation = "sql:reconcile" }
 
 /// One answer. Moments are milliseconds since 1970 on the database's clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Values")]
 pub struct Reconciliation {
     /// When it was made.
     pub now_ms: i64,
@@ -29,32 +33,20 @@ pub struct Unmatched {
     pub last_ms: i64,
 }
 
-impl Reconciliation {
-    /// Reads an answer.
-    ///
-    /// # Errors
-    /// If it is none, or not one of a reconciliation: why.
-    pub fn of(answer: &Answer) -> Result<Self, String> {
-        let values = match answer {
-            Answer::Values { values } => values,
-            Answer::Error { code, text } => return Err(format!("the reconciliation failed: {code} ({text})")),
-            Answer::Refused => return Err("the database refuses the reconciliation".into()),
-            Answer::Hung { during } => return Err(format!("the reconciliation hangs in the {during}")),
-        };
-        let mut unmatched: BTreeMap<String, Unmatched> = BTreeMap::new();
-        for name in values.keys() {
-            if let Some((instance, _)) = name.rsplit_once('.') {
-                unmatched.entry(instance.into()).or_insert(rows(values, instance)?);
-            }
-        }
-        Ok(Self {
-            now_ms: number(values, "now_ms")?,
-            age_limit_ms: number(values, "age_limit_ms")?,
-            duplicates: number(values, "duplicates")?,
-            unmatched,
-        })
-    }
+impl TryFrom<Values> for Reconciliation {
+    type Error = String;
 
+    fn try_from(values: Values) -> Result<Self, String> {
+        let mut unmatched = BTreeMap::new();
+        for (instance, _) in values.keys().filter_map(|name| name.rsplit_once('.')) {
+            unmatched.insert(instance.to_owned(), rows(&values, instance)?);
+        }
+        let (now_ms, age_limit_ms) = (number(&values, "now_ms")?, number(&values, "age_limit_ms")?);
+        Ok(Self { now_ms, age_limit_ms, duplicates: number(&values, "duplicates")?, unmatched })
+    }
+}
+
+impl Reconciliation {
     /// The unmatched rows of an instance.
     pub fn unmatched(&self, instance: &str) -> Unmatched {
         self.unmatched.get(instance).copied().unwrap_or_default()
@@ -67,7 +59,7 @@ impl Reconciliation {
 }
 
 /// The counts are absent where they are 0; the span is, where nothing is overdue.
-fn rows(values: &BTreeMap<String, String>, instance: &str) -> Result<Unmatched, String> {
+fn rows(values: &Values, instance: &str) -> Result<Unmatched, String> {
     let name = |what: &str| format!("{instance}.{what}");
     let count = |what: &str| if values.contains_key(&name(what)) { number(values, &name(what)) } else { Ok(0) };
     let overdue = count("overdue")?;
@@ -75,18 +67,19 @@ fn rows(values: &BTreeMap<String, String>, instance: &str) -> Result<Unmatched, 
     Ok(Unmatched { overdue, young: count("young")?, first_ms: moment("first_ms")?, last_ms: moment("last_ms")? })
 }
 
-fn number<T: std::str::FromStr>(values: &BTreeMap<String, String>, name: &str) -> Result<T, String> {
-    let value = values.get(name).ok_or_else(|| format!("the reconciliation lacks {name}"))?;
-    value.parse().map_err(|_| format!("the reconciliation's {name} is no number: {value}"))
+fn number<T: std::str::FromStr>(values: &Values, name: &str) -> Result<T, String> {
+    let value = values.get(name).ok_or_else(|| format!("it lacks {name}"))?;
+    value.parse().map_err(|_| format!("{name} is no number: {value}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use reenact::detect::testing::values;
+
     use super::*;
 
     fn read(said: &[(&str, &str)]) -> Result<Reconciliation, String> {
-        let values = said.iter().map(|&(name, value)| (name.into(), value.into())).collect();
-        Reconciliation::of(&Answer::Values { values })
+        values(said.iter().copied()).read()
     }
 
     const BASE: [(&str, &str); 3] = [("now_ms", "9000"), ("age_limit_ms", "2000"), ("duplicates", "1")];
@@ -104,13 +97,10 @@ mod tests {
 
     #[test]
     fn half_an_answer_is_none() {
-        assert_eq!(read(&BASE[1..]).expect_err("no clock"), "the reconciliation lacks now_ms");
+        assert_eq!(read(&BASE[1..]).expect_err("no clock"), "it lacks now_ms");
         let spanless = [&BASE[..], &[("app1.overdue", "3"), ("app1.first_ms", "6000")]].concat();
-        assert_eq!(read(&spanless).expect_err("no span"), "the reconciliation lacks app1.last_ms");
+        assert_eq!(read(&spanless).expect_err("no span"), "it lacks app1.last_ms");
         let odd = [&BASE[..], &[("app1.young", "many")]].concat();
-        assert_eq!(read(&odd).expect_err("no number"), "the reconciliation's app1.young is no number: many");
-        for answer in [Answer::Refused, Answer::Hung { during: "query".into() }] {
-            assert!(Reconciliation::of(&answer).is_err());
-        }
+        assert_eq!(read(&odd).expect_err("no number"), "app1.young is no number: many");
     }
 }

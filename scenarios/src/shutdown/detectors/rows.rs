@@ -18,7 +18,7 @@ pub const ATTEMPT: Duration = Duration::from_secs(2);
 /// What is the matter with an instance's overdue rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Nothing is: there are none, or they will be done.
+    /// There are none, or they will be done.
     Fine,
     /// The end of the instance took along who would have done them.
     Lost(Vec<String>),
@@ -41,7 +41,6 @@ pub struct Rows<'v> {
 }
 
 impl<'v> Rows<'v> {
-    /// The rows of `instance`, one of `all`.
     pub fn new(instance: Instance<'v>, all: &'v [Instance<'v>], seen: &'v Reconciliation) -> Self {
         Self { instance, all, rows: seen.unmatched(instance.name), seen }
     }

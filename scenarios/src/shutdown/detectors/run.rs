@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use reenact::probe::Moment;
+use reenact::{detect::Told, probe::Moment};
 
 use super::{
     log::{Event, Gauge, Keeps},
@@ -241,10 +241,7 @@ impl Run {
     }
 
     /// The evidence that work was in memory when it was killed; empty if none was.
-    ///
-    /// # Errors
-    /// If that cannot be told.
-    pub fn in_memory(&self) -> Result<Vec<String>, String> {
+    pub fn in_memory(&self) -> Told {
         // Works that a queue holds show by its workers, which all are at work then.
         if self.logs_work {
             let open = self.open.len();

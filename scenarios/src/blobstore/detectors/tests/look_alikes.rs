@@ -1,232 +1,182 @@
 //! What looks like a failure and is none: every detector stays silent.
 
-use super::*;
+use reenact::detect::testing::{said, scenes, seen};
 
-fn quiet(sim: &Sim) {
-    assert_eq!(sim.fired(), BTreeMap::new());
-}
+use super::super::{FILESYSTEM_ERROR, LEFT_READ_ONLY};
+use super::{diagnoses::SOON, *};
 
-#[test]
-fn a_healthy_vm_among_sixteen_read_only_mounts() {
-    let mut sim = Sim::healthy(40);
-    sim.run(10_000);
-    quiet(&sim);
-    assert!(verdicts(&sim.stream).into_values().all(|verdict| verdict == Verdict::Quiet), "and all can tell");
-}
-
-#[test]
-fn a_migration_that_succeeds() {
-    for (seed, took) in [(41, 300), (42, 2_000), (43, 30_000)] {
+fn stays_quiet(scene: fn(&mut Sim)) {
+    for seed in 40..43 {
         let mut sim = Sim::healthy(seed);
-        sim.stop_jobs();
-        sim.migrate(took, true);
-        assert!(sim.start_jobs());
-        sim.run(4_000);
-        quiet(&sim);
-        assert!(sim.mounts.iter().any(|mounted| mounted.disk == NEW && mounted.path == STORE));
+        scene(&mut sim);
+        sim.quiet();
     }
 }
 
-#[test]
-fn a_migration_at_which_nobody_sees_the_processes() {
-    let mut sim = Sim::healthy(44);
-    sim.stop_jobs();
-    sim.migrate(20_000, true);
-    sim.start_jobs();
-    sim.run(2_000);
-    sim.stream.retain(|seen| !matches!(seen.signal, Signal::Processes { .. }));
-    quiet(&sim);
-}
-
-#[test]
-fn a_copy_that_fills_the_new_disk_before_it_fails() {
-    let mut sim = Sim::healthy(45);
-    sim.stop_jobs();
-    sim.disks[NEW].free = 0;
-    sim.declared = None;
-    sim.migrate(8_000, false);
-    quiet(&sim);
-}
-
-#[test]
-fn a_target_that_was_declared_writable_is_not_in_use_yet() {
-    let mut sim = Sim::healthy(46);
-    sim.stop_jobs();
-    sim.disks[NEW].free = 0;
-    sim.mount(NEW, TARGET, false);
-    for _look in 0..20 {
-        sim.run(250);
-        let mut table = sim.table();
-        for mount in table.iter_mut().filter(|mount| mount.path == TARGET) {
-            mount.declared = Some(Access::ReadWrite);
+scenes!(
+    stays_quiet,
+    a_healthy_vm_among_sixteen_read_only_mounts = |sim| {
+        sim.run(10_000);
+        sim.knows();
+    },
+    migrations_that_succeed = |sim| {
+        for took in [300, 2_000, 30_000] {
+            sim.migrate_and_start(took);
+            sim.run(4_000);
         }
-        sim.emit(Signal::Mounts { table });
-        sim.ask(format!("write:{TARGET}"), error("ENOSPC", "No space left on device"));
-    }
-    quiet(&sim);
-}
-
-#[test]
-fn what_is_read_only_by_design() {
-    for declared in [Some(Access::ReadOnly), None] {
-        let mut sim = Sim::healthy(47);
+    },
+    a_migration_at_which_nobody_sees_the_processes = |sim| {
+        sim.migrate_and_start(20_000);
+        sim.run(2_000);
+        sim.seen.retain(|seen| !matches!(seen.signal, Signal::Processes { .. }));
+    },
+    a_copy_that_fills_the_new_disk_before_it_fails = |sim| {
         sim.stop_jobs();
-        sim.declared = declared;
+        sim.disks[NEW].free = 0;
+        sim.declared = None;
+        sim.migrate(8_000, false);
+    },
+    a_target_that_was_declared_writable_is_not_in_use_yet = |sim| {
+        sim.stop_jobs();
+        sim.disks[NEW].free = 0;
+        sim.mount(NEW, TARGET, false);
+        for _look in 0..20 {
+            sim.run(250);
+            let mut table = sim.table();
+            for mount in table.iter_mut().filter(|mount| mount.path == TARGET) {
+                mount.declared = Some(Access::ReadWrite);
+            }
+            sim.emit(NODE, Signal::Mounts { table });
+            sim.ask(&format!("write:{TARGET}"), error("ENOSPC", "No space left on device"));
+        }
+    },
+    what_is_declared_read_only = |sim| {
+        sim.stop_jobs();
+        sim.declared = Some(Access::ReadOnly);
         sim.remount(true);
         sim.run(6_000);
-        quiet(&sim);
-    }
-}
+    },
+    what_nobody_declared = |sim| {
+        sim.stop_jobs();
+        sim.declared = None;
+        sim.remount(true);
+        sim.run(6_000);
+    },
+    a_slow_disk = |sim| {
+        for slow in [1_000, 2_000, 2_500] {
+            sim.slow = slow;
+            sim.run(15_000);
+        }
+        // Given up after 3 s each time.
+        (sim.slow, sim.disks[OLD].hiccup) = (3_000, Some("hung"));
+        sim.run(15_000);
+    },
+    monit_that_reloads = |sim| {
+        for _reload in 0..3 {
+            sim.monit = None;
+            sim.run(400);
+            sim.reload();
+            sim.run(1_500);
+        }
+    },
+    jobs_that_are_restarted = |sim| {
+        for _restart in 0..3 {
+            sim.stop_jobs();
+            sim.run(500);
+            assert!(sim.start_jobs());
+            sim.run(1_000);
+        }
+    },
+    a_vm_that_is_restarted = |sim| {
+        for off in [500, 2_000, 8_000] {
+            sim.restart(off);
+            sim.run(4_000);
+        }
+    },
+    a_disk_that_is_not_mounted = |sim| {
+        sim.stop_jobs();
+        sim.unmount(STORE);
+        sim.run(8_000);
+        sim.knows();
+    },
+    errors_that_passed = |sim| {
+        for code in ["EIO", "E117", "ENOSPC", "EROFS"] {
+            sim.kernel(OLD, "I/O error, dev DEV, sector 16386 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 2");
+            sim.disks[OLD].hiccup = Some(code);
+            sim.run(1_500);
+            sim.disks[OLD].hiccup = None;
+            sim.run(8_000);
+        }
+    },
+    an_administrators_moments = |sim| {
+        for _snapshot in 0..4 {
+            sim.remount(true);
+            sim.run(1_500);
+            sim.remount(false);
+            sim.run(1_000);
+        }
+    },
+    // Linux 6.18 logs it and goes on.
+    a_device_that_is_protected_under_a_file_system_that_is_writable = |sim| {
+        sim.disks[OLD].protected = true;
+        sim.kernel(OLD, "Trying to write to read-only block-device DEV");
+        sim.run(6_000);
+    },
+    a_master_that_monit_starts_again = |sim| {
+        sim.commands.extend(["nginx: worker process", "nginx: worker process"]);
+        sim.run(2_500);
+        sim.commands.push("nginx: master process nginx");
+        sim.run(6_000);
+    },
+);
 
 #[test]
 fn a_machine_beside_it_that_may_only_read() {
     let mut sim = Sim::healthy(48);
     sim.run(5_000);
-    let read_only = |seen: &Observation| {
-        let mut seen = Observation { node: "reader".into(), ..seen.clone() };
+    let readers = sim.stream().into_iter().filter_map(|mut seen| {
         let Signal::Mounts { table } = &mut seen.signal else { return None };
         for mount in table.iter_mut() {
             mount.declared = mount.declared.map(|_| Access::ReadOnly);
             (mount.options, mount.super_options) = ("ro".into(), "ro".into());
         }
-        Some(seen)
-    };
-    let stream: Vec<_> = sim.stream.iter().flat_map(|seen| read_only(seen).into_iter().chain([seen.clone()])).collect();
-    assert_eq!(fired(&stream), BTreeMap::new());
+        Some(Observation { node: "reader".into(), ..seen })
+    });
+    sim.seen.extend(readers.collect::<Vec<_>>());
+    sim.quiet();
 }
 
 #[test]
 fn a_root_that_is_read_only_is_no_disk() {
-    let mut sim = Sim::healthy(49);
-    for seen in &mut sim.stream {
-        let Signal::Mounts { table } = &mut seen.signal else { continue };
+    let mut looks = reenact::detect::testing::last_look(&Sim::healthy(49).stream());
+    for (_, signal) in &mut looks {
+        let Signal::Mounts { table } = signal else { continue };
         for mount in table.iter_mut().filter(|mount| mount.path == "/") {
             (mount.options, mount.super_options) = ("ro".into(), "ro".into());
         }
     }
-    let mut stream = Vec::new();
-    for seen in sim.stream.iter().cycle().take(sim.stream.len() * 4) {
-        let at = Moment(stream.len() as u64 * 10);
-        let answer = error("EROFS", "Read-only file system");
-        let write = Signal::Query { of: "write:/".into(), answer };
-        stream.push(Observation { at, ..seen.clone() });
-        stream.push(Observation { at, signal: write, ..seen.clone() });
-    }
-    assert_eq!(fired(&stream), BTreeMap::new());
+    looks.push((NODE.into(), query("write:/", error("EROFS", "Read-only file system"))));
+    let mut tape = Tape::new("blobstore/", 1);
+    tape.every(0, 8_000, &looks);
+    tape.knows();
 }
 
-#[test]
-fn a_slow_disk() {
-    for slow in [1_000, 2_000, 2_500] {
-        let mut sim = Sim::healthy(50);
-        sim.slow = slow;
-        sim.run(15_000);
-        quiet(&sim);
-    }
-    // Given up after 3 s each time.
-    let mut sim = Sim::healthy(51);
-    (sim.slow, sim.disks[OLD].hiccup) = (3_000, Some("hung"));
-    sim.run(15_000);
-    quiet(&sim);
-}
+const FOREIGN: &str =
+    "EXT4-fs error (device DEV): ext4_find_entry:1612: inode #2: comm tar: reading directory lblock 0";
 
-#[test]
-fn monit_that_reloads() {
-    let mut sim = Sim::healthy(52);
-    for _reload in 0..3 {
-        sim.monit = None;
-        sim.run(400);
-        sim.monit = Some(BTreeMap::new());
-        sim.run(300);
-        sim.set_monit("Initializing");
-        sim.run(900);
-        sim.set_monit("OK");
-        sim.run(1_500);
-    }
-    quiet(&sim);
-}
-
-#[test]
-fn jobs_that_are_restarted() {
-    let mut sim = Sim::healthy(53);
-    for _restart in 0..3 {
-        sim.stop_jobs();
-        sim.run(500);
-        assert!(sim.start_jobs());
-        sim.run(1_000);
-    }
-    quiet(&sim);
-}
-
-#[test]
-fn a_vm_that_is_restarted() {
-    for off in [500, 2_000, 8_000] {
-        let mut sim = Sim::healthy(54);
-        sim.restart(off);
-        sim.run(4_000);
-        quiet(&sim);
-    }
-}
-
-#[test]
-fn a_disk_that_is_not_mounted() {
-    let mut sim = Sim::healthy(55);
-    sim.stop_jobs();
-    sim.unmount(STORE);
-    sim.run(8_000);
-    quiet(&sim);
-    assert!(verdicts(&sim.stream).into_values().all(|verdict| verdict == Verdict::Quiet), "and all can tell");
-}
-
-#[test]
-fn an_error_that_passed() {
-    for code in ["EIO", "E117", "ENOSPC", "EROFS"] {
-        let mut sim = Sim::healthy(56);
-        sim.kernel(OLD, "I/O error, dev DEV, sector 16386 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 2");
-        sim.disks[OLD].hiccup = Some(code);
-        sim.run(1_500);
-        sim.disks[OLD].hiccup = None;
-        sim.run(8_000);
-        quiet(&sim);
-    }
-}
-
-#[test]
-fn an_administrators_moment() {
-    let mut sim = Sim::healthy(57);
-    for _snapshot in 0..4 {
-        sim.remount(true);
-        sim.run(1_500);
-        sim.remount(false);
-        sim.run(1_000);
-    }
-    quiet(&sim);
-}
-
-#[test]
-fn a_device_that_is_protected_under_a_file_system_that_is_writable() {
-    // Linux 6.18 logs it and goes on.
-    let mut sim = Sim::healthy(58);
-    sim.disks[OLD].protected = true;
-    sim.kernel(OLD, "Trying to write to read-only block-device DEV");
-    sim.run(6_000);
-    quiet(&sim);
-}
-
+/// Of the device that a migration brings, and that nobody uses yet.
 #[test]
 fn errors_of_the_other_disk() {
-    // Of the device that a migration brings, and that nobody uses yet.
     let mut sim = Sim::healthy(59);
     sim.stop_jobs();
-    sim.disks[NEW].errors_count = 3;
-    sim.disks[NEW].protected = true;
-    sim.kernel(NEW, "EXT4-fs error (device DEV): ext4_find_entry:1612: inode #2: comm tar: reading directory lblock 0");
+    (sim.disks[NEW].errors_count, sim.disks[NEW].protected) = (3, true);
+    sim.kernel(NEW, FOREIGN);
     sim.run(6_000);
-    quiet(&sim);
+    sim.quiet();
     let from = sim.now;
     sim.remount(true);
     sim.run(4_000);
-    only(&sim, super::super::LEFT_READ_ONLY, from, 2_900, &[]);
+    sim.only(LEFT_READ_ONLY, from, SOON, &[]);
 }
 
 #[test]
@@ -235,41 +185,24 @@ fn errors_of_which_nobody_knows_whose_they_are_count() {
     sim.names_devices = false;
     sim.run(500);
     sim.stop_jobs();
-    sim.kernel(NEW, "EXT4-fs error (device DEV): ext4_find_entry:1612: inode #2: comm tar: reading directory lblock 0");
+    sim.kernel(NEW, FOREIGN);
     sim.run(6_000);
-    quiet(&sim);
+    sim.quiet();
     sim.remount(true);
     sim.run(4_000);
-    assert_eq!(sim.diagnoses(), [super::super::FILESYSTEM_ERROR]);
+    assert_eq!(sim.diagnoses(), [FILESYSTEM_ERROR]);
 }
 
 #[test]
 fn a_refusal_that_is_not_the_services_or_not_a_puts() {
-    for (code, text) in [
-        ("client", "PUT /blobs/probe"),
-        ("500", "GET /blobs/probe"),
-        ("399", "PUT /blobs/probe"),
-        ("600", "PUT /blobs/probe"),
-    ] {
+    for (code, text) in [("client", "PUT x"), ("500", "GET x"), ("399", "PUT x"), ("600", "PUT x")] {
         let mut sim = Sim::healthy(61);
         sim.run(4_000);
-        for seen in &mut sim.stream {
-            if let Signal::Query { of, answer } = &mut seen.signal
-                && of == "http:roundtrip"
-            {
-                *answer = error(code, text);
-            }
-        }
-        quiet(&sim);
+        let answer = |at| seen(at, NODE, query("http:roundtrip", error(code, text)));
+        let stream = sim.stream().into_iter().map(|seen| match &seen.signal {
+            Signal::Query { of, .. } if of == "http:roundtrip" => answer(seen.at.0),
+            _ => seen,
+        });
+        said(&stream.collect::<Vec<_>>(), "blobstore/").quiet();
     }
-}
-
-#[test]
-fn a_master_that_monit_starts_again() {
-    let mut sim = Sim::healthy(66);
-    sim.commands.extend(["nginx: worker process", "nginx: worker process"]);
-    sim.run(2_500);
-    sim.commands.push("nginx: master process nginx");
-    sim.run(6_000);
-    quiet(&sim);
 }

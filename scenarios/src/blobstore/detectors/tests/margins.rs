@@ -1,56 +1,46 @@
 //! Each condition of each detector, at its margin.
 
-use super::super::{DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, node};
+use reenact::{
+    detect::{
+        Verdict,
+        testing::{Look, Said, assert_fresh, assert_hold, held, last_look, said, seen, without},
+    },
+    probe::Moment,
+};
+
+use super::super::{DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED};
 use super::{diagnoses::incident, *};
 
-/// A stream of one moment's signals, every 100 ms from `from` to `to`.
-fn held(signals: &[Signal], from: u64, to: u64) -> Vec<Observation> {
-    let at = |at: u64| {
-        let seen = move |signal: &Signal| Observation {
-            at: Moment(at),
-            wall: Default::default(),
-            node: NODE.into(),
-            signal: signal.clone(),
-        };
-        signals.iter().map(seen)
-    };
-    (from..=to).step_by(100).flat_map(at).collect()
-}
-
 /// What one look at a VM says whose disk is in the state that `make` makes.
-fn look(make: impl FnOnce(&mut Sim)) -> Vec<Signal> {
+fn look(make: impl FnOnce(&mut Sim)) -> Vec<Look> {
     let mut sim = Sim::healthy(80);
     make(&mut sim);
-    sim.stream.clear();
-    sim.looking = Some((0, sim.table()));
-    sim.end_look_at_disks();
-    for probe in HEALTH..=MACHINE {
-        sim.look(probe);
-    }
-    sim.stream.into_iter().map(|seen| seen.signal).collect()
+    sim.run(1_400);
+    last_look(&sim.stream())
 }
 
-/// Two seconds of this and no less: nothing fires before, and something after.
+/// What is said of such looks after four seconds.
+fn after(looks: &[Look]) -> Said {
+    said(&held(looks, 0, 4_000), "blobstore/")
+}
+
 #[test]
-fn every_hold_is_two_seconds() {
-    let states: [fn(&mut Sim); 5] = [
-        |sim| sim.remount(true),
-        |sim| sim.error(true),
-        |sim| (sim.disks[OLD].read_only, sim.disks[OLD].protected) = (true, true),
-        |sim| sim.disks[OLD].free = 0,
-        |sim| sim.disks[OLD].hiccup = Some("EACCES"),
+fn each_hold_is_what_it_is() {
+    let states: [(&str, fn(&mut Sim), u64); 6] = [
+        (LEFT_READ_ONLY, |sim| sim.remount(true), 2_000),
+        (FILESYSTEM_ERROR, |sim| sim.error(true), 2_000),
+        (WRITE_PROTECTED, Sim::protect, 2_000),
+        (DISK_FULL, |sim| sim.disks[OLD].free = 0, 2_000),
+        (READS_ONLY, |sim| sim.disks[OLD].hiccup = Some("EACCES"), 2_000),
+        (ORPHANED_WORKERS, |sim| sim.commands.push("nginx: worker process"), 4_000),
     ];
-    for (index, state) in states.into_iter().enumerate() {
-        let signals = look(state);
-        assert_eq!(fired(&held(&signals, 0, 1_900)), BTreeMap::new(), "state {index}");
-        let late = fired(&held(&signals, 0, 2_000));
-        assert!(!late.is_empty() && late.values().all(|(at, _)| *at == Moment(2_000)), "state {index}: {late:?}");
+    for (id, make, hold) in states {
+        let make = |sim: &mut Sim| {
+            make(sim);
+            sim.run(1_400);
+        };
+        assert_hold(Sim::healthy(80), make, id, hold);
     }
-}
-
-/// The signals without those that `drop` names.
-fn without(signals: &[Signal], drop: impl Fn(&Signal) -> bool) -> Vec<Signal> {
-    signals.iter().filter(|signal| !drop(signal)).cloned().collect()
 }
 
 fn is_query(signal: &Signal, prefix: &str) -> bool {
@@ -58,160 +48,155 @@ fn is_query(signal: &Signal, prefix: &str) -> bool {
 }
 
 #[test]
+fn each_look_is_known_for_its_time() {
+    let read_only = |sim: &mut Sim| {
+        sim.remount(true);
+        sim.run(1_400);
+    };
+    for prefix in ["write:", "device:"] {
+        assert_fresh(Sim::healthy(80), read_only, |signal| is_query(signal, prefix), LEFT_READ_ONLY, 3_000);
+    }
+    let orphans = |sim: &mut Sim| {
+        sim.commands.push("nginx: worker process");
+        sim.run(1_400);
+    };
+    let is_list = |signal: &Signal| matches!(signal, Signal::Processes { .. });
+    assert_fresh(Sim::healthy(80), orphans, is_list, ORPHANED_WORKERS, 1_500);
+}
+
+/// The looks in which the answer to that question is another.
+fn answered(looks: &[Look], prefix: &str, answer: &Answer) -> Vec<Look> {
+    let mut looks = looks.to_vec();
+    for (_, signal) in looks.iter_mut().filter(|(_, signal)| is_query(signal, prefix)) {
+        let Signal::Query { answer: old, .. } = signal else { continue };
+        old.clone_from(answer);
+    }
+    looks
+}
+
+/// The looks in which the store is mounted in another way.
+fn mounted(looks: &[Look], how: impl Fn(&mut Mount)) -> Vec<Look> {
+    let mut looks = looks.to_vec();
+    for (_, signal) in &mut looks {
+        let Signal::Mounts { table } = signal else { continue };
+        table.iter_mut().filter(|mount| mount.path == STORE).for_each(&how);
+    }
+    looks
+}
+
+#[test]
 fn without_a_signal_that_it_needs_each_says_so() {
     let read_only = look(|sim| sim.remount(true));
-    for prefix in ["write:", "device:"] {
-        let blind = held(&without(&read_only, |signal| is_query(signal, prefix)), 0, 4_000);
-        let said = &verdicts(&blind)[LEFT_READ_ONLY];
-        assert!(matches!(said, Verdict::Unknown { .. }), "{prefix}: {said:?}");
-    }
-    for prefix in ["http:health", "monit:"] {
-        let blind = held(&without(&read_only, |signal| is_query(signal, prefix)), 0, 4_000);
-        let said = &verdicts(&blind)[READS_ONLY];
-        assert!(matches!(said, Verdict::Unknown { .. }), "{prefix}: {said:?}");
+    for (prefix, id) in
+        [("write:", LEFT_READ_ONLY), ("device:", LEFT_READ_ONLY), ("http:health", READS_ONLY), ("monit:", READS_ONLY)]
+    {
+        let said = after(&without(&read_only, |signal| is_query(signal, prefix)));
+        assert!(matches!(said.last[id], Verdict::Unknown { .. }), "{prefix}: {said:?}");
     }
     // A mount alone can be told without knowing whether the device is protected.
-    let bound = look(|sim| sim.bind(true));
-    let unprotected = bound.iter().map(|signal| match signal {
-        Signal::Query { of, .. } if of.starts_with("device:") => {
-            Signal::Query { of: of.clone(), answer: values(&[("errors_count", "0"), ("kernel", "loop3")]) }
-        }
-        other => other.clone(),
-    });
-    let stream = held(&unprotected.collect::<Vec<_>>(), 0, 4_000);
-    assert!(fired(&stream).contains_key(LEFT_READ_ONLY));
+    let counters = values([("errors_count", "0"), ("kernel", "loop3")]);
+    let bound = answered(&look(|sim| sim.bind(true)), "device:", &counters);
+    assert_eq!(after(&bound).firing(), [LEFT_READ_ONLY, READS_ONLY]);
 }
 
 #[test]
 fn a_tmpfs_has_neither_a_device_nor_a_counter() {
-    let mut signals = without(&look(|sim| sim.bind(true)), |signal| is_query(signal, "device:"));
-    for signal in &mut signals {
-        let Signal::Mounts { table } = signal else { continue };
-        for mount in table.iter_mut().filter(|mount| mount.path == STORE) {
-            (mount.filesystem, mount.source, mount.super_options) = ("tmpfs".into(), "tmpfs".into(), "ro".into());
-        }
-    }
-    assert!(fired(&held(&signals, 0, 4_000)).contains_key(LEFT_READ_ONLY));
+    let looks = without(&look(|sim| sim.bind(true)), |signal| is_query(signal, "device:"));
+    let tmpfs = mounted(&looks, |mount| {
+        (mount.filesystem, mount.source, mount.super_options) = ("tmpfs".into(), "tmpfs".into(), "ro".into());
+    });
+    assert_eq!(after(&tmpfs).firing(), [LEFT_READ_ONLY, READS_ONLY]);
 }
 
+/// A seccomp rule that answers EROFS is a trap, and no disk.
 #[test]
 fn writes_that_fail_under_a_table_that_says_rw_are_nobodys() {
-    // A seccomp rule that answers EROFS is a trap, and no disk.
-    let signals = look(|sim| sim.disks[OLD].hiccup = Some("EROFS"));
-    let stream = held(&signals, 0, 5_000);
-    assert_eq!(fired(&stream).into_keys().collect::<Vec<_>>(), [READS_ONLY]);
-    let said = &verdicts(&stream)[LEFT_READ_ONLY];
-    let Verdict::Unknown { why } = said else { panic!("{said:?}") };
-    assert_eq!(why, "nfs_server: /var/vcap/store: a write fails with EROFS, and the mount table says rw");
-}
-
-/// Signals that nobody renews count for 3 s.
-#[test]
-fn stale_signals_are_no_evidence() {
-    for prefix in ["write:", "device:"] {
-        let signals = look(|sim| sim.remount(true));
-        let renewed = without(&signals, |signal| is_query(signal, prefix));
-        let limit = node::FRESH.as_millis() as u64;
-        let mut stream = held(&signals, 0, 0);
-        stream.extend(held(&renewed, 100, limit + 2_000));
-        let late = fired(&stream);
-        assert_eq!(late[LEFT_READ_ONLY].0, Moment(2_000));
-        let until = |end: u64| stream.iter().filter(|seen| seen.at <= Moment(end)).cloned().collect::<Vec<_>>();
-        assert!(matches!(verdicts(&until(limit))[LEFT_READ_ONLY], Verdict::Fired { .. }), "{prefix}");
-        assert!(matches!(verdicts(&until(limit + 100))[LEFT_READ_ONLY], Verdict::Unknown { .. }), "{prefix}");
-    }
+    let said = after(&look(|sim| sim.disks[OLD].hiccup = Some("EROFS")));
+    assert_eq!(said.diagnoses(), [READS_ONLY]);
+    let why = "nfs_server: /var/vcap/store: a write fails with EROFS, and the mount table says rw";
+    assert_eq!(said.why(LEFT_READ_ONLY), why);
 }
 
 #[test]
 fn blindness_is_unknown() {
     let mut stream = held(&look(|sim| sim.remount(true)), 0, 4_000);
     let blind = Signal::Blind { probe: "mounts".into(), why: "no shell".into() };
-    stream.extend(held(&[blind], 4_100, 8_000));
-    for (id, verdict) in verdicts(&stream) {
-        assert!(matches!(verdict, Verdict::Unknown { .. }), "{id}: {verdict:?}");
-    }
+    stream.extend(held(&[(NODE.into(), blind)], 4_100, 8_000));
+    let said = said(&stream, "blobstore/");
+    assert!(said.last.values().all(|verdict| matches!(verdict, Verdict::Unknown { .. })), "{said:?}");
 }
 
+/// The last write was refused; then the disk is mounted anew, and no write ended yet.
 #[test]
 fn what_was_written_to_another_mount_says_nothing_of_this_one() {
-    // The last write was refused; then the disk is mounted anew, and no write ended yet.
-    let read_only = look(|sim| sim.remount(true));
-    let mut stream = held(&read_only, 0, 1_500);
-    let fresh = without(&look(|_| {}), |signal| is_query(signal, "write:"));
-    stream.extend(held(&fresh, 1_600, 4_000));
-    assert_eq!(fired(&stream).into_keys().collect::<Vec<_>>(), [""; 0]);
-    let said = &verdicts(&stream[..held(&read_only, 0, 1_500).len() + fresh.len()])[LEFT_READ_ONLY];
-    assert!(matches!(said, Verdict::Unknown { why } if why.ends_with("no write was seen to end")), "{said:?}");
+    let mut stream = held(&look(|sim| sim.remount(true)), 0, 1_500);
+    stream.extend(held(&without(&look(|_| {}), |signal| is_query(signal, "write:")), 1_600, 4_000));
+    said(&stream, "blobstore/").quiet();
+    stream.retain(|seen| seen.at <= Moment(1_600));
+    assert!(said(&stream, "blobstore/").why(LEFT_READ_ONLY).ends_with("no write was seen to end"));
 }
 
 #[test]
 fn a_machine_that_is_off_has_no_mounts() {
     let mut stream = held(&look(|sim| sim.remount(true)), 0, 1_500);
-    let off =
-        Signal::Machine { running: false, paused: false, exit_code: Some(137), oom_killed: false, finished: None };
-    stream.extend(held(&[off], 1_600, 8_000));
-    let said = verdicts(&stream);
-    let of_disks = |id: &str| ![READS_ONLY, ORPHANED_WORKERS].contains(&id);
-    assert!(said.iter().filter(|(id, _)| of_disks(id)).all(|(_, said)| *said == Verdict::Quiet), "{said:?}");
-    assert_eq!(fired(&stream), BTreeMap::new());
+    stream.extend(held(&[(NODE.into(), machine(false, false, Some((137, false, 0))))], 1_600, 8_000));
+    let said = said(&stream, "blobstore/");
+    said.quiet();
+    let quiet = said.last.iter().filter(|(_, verdict)| **verdict == Verdict::Quiet).map(|(id, _)| *id);
+    assert_eq!(quiet.collect::<Vec<_>>(), [DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED]);
 }
 
+/// Nor is a copy while no target is mounted, whatever it names.
 #[test]
 fn a_copy_of_another_folder_is_no_migration() {
-    let mut sim = Sim::healthy(81);
-    incident(&mut sim);
-    sim.mount(NEW, TARGET, false);
-    sim.commands.push("tar -C /var/vcap/store -cf /root/rescue.tar .");
-    sim.run(5_000);
-    assert_eq!(sim.diagnoses(), [LEFT_READ_ONLY]);
-    // And a copy while no target is mounted is none, whatever it names.
-    let mut sim = Sim::healthy(82);
-    incident(&mut sim);
-    sim.commands.push("tar -C /var/vcap/store_migration_target -xpf -");
-    sim.run(5_000);
-    assert_eq!(sim.diagnoses(), [LEFT_READ_ONLY]);
+    let (rescue, stray) =
+        ("tar -C /var/vcap/store -cf /root/rescue.tar .", "tar -C /var/vcap/store_migration_target -xpf -");
+    for (command, target) in [(rescue, true), (stray, false)] {
+        let mut sim = Sim::healthy(81);
+        incident(&mut sim);
+        if target {
+            sim.mount(NEW, TARGET, false);
+        }
+        sim.commands.push(command);
+        sim.run(5_000);
+        assert_eq!(sim.diagnoses(), [LEFT_READ_ONLY], "{command}");
+    }
 }
 
 #[test]
 fn a_list_of_processes_from_before_the_copy_says_nothing() {
-    let signals = look(|sim| {
+    let looks = look(|sim| {
         sim.stop_jobs();
         sim.mount(NEW, TARGET, false);
         sim.remount(true);
     });
-    let renewed = without(&signals, |signal| matches!(signal, Signal::Processes { .. }));
-    let mut stream = held(&signals, 0, 0);
-    stream.extend(held(&renewed, 100, 10_000));
-    assert_eq!(fired(&stream), BTreeMap::new());
+    let renewed = without(&looks, |signal| matches!(signal, Signal::Processes { .. }));
+    let mut tape = Tape::new("blobstore/", 1);
+    tape.every(0, 0, &looks).every(100, 10_000, &renewed).quiet();
     // Renewed once a second it counts.
-    let mut stream = Vec::new();
-    for second in 0..5 {
-        stream.extend(held(&signals, second * 1_000, second * 1_000));
-        stream.extend(held(&renewed, second * 1_000 + 100, second * 1_000 + 900));
+    let mut tape = Tape::new("blobstore/", 1);
+    for second in (0..5_000).step_by(1_000) {
+        tape.every(second, second, &looks).every(second + 100, second + 900, &renewed);
     }
-    assert_eq!(fired(&stream).into_keys().collect::<Vec<_>>(), [LEFT_READ_ONLY]);
+    assert_eq!(tape.diagnoses(), [LEFT_READ_ONLY]);
 }
 
 #[test]
 fn an_error_outweighs_a_migration_a_protection_and_a_full_disk() {
-    let states: [fn(&mut Sim); 3] = [
-        |sim| sim.migrate(0, false),
-        |sim| (sim.disks[OLD].read_only, sim.disks[OLD].protected) = (true, true),
-        |sim| sim.disks[OLD].free = 0,
-    ];
+    let states: [fn(&mut Sim); 3] = [|sim| sim.migrate(0, false), Sim::protect, |sim| sim.disks[OLD].free = 0];
     for state in states {
-        let signals = look(|sim| {
+        let looks = look(|sim| {
             sim.stop_jobs();
             state(sim);
             sim.disks[OLD].errors_count = 1;
         });
-        assert_eq!(fired(&held(&signals, 0, 4_000)).into_keys().collect::<Vec<_>>(), [FILESYSTEM_ERROR]);
+        assert_eq!(after(&looks).diagnoses(), [FILESYSTEM_ERROR]);
     }
 }
 
+/// Monit sees nothing, or not all, or is down; or health is bad: somebody else knows.
 #[test]
 fn the_service_alone_is_not_enough() {
-    // Monit sees nothing, or not all, or is down; or health is bad: somebody else knows.
     let states: [fn(&mut Sim); 4] = [
         |sim| sim.monit = Some(BTreeMap::new()),
         |sim| sim.monit = None,
@@ -219,106 +204,79 @@ fn the_service_alone_is_not_enough() {
         |sim| sim.serves = false,
     ];
     for (index, state) in states.into_iter().enumerate() {
-        let mut signals = look(|sim| {
+        let looks = look(|sim| {
             sim.remount(true);
             state(sim);
         });
-        for signal in &mut signals {
-            if is_query(signal, "http:roundtrip") {
-                *signal = Signal::Query { of: "http:roundtrip".into(), answer: error("500", "PUT /blobs/probe") };
-            }
-        }
-        let stream = held(&signals, 0, 4_000);
-        assert_eq!(fired(&stream).into_keys().collect::<Vec<_>>(), [LEFT_READ_ONLY], "state {index}");
-        assert_eq!(verdicts(&stream)[READS_ONLY], Verdict::Quiet, "state {index}");
+        let said = after(&answered(&looks, "http:roundtrip", &error("500", "PUT /blobs/probe")));
+        assert_eq!(said.diagnoses(), [LEFT_READ_ONLY], "state {index}");
+        assert_eq!(said.last[READS_ONLY], Verdict::Quiet, "state {index}");
     }
 }
 
 #[test]
 fn a_kernel_log_that_cannot_be_read_is_told() {
     let blind = |probe: &str| Signal::Blind { probe: probe.into(), why: "no helper".into() };
-    let told = |stream: &[Observation]| {
-        let (_, evidence) = fired(stream).remove(LEFT_READ_ONLY).expect("fired");
-        evidence.into_iter().find(|line| line.contains("kernel's log")).expect("a line")
-    };
-    let signals = look(|sim| sim.remount(true));
-    let held = held(&signals, 100, 4_000);
-    let at = |signal| Observation { at: Moment(0), wall: Default::default(), node: NODE.into(), signal };
-    let after = |first: &[Signal]| {
-        let first = first.iter().cloned().map(at);
-        first.chain(held.iter().cloned()).collect::<Vec<_>>()
-    };
-    assert_eq!(told(&after(&[blind("mounts")])), "nfs_server: the kernel's log tells of no error");
-    assert_eq!(told(&after(&[blind("kernel log"), blind("mounts")])), "nfs_server: the kernel's log could not be read");
-    let line = Signal::Kernel { line: "EXT4-fs (loop3): re-mounted 0e545773 ro.".into() };
-    assert_eq!(told(&after(&[blind("kernel log"), line])), "nfs_server: the kernel's log tells of no error");
-}
-
-/// The look with what is said of the old disk's device replaced.
-fn counters(signals: &[Signal], said: &[(&str, &str)]) -> Vec<Signal> {
-    let replaced = |signal: &Signal| match signal {
-        Signal::Query { of, .. } if of == "device:/dev/sdd1" => Signal::Query { of: of.clone(), answer: values(said) },
-        other => other.clone(),
-    };
-    signals.iter().map(replaced).collect()
+    let line = || Signal::Kernel { line: "EXT4-fs (loop3): re-mounted 0e545773 ro.".into() };
+    let looks = look(|sim| sim.remount(true));
+    for (first, word) in [
+        (vec![blind("mounts")], "tells of no error"),
+        (vec![blind("kernel log"), blind("mounts")], "could not be read"),
+        (vec![blind("kernel log"), line()], "tells of no error"),
+    ] {
+        let first = first.into_iter().map(|signal| seen(0, NODE, signal));
+        let stream: Vec<_> = first.chain(held(&looks, 100, 4_000)).collect();
+        let said = said(&stream, "blobstore/");
+        said.fires(LEFT_READ_ONLY, 0, 0..=4_000, &[&format!("nfs_server: the kernel's log {word}")]);
+    }
 }
 
 #[test]
 fn each_of_the_two_counters_must_be_known() {
-    let signals = look(|sim| sim.remount(true));
-    for (said, why) in [
-        ([("errors_count", "0")], "whether its device is write-protected is not known"),
-        ([("write_protected", "0")], "whether its file system has recorded errors is not known"),
+    let looks = look(|sim| sim.remount(true));
+    for (counter, why) in [
+        ("errors_count", "whether its device is write-protected is not known"),
+        ("write_protected", "whether its file system has recorded errors is not known"),
     ] {
-        let stream = held(&counters(&signals, &said), 0, 4_000);
-        assert_eq!(fired(&stream).into_keys().collect::<Vec<_>>(), [READS_ONLY]);
-        let verdict = &verdicts(&stream)[LEFT_READ_ONLY];
-        assert!(matches!(verdict, Verdict::Unknown { why: said } if said.ends_with(why)), "{verdict:?}");
+        let said = after(&answered(&looks, "device:/dev/sdd1", &values([(counter, "0")])));
+        assert_eq!(said.diagnoses(), [READS_ONLY]);
+        assert!(said.why(LEFT_READ_ONLY).ends_with(why), "{said:?}");
     }
 }
 
 #[test]
 fn a_mount_alone_is_read_only_whatever_its_device_is() {
-    let signals = look(|sim| {
+    let looks = look(|sim| {
         sim.stop_jobs();
         sim.bind(true);
         sim.disks[OLD].protected = true;
     });
-    assert_eq!(fired(&held(&signals, 0, 4_000)).into_keys().collect::<Vec<_>>(), [LEFT_READ_ONLY]);
+    assert_eq!(after(&looks).diagnoses(), [LEFT_READ_ONLY]);
 }
 
 #[test]
 fn each_option_by_which_a_file_system_gives_up() {
     for option in ["emergency_ro", "shutdown", "abort"] {
-        let mut signals = look(|_| {});
-        for signal in &mut signals {
-            let Signal::Mounts { table } = signal else { continue };
-            for mount in table.iter_mut().filter(|mount| mount.path == STORE) {
-                mount.super_options = format!("rw,{option}");
-            }
-        }
-        let fired = fired(&held(&signals, 0, 4_000));
-        assert_eq!(fired.into_keys().collect::<Vec<_>>(), [FILESYSTEM_ERROR], "{option}");
+        let looks = mounted(&look(|_| {}), |mount| mount.super_options = format!("rw,{option}"));
+        assert_eq!(after(&looks).diagnoses(), [FILESYSTEM_ERROR], "{option}");
     }
 }
 
 #[test]
 fn a_disk_without_inodes_is_full_however_many_bytes_are_free() {
-    let signals = look(|sim| {
+    let looks = look(|sim| {
         sim.stop_jobs();
         sim.disks[OLD].hiccup = Some("ENOSPC");
     });
-    assert_eq!(fired(&held(&signals, 0, 4_000)).into_keys().collect::<Vec<_>>(), [DISK_FULL]);
+    assert_eq!(after(&looks).diagnoses(), [DISK_FULL]);
 }
 
 #[test]
 fn a_disk_of_which_nothing_can_be_told_hides_no_other() {
-    let stream = held(&look(|sim| sim.bind(true)), 0, 4_000);
+    let untold = look(|sim| sim.disks[OLD].hiccup = Some("EACCES"));
     for other in ["a", "z"] {
-        let untold = held(&look(|sim| sim.disks[OLD].hiccup = Some("EACCES")), 0, 4_000);
-        let untold = untold.into_iter().map(|seen| Observation { node: other.into(), ..seen });
-        let mut both: Vec<_> = untold.chain(stream.iter().cloned()).collect();
-        both.sort_by_key(|seen| seen.at);
-        assert!(matches!(verdicts(&both)[LEFT_READ_ONLY], Verdict::Fired { .. }), "{other}");
+        let looks = untold.iter().map(|(_, signal)| (other.to_owned(), signal.clone()));
+        let both: Vec<_> = looks.chain(look(|sim| sim.bind(true))).collect();
+        assert!(after(&both).firing().contains(&LEFT_READ_ONLY), "{other}");
     }
 }

@@ -1,21 +1,18 @@
 //! One VM with two disks on paper: what the probes would record of it, at their real
-//! intervals, with jitter. No detector knows that it is not real.
+//! intervals, with jitter.
 
 mod comparison;
 mod diagnoses;
 mod look_alikes;
 mod margins;
-mod others_streams;
 mod properties;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use reenact::{
-    detect::Verdict,
-    probe::{Access, Answer, Moment, Mount, Observation, Signal},
+    detect::testing::{Tape, World, error, hung, machine, on_tape, query, values},
+    probe::{Access, Answer, Mount, Observation, Signal},
 };
-
-use crate::verdicts::{Fired, fired_of, verdicts_of};
 
 const NODE: &str = "nfs_server";
 const STORE: &str = "/var/vcap/store";
@@ -59,20 +56,8 @@ struct Mounted {
     bind: bool,
 }
 
-/// The polled probes, by their place in [`PERIODS`].
-const DISKS: usize = 0;
-const HEALTH: usize = 1;
-const TRIP: usize = 2;
-const MONIT: usize = 3;
-const FILES: usize = 4;
-const LIST: usize = 5;
-const MACHINE: usize = 6;
-/// How often each looks, in milliseconds.
-const PERIODS: [u64; 7] = [250, 250, 250, 500, 500, 1_000, 250];
-
 struct Sim {
-    now: u64,
-    random: u64,
+    tape: Tape,
     disks: [Disk; 2],
     mounts: Vec<Mounted>,
     commands: Vec<&'static str>,
@@ -87,13 +72,39 @@ struct Sim {
     names_devices: bool,
     /// The access that the store was declared with.
     declared: Option<Access>,
-    due: [u64; PERIODS.len()],
-    seen: [u64; PERIODS.len()],
-    /// How many of a hundred looks are lost; never more than 1.2 s in a row.
-    loss: u64,
     /// A look at the disks under way: when it ends, and the table that it began with.
     looking: Option<(u64, Vec<Mount>)>,
-    stream: Vec<Observation>,
+}
+
+on_tape!(Sim);
+
+impl World for Sim {
+    fn live(&mut self) {
+        if self.looking.as_ref().is_some_and(|(until, _)| *until <= self.now) {
+            self.end_look_at_disks();
+        }
+        if self.runs && self.looking.is_none() && self.looks(NODE, "disks", 250) {
+            self.looking = Some((self.now + 20 + self.slow + self.below(60), self.table()));
+        }
+        for (of, every) in [("http:health", 250), ("http:roundtrip", 250), ("monit:summary", 500)] {
+            if self.looks(NODE, of, every) {
+                self.ask(of, self.answer(of));
+            }
+        }
+        if self.looks(NODE, "file", 500) && self.runs {
+            let path = "/var/vcap/sys/log/blobstore/pre-start.stderr.log".into();
+            let content = self.pre_start.clone();
+            self.emit(NODE, Signal::File { path, content });
+        }
+        if self.looks(NODE, "processes", 1_000) && self.runs {
+            let commands = self.commands.iter().map(|&command| command.into()).collect();
+            self.emit(NODE, Signal::Processes { commands });
+        }
+        if self.looks(NODE, "machine", 250) {
+            let signal = machine(self.runs, false, (!self.runs).then_some((137, false, 0)));
+            self.emit(NODE, signal);
+        }
+    }
 }
 
 impl Sim {
@@ -111,8 +122,7 @@ impl Sim {
             hiccup: None,
         };
         let mut sim = Self {
-            now: 0,
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            tape: Tape::new("blobstore/", seed),
             disks: [disk("/dev/sdd1", "loop3"), disk("/dev/sde1", "loop4")],
             mounts: Vec::new(),
             commands: vec!["bash /usr/local/bin/vm", "monit -I"],
@@ -123,11 +133,7 @@ impl Sim {
             slow: 0,
             names_devices: true,
             declared: Some(Access::ReadWrite),
-            due: [0; PERIODS.len()],
-            seen: [0; PERIODS.len()],
-            loss: 0,
             looking: None,
-            stream: Vec::new(),
         };
         sim.mount(OLD, STORE, false);
         assert!(sim.start_jobs());
@@ -135,75 +141,17 @@ impl Sim {
         sim
     }
 
-    /// A number below `end`, or 0 if there is none.
-    fn below(&mut self, end: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 16).checked_rem(end).unwrap_or(0)
+    fn ask(&mut self, of: &str, answer: Answer) {
+        self.emit(NODE, query(of, answer));
     }
 
-    fn emit(&mut self, signal: Signal) {
-        let wall = Default::default();
-        self.stream.push(Observation { at: Moment(self.now), wall, node: NODE.into(), signal });
-    }
-
-    fn ask(&mut self, of: String, answer: Answer) {
-        self.emit(Signal::Query { of, answer });
-    }
-
-    /// Lets time pass; every probe looks as often as it would.
-    fn run(&mut self, milliseconds: u64) {
-        let end = self.now + milliseconds;
-        while self.now < end {
-            self.now += 10;
-            for probe in DISKS..=MACHINE {
-                self.poll(probe);
-            }
-        }
-    }
-
-    fn poll(&mut self, probe: usize) {
-        if probe == DISKS && self.looking.as_ref().is_some_and(|(until, _)| *until <= self.now) {
-            self.end_look_at_disks();
-        }
-        if self.due[probe] > self.now || (probe == DISKS && self.looking.is_some()) {
-            return;
-        }
-        self.due[probe] = self.now + PERIODS[probe] + self.below(PERIODS[probe] / 4);
-        // Whatever is lost, what is looked at next will be within 1.2 s.
-        let bearable = self.now + PERIODS[probe] * 5 / 4 < self.seen[probe] + 1_200;
-        if self.below(100) >= self.loss || !bearable {
-            self.seen[probe] = self.now;
-            self.look(probe);
-        }
-    }
-
-    fn look(&mut self, probe: usize) {
-        match probe {
-            DISKS if self.runs => self.looking = Some((self.now + 20 + self.slow + self.below(60), self.table())),
-            HEALTH => self.ask("http:health".into(), self.health()),
-            TRIP => self.ask("http:roundtrip".into(), self.round_trip()),
-            MONIT => self.ask("monit:summary".into(), self.summary()),
-            FILES if self.runs => {
-                let path = "/var/vcap/sys/log/blobstore/pre-start.stderr.log".into();
-                self.emit(Signal::File { path, content: self.pre_start.clone() });
-            }
-            LIST if self.runs => {
-                let commands = self.commands.iter().map(|&command| command.into()).collect();
-                self.emit(Signal::Processes { commands });
-            }
-            MACHINE => {
-                let exit_code = (!self.runs).then_some(137);
-                self.emit(Signal::Machine {
-                    running: self.runs,
-                    paused: false,
-                    exit_code,
-                    oom_killed: false,
-                    finished: None,
-                });
-            }
-            _ => {}
+    fn answer(&self, of: &str) -> Answer {
+        match of {
+            _ if !self.runs => Answer::Refused,
+            "monit:summary" => self.summary(),
+            _ if !self.serves => Answer::Refused,
+            "http:health" => values([("status", 200)]),
+            _ => self.round_trip(),
         }
     }
 
@@ -211,7 +159,7 @@ impl Sim {
     fn end_look_at_disks(&mut self) {
         let Some((_, table)) = self.looking.take() else { return };
         let asked: Vec<_> = table.iter().filter(|mount| mount.declared == Some(Access::ReadWrite)).cloned().collect();
-        self.emit(Signal::Mounts { table });
+        self.emit(NODE, Signal::Mounts { table });
         for mount in asked.iter().filter(|mount| mount.path != "/") {
             let Some(mounted) = self.mounts.iter().find(|mounted| mounted.path == mount.path).cloned() else {
                 continue;
@@ -219,10 +167,9 @@ impl Sim {
             let disk = &self.disks[mounted.disk];
             let read_only = if mounted.bind || disk.read_only { "1" } else { "0" };
             let (free, size) = (disk.free.to_string(), disk.size.to_string());
-            let statfs = values(&[("read_only", read_only), ("free_bytes", &free), ("size_bytes", &size)]);
-            self.ask(format!("statfs:{}", mount.path), statfs);
-            let write = self.write(&mounted);
-            self.ask(format!("write:{}", mount.path), write);
+            let statfs = values([("read_only", read_only), ("free_bytes", &free), ("size_bytes", &size)]);
+            self.ask(&format!("statfs:{}", mount.path), statfs);
+            self.ask(&format!("write:{}", mount.path), self.write(&mounted));
         }
         for index in [OLD, NEW] {
             let disk = self.disks[index].clone();
@@ -231,7 +178,7 @@ impl Sim {
             let mut said = vec![("write_protected", if disk.protected { "1" } else { "0" })];
             said.extend(self.names_devices.then_some(("kernel", disk.kernel)));
             said.extend(is_mounted.then_some(("errors_count", errors.as_str())));
-            self.ask(format!("device:{}", disk.path), values(&said));
+            self.ask(&format!("device:{}", disk.path), values(said));
         }
     }
 
@@ -241,11 +188,11 @@ impl Sim {
             _ if mounted.bind || disk.read_only => error("EROFS", "Read-only file system"),
             Health::ShutDown => error("EIO", "Input/output error"),
             Health::Emergency => error("EROFS", "Read-only file system"),
-            Health::Sound if disk.hiccup == Some("hung") => Answer::Hung { during: "write".into() },
+            Health::Sound if disk.hiccup == Some("hung") => hung("write"),
             Health::Sound => match disk.hiccup {
                 Some(code) => error(code, "as the probe was told"),
                 None if disk.free == 0 => error("ENOSPC", "No space left on device"),
-                None => values(&[]),
+                None => Answer::Values { values: BTreeMap::new() },
             },
         }
     }
@@ -284,35 +231,24 @@ impl Sim {
         table
     }
 
-    fn health(&self) -> Answer {
-        if self.runs && self.serves { values(&[("status", "200")]) } else { Answer::Refused }
-    }
-
     fn round_trip(&self) -> Answer {
         let store = self.mounts.iter().find(|mounted| mounted.path == STORE);
         match store.map(|mounted| self.write(mounted)) {
-            _ if !self.runs || !self.serves => Answer::Refused,
             Some(Answer::Error { code, .. }) if code == "ENOSPC" => error("507", "PUT /blobs/probe"),
             Some(Answer::Error { .. }) => error("500", "PUT /blobs/probe"),
-            _ => values(&[("put", "201"), ("get", "200"), ("matches", "yes")]),
+            _ => values([("put", "201"), ("get", "200"), ("matches", "yes")]),
         }
     }
 
     fn summary(&self) -> Answer {
-        match &self.monit {
-            Some(entries) if self.runs => {
-                let mut said = vec![("system_localhost", "OK")];
-                said.extend(entries.iter().map(|(name, status)| (*name, *status)));
-                values(&said)
-            }
-            _ => Answer::Refused,
-        }
+        let Some(entries) = &self.monit else { return Answer::Refused };
+        values([("system_localhost", "OK")].into_iter().chain(entries.iter().map(|(name, status)| (*name, *status))))
     }
 
     /// A line of the kernel's log about a disk.
     fn kernel(&mut self, disk: usize, line: &str) {
         let line = line.replace("DEV", self.disks[disk].kernel);
-        self.emit(Signal::Kernel { line });
+        self.emit(NODE, Signal::Kernel { line });
     }
 
     /// A device that is protected mounts read-only.
@@ -358,6 +294,11 @@ impl Sim {
             self.kernel(OLD, "Aborting journal on device DEV-8.");
             self.kernel(OLD, "EXT4-fs (DEV): Remounting filesystem read-only");
         }
+    }
+
+    /// The device is protected, and its file system was mounted so.
+    fn protect(&mut self) {
+        (self.disks[OLD].read_only, self.disks[OLD].protected) = (true, true);
     }
 
     fn shut_down(&mut self) {
@@ -425,9 +366,29 @@ impl Sim {
         }
     }
 
+    fn migrate_and_start(&mut self, milliseconds: u64) {
+        self.stop_jobs();
+        self.migrate(milliseconds, true);
+        assert!(self.start_jobs());
+        assert!(self.mounts.iter().all(|mounted| mounted.disk == NEW && mounted.path == STORE));
+        // The disks' names change places with them.
+        self.disks.swap(OLD, NEW);
+        self.mounts.iter_mut().for_each(|mounted| mounted.disk = OLD);
+    }
+
+    /// Monit forgets and learns again what it watches.
+    fn reload(&mut self) {
+        self.monit = Some(BTreeMap::new());
+        self.run(300);
+        self.set_monit("Initializing");
+        self.run(900);
+        self.set_monit("OK");
+    }
+
     /// The machine goes and its mounts with it; then it boots.
     fn restart(&mut self, off: u64) {
-        self.power_off();
+        (self.runs, self.serves, self.looking) = (false, false, None);
+        self.unmount(STORE);
         self.run(off);
         self.runs = true;
         self.run(300);
@@ -435,66 +396,12 @@ impl Sim {
         self.mount(OLD, STORE, false);
         self.start_jobs();
     }
-
-    fn power_off(&mut self) {
-        (self.runs, self.serves, self.looking) = (false, false, None);
-        self.unmount(STORE);
-    }
-
-    fn fired(&self) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-        fired(&self.stream)
-    }
-
-    /// Which detectors ever fire.
-    fn diagnoses(&self) -> Vec<&'static str> {
-        self.fired().into_keys().collect()
-    }
-
-    /// Which detectors fire at the end.
-    fn firing(&self) -> Vec<&'static str> {
-        let last = |(id, verdict)| matches!(verdict, Verdict::Fired { .. }).then_some(id);
-        verdicts(&self.stream).into_iter().filter_map(last).collect()
-    }
 }
 
-fn values(said: &[(&str, &str)]) -> Answer {
-    Answer::Values { values: said.iter().map(|&(name, value)| (name.into(), value.into())).collect() }
-}
-
-fn error(code: &str, text: &str) -> Answer {
-    Answer::Error { code: code.into(), text: text.into() }
-}
-
-/// Asserts that only `id` fires, at most `within` milliseconds after `from` and not
-/// before its hold of 2 s, and that its evidence has each of `lines`.
-fn only(sim: &Sim, id: &str, from: u64, within: u64, lines: &[&str]) {
-    let fired = sim.fired();
-    assert_eq!(fired.keys().copied().collect::<Vec<_>>(), [id], "{fired:#?}");
-    assert_fired(&fired, id, from, within, lines);
-}
-
-fn assert_fired(
-    fired: &BTreeMap<&'static str, (Moment, Vec<String>)>,
-    id: &str,
-    from: u64,
-    within: u64,
-    lines: &[&str],
-) {
-    let (at, evidence) = &fired[id];
-    let after = at.since(Moment(from));
-    assert!(after >= Duration::from_secs(2), "{id} fired {after:?} after {from} ms already");
-    assert!(after <= Duration::from_millis(within), "{id} fired {after:?} after {from} ms");
-    for line in lines {
-        assert!(evidence.iter().any(|seen| seen.contains(line)), "no '{line}' in {evidence:#?}");
-    }
-}
-
-/// The detectors, of every system, that ever fire over a stream.
-fn fired(stream: &[Observation]) -> Fired {
-    fired_of(stream, "")
-}
-
-/// What each detector of this folder says at the end of a stream.
-fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
-    verdicts_of(stream, "blobstore/")
+/// A disk that was left read-only under its service, for the tests of all systems.
+pub(crate) fn trouble() -> Vec<Observation> {
+    let mut sim = Sim::healthy(1);
+    sim.remount(true);
+    sim.run(4_000);
+    sim.stream()
 }

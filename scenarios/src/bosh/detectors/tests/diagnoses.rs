@@ -20,14 +20,12 @@ fn the_incident() {
             "nothing but renewals and checkpoints for 13.",
             "create_vm cpi-",
         ];
-        assert_fired(&sim, STUCK_TASK, from, (12_000, 13_700), &lines);
+        sim.fires(STUCK_TASK, from, 12_000..=13_700, &lines);
         let lines = ["task 100: it is cancelling for 6.", "to where it would notice"];
-        assert_fired(&sim, CANCEL_OVERDUE, cancelled, (6_000, 6_600), &lines);
+        sim.fires(CANCEL_OVERDUE, cancelled, 6_000..=6_600, &lines);
         let lines = ["3 create_vm hang", "all of them in 10.0.3.0/24 of z3", "0 VMs are in", "at 10.0.3.11 in z3"];
-        assert_fired(&sim, WRONG_SUBNET, from, (12_000, 12_600), &lines);
+        sim.fires(WRONG_SUBNET, from, 12_000..=12_600, &lines);
         assert_eq!(sim.diagnoses(), [CANCEL_OVERDUE, STUCK_TASK, WRONG_SUBNET]);
-        let every = fired(&sim.stream(), "");
-        assert!(every.keys().all(|id| id.starts_with("bosh/")), "other systems are silent");
     }
 }
 
@@ -42,20 +40,18 @@ fn the_second_deploy_takes_over_and_hangs_alike() {
     let from = sim.now;
     sim.run(3_000);
     let lines = ["in flight: cpi-", " of task 163 (pid "];
-    assert_fired(&sim, DOUBLE_CREATE, from, (500, 1_300), &lines);
+    sim.fires(DOUBLE_CREATE, from, 500..=1_300, &lines);
     sim.run(12_000);
     let lines = [
         "lock:deployment:paasta: task 163 holds it, by its acquire event 2",
         "`locks` names task 100, which does not hold it",
     ];
-    assert_fired(&sim, STUCK_TASK, from, (0, 13_700), &lines[..0]);
-    let said = &verdicts(&sim.stream())[STUCK_TASK];
-    let Verdict::Fired { evidence, .. } = said else { panic!("{said:?}") };
-    assert!(lines.iter().all(|line| evidence.iter().any(|seen| seen == line || seen.ends_with(line))), "{evidence:#?}");
-    let said = &verdicts(&sim.stream())[ZOMBIE_HOLDER];
-    let Verdict::Fired { evidence, .. } = said else { panic!("{said:?}") };
-    assert!(evidence[0].starts_with("task 100: lock:deployment:paasta is not its any more"), "{evidence:#?}");
-    assert_eq!(sim.firing(), [STUCK_TASK, DOUBLE_CREATE, WRONG_SUBNET, ZOMBIE_HOLDER]);
+    let said = sim.said();
+    said.fires(STUCK_TASK, from, 0..=13_700, &[]);
+    let evidence = said.evidence(STUCK_TASK);
+    assert!(lines.iter().all(|line| evidence.iter().any(|seen| seen.ends_with(line))), "{evidence:#?}");
+    assert!(said.evidence(ZOMBIE_HOLDER)[0].starts_with("task 100: lock:deployment:paasta is not its any more"));
+    assert_eq!(said.firing(), [STUCK_TASK, DOUBLE_CREATE, WRONG_SUBNET, ZOMBIE_HOLDER]);
 }
 
 #[test]
@@ -66,7 +62,7 @@ fn a_deleted_lock_makes_a_zombie_before_its_next_renewal() {
     let from = sim.now;
     sim.run(2_250);
     let lines = ["its row is gone or has expired", "task 100: it is processing", "create_vm cpi-"];
-    assert_fired(&sim, ZOMBIE_HOLDER, from, (1_200, 1_900), &lines);
+    sim.fires(ZOMBIE_HOLDER, from, 1_200..=1_900, &lines);
     assert!(sim.tasks[0].renews, "it has not learned of it");
     sim.run(10_000);
     assert_eq!(sim.tasks[0].state, "cancelling");
@@ -103,17 +99,17 @@ fn a_killed_task_leaves_its_lock_and_its_calls() {
         "nobody renews it; it expires in ",
         "outlives it (pid ",
     ];
-    assert_fired(&sim, STALE_LOCK, from, (600, 1_400), &lines);
+    sim.fires(STALE_LOCK, from, 600..=1_400, &lines);
     assert_eq!(sim.diagnoses(), [STALE_LOCK]);
     // About to expire, it is waited for.
     sim.run(1_500);
     assert_eq!(sim.firing(), [""; 0]);
     // An orphan that finishes after all.
-    sim.answer(100, true);
+    sim.answer_calls(100, true);
     let from = sim.now;
     sim.run(2_000);
     let lines = ["paasta/u1 of paasta has 10.0.3.11, and the director does not know it"];
-    assert_fired(&sim, LEAKED_VMS, from, (1_500, 2_000), &lines);
+    sim.fires(LEAKED_VMS, from, 1_500..=2_000, &lines);
     assert_eq!(sim.firing(), [LEAKED_VMS]);
 }
 
@@ -138,7 +134,7 @@ fn workers_that_all_hang_starve_the_queue() {
     let from = sim.now;
     sim.run(4_000);
     let lines = ["1 jobs wait for a worker, the oldest for ", "worker_2: it is at task 101, which has not got on for "];
-    assert_fired(&sim, STARVATION, from, (2_600, 3_200), &lines);
+    sim.fires(STARVATION, from, 2_600..=3_200, &lines);
     assert_eq!(sim.diagnoses(), [STARVATION]);
 }
 
@@ -149,7 +145,7 @@ fn a_queue_without_workers_starves() {
     sim.deploy(100, "paasta", 1, Doing::Ping);
     let from = sim.now;
     sim.run(4_000);
-    assert_fired(&sim, STARVATION, from, (2_600, 3_200), &["worker_1: it does not run"]);
+    sim.fires(STARVATION, from, 2_600..=3_200, &["worker_1: it does not run"]);
     assert_eq!(sim.diagnoses(), [STARVATION]);
 }
 
@@ -159,7 +155,7 @@ fn a_task_that_sits_without_any_call_is_stuck_later() {
     sim.deploy(100, "paasta", 1, Doing::Sit);
     let from = sim.now;
     sim.run(21_000);
-    assert_fired(&sim, STUCK_TASK, from, (18_000, 19_700), &["nothing but renewals"]);
+    sim.fires(STUCK_TASK, from, 18_000..=19_700, &["nothing but renewals"]);
     assert_eq!(sim.diagnoses(), [STUCK_TASK]);
 }
 
@@ -171,7 +167,7 @@ fn a_cancel_that_takes_too_long_is_overdue_whatever_the_task_does() {
     sim.cancel(100);
     let from = sim.now;
     sim.run(38_000);
-    assert_fired(&sim, CANCEL_OVERDUE, from, (36_000, 36_800), &["it has not come to an end"]);
+    sim.fires(CANCEL_OVERDUE, from, 36_000..=36_800, &["it has not come to an end"]);
     assert_eq!(sim.diagnoses(), [CANCEL_OVERDUE]);
 }
 
@@ -183,7 +179,7 @@ fn a_cancel_of_a_dead_task_waits_for_its_worker() {
     sim.kill_all(100);
     let from = sim.now;
     sim.run(9_000);
-    assert_fired(&sim, CANCEL_OVERDUE, from, (6_000, 6_600), &["it has no process that could end it"]);
+    sim.fires(CANCEL_OVERDUE, from, 6_000..=6_600, &["it has no process that could end it"]);
     assert_eq!(sim.firing(), [CANCEL_OVERDUE]);
     assert_eq!(sim.diagnoses(), [CANCEL_OVERDUE, STALE_LOCK]);
 }
@@ -192,20 +188,16 @@ fn a_cancel_of_a_dead_task_waits_for_its_worker() {
 fn without_events_the_owner_shows_by_the_mark_in_its_log() {
     let mut sim = Sim::stuck(40);
     sim.run(16_000);
-    let mut stream = sim.stream();
-    for seen in &mut stream {
+    for seen in &mut sim.seen {
         if let Signal::Query { of, answer: Answer::Values { values } } = &mut seen.signal {
             values.retain(|_, _| of != "sql:events");
         }
     }
-    let said = &verdicts(&stream)[STUCK_TASK];
-    let Verdict::Fired { evidence, .. } = said else { panic!("{said:?}") };
-    assert_eq!(evidence[0], "lock:deployment:paasta: task 100 holds it, by the uid in its log");
+    let by_its_log = "lock:deployment:paasta: task 100 holds it, by the uid in its log";
+    assert_eq!(sim.said().evidence(STUCK_TASK)[0], by_its_log);
     // Nor by that: then nobody can be blamed.
-    stream.retain(|seen| !matches!(&seen.signal, Signal::Log { line } if line.contains("UPDATE \"locks\"")));
-    let said = &verdicts(&stream)[STUCK_TASK];
-    let expected = "lock:deployment:paasta: whose it is is not known";
-    assert!(matches!(said, Verdict::Unknown { why } if why == expected), "{said:?}");
+    sim.seen.retain(|seen| !seen.is_log_with(&["UPDATE \"locks\""]));
+    assert_eq!(sim.said().why(STUCK_TASK), "lock:deployment:paasta: whose it is is not known");
 }
 
 #[test]
@@ -216,8 +208,6 @@ fn a_task_called_timeout_that_hangs_is_stuck() {
     sim.run(4_000);
     sim.task(100).state = "timeout";
     sim.run(9_000);
-    let said = &verdicts(&sim.stream())[STUCK_TASK];
-    let Verdict::Fired { evidence, .. } = said else { panic!("{said:?}") };
-    assert!(evidence[1].starts_with("task 100: it is timeout, and its process lives"), "{evidence:#?}");
+    assert!(sim.said().evidence(STUCK_TASK)[1].starts_with("task 100: it is timeout, and its process lives"));
     assert_eq!(sim.diagnoses(), [STUCK_TASK, WRONG_SUBNET]);
 }

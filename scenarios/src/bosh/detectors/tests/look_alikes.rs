@@ -1,44 +1,107 @@
 //! What looks like a stuck task and is none: every detector stays silent.
 
+use reenact::detect::testing::scenes;
+
 use super::super::{CANCEL_OVERDUE, STUCK_TASK};
 use super::*;
 
-#[track_caller]
-fn quiet(sim: &Sim) {
-    assert_eq!(fired(&sim.stream(), "bosh/"), BTreeMap::new());
-}
-
-/// Whether every detector can tell, and says no.
-#[track_caller]
-fn knows(sim: &Sim) {
-    let said = verdicts(&sim.stream());
-    assert!(said.values().all(|verdict| *verdict == Verdict::Quiet), "{said:#?}");
-}
-
-#[test]
-fn a_healthy_slow_deploy() {
+/// Whether nobody ever fires, and in the end every detector can tell.
+fn knows(scene: fn(&mut Sim)) {
     for seed in 50..53 {
         let mut sim = Sim::new(seed);
-        // Each VM takes nine minutes.
-        sim.deploy(100, "paasta", 2, Doing::Slow(540 * SCALE));
-        sim.run(36_000);
-        quiet(&sim);
-        knows(&sim);
-        assert_eq!(sim.tasks[0].state, "done");
+        scene(&mut sim);
+        sim.quiet();
+        sim.knows();
     }
 }
 
-#[test]
-fn a_bounded_retry_while_cancelling() {
-    let mut sim = Sim::new(54);
-    sim.deploy(100, "paasta", 2, Doing::Retry(5, 200 * SCALE));
-    sim.run(1_000);
-    sim.cancel(100);
-    sim.run(22_000);
-    assert_eq!(sim.tasks[0].state, "error");
-    quiet(&sim);
-    knows(&sim);
-}
+scenes!(
+    knows,
+    // Each VM takes nine minutes.
+    a_healthy_slow_deploy = |sim| {
+        sim.deploy(100, "paasta", 2, Doing::Slow(540 * SCALE));
+        sim.run(36_000);
+        assert_eq!(sim.tasks[0].state, "done");
+    },
+    a_bounded_retry_while_cancelling = |sim| {
+        sim.deploy(100, "paasta", 2, Doing::Retry(5, 200 * SCALE));
+        sim.run(1_000);
+        sim.cancel(100);
+        sim.run(22_000);
+        assert_eq!(sim.tasks[0].state, "error");
+    },
+    a_cancel_in_the_ping_loop = |sim| {
+        sim.deploy(100, "paasta", 2, Doing::Ping);
+        sim.run(11_500);
+        sim.cancel(100);
+        sim.run(3_000);
+        assert_eq!(sim.tasks[0].state, "cancelled");
+    },
+    // As on a machine at its limit: the row goes at once, the event of it comes 0.9 s later
+    // and the task's end after that.
+    a_task_that_ends_slowly = |sim| {
+        sim.deploy(100, "paasta", 1, Doing::Ping);
+        sim.run(3_000);
+        sim.locks.clear();
+        sim.run(900);
+        sim.event("release|lock|lock:deployment:paasta|100|paasta|".into());
+        sim.run(1_500);
+        sim.ends(100, "done");
+        sim.run(3_000);
+    },
+    a_restarted_director_with_a_lock_about_to_expire = |sim| {
+        sim.restart_with_a_dead_task();
+        sim.run(8_000);
+        // Nobody looked at the API: the row is there still.
+        assert!(sim.lock().expired < sim.now);
+    },
+    workers_that_are_all_busy_and_get_on = |sim| {
+        for (id, deployment) in [(100, "paasta"), (101, "cf"), (102, "redis"), (103, "other"), (104, "more")] {
+            sim.deploy(id, deployment, 1, Doing::Slow(120 * SCALE));
+        }
+        sim.run(4_000);
+        assert_eq!(sim.queue.len(), 2);
+        sim.run(20_000);
+        assert!(sim.queue.is_empty());
+    },
+    two_deployments_at_once = |sim| {
+        sim.deploy(100, "paasta", 1, Doing::Slow(300 * SCALE));
+        sim.deploy(101, "cf", 2, Doing::Ping);
+        sim.run(15_000);
+    },
+    a_deploy_that_finds_the_lock_taken = |sim| {
+        sim.deploy(100, "paasta", 1, Doing::Ping);
+        sim.run(1_000);
+        sim.deploy(101, "paasta", 1, Doing::Ping);
+        sim.run(4_000);
+        assert_eq!(sim.tasks[1].state, "error");
+    },
+    a_task_called_timeout_that_lives = |sim| {
+        sim.deploy(100, "paasta", 1, Doing::Ping);
+        sim.run(2_500);
+        sim.database = false;
+        sim.run(30 * SCALE + 100);
+        assert!(sim.said().why(STUCK_TASK).ends_with("is refused"));
+        sim.database = true;
+        sim.run(500);
+        assert!(!sim.tasks[0].checkpoints && sim.tasks[0].renews);
+        sim.run(180 * SCALE);
+        sim.task(100).doing = Doing::Slow(100);
+        sim.run(10);
+        sim.task(100).state = "timeout";
+        sim.run(6_000);
+        assert_eq!(sim.tasks[0].state, "cancelled");
+    },
+    calls_of_killed_processes_are_not_in_flight = |sim| {
+        sim.deploy(100, "paasta", 3, Doing::Hang);
+        sim.run(100);
+        sim.kill_all(100);
+        sim.task(100).state = "error";
+        sim.locks.clear();
+        sim.deploy(101, "paasta", 3, Doing::Hang);
+        sim.run(4_000);
+    },
+);
 
 /// Its process is gone before the row is looked at again: for a look it seems to be
 /// cancelling without one.
@@ -51,55 +114,8 @@ fn a_cancelled_task_that_ends_late_by_itself() {
         sim.cancel(100);
         sim.run(9_000);
         assert_eq!(sim.tasks[0].state, "error");
-        quiet(&sim);
+        sim.quiet();
     }
-}
-
-#[test]
-fn a_cancel_in_the_ping_loop() {
-    let mut sim = Sim::new(55);
-    sim.deploy(100, "paasta", 2, Doing::Ping);
-    sim.run(11_500);
-    sim.cancel(100);
-    sim.run(3_000);
-    assert_eq!(sim.tasks[0].state, "cancelled");
-    quiet(&sim);
-    knows(&sim);
-}
-
-/// As on a machine at its limit: the row goes at once, the event of it comes 0.9 s later
-/// and the task's end after that.
-#[test]
-fn a_task_that_ends_slowly() {
-    let mut sim = Sim::new(44);
-    sim.deploy(100, "paasta", 1, Doing::Ping);
-    sim.run(3_000);
-    sim.locks.clear();
-    sim.run(900);
-    sim.event("release|lock|lock:deployment:paasta|100|paasta|".into());
-    sim.run(1_500);
-    let task = sim.tasks[0].clone();
-    sim.end(&mut task.clone(), "done");
-    (sim.task(100).state, sim.task(100).lives) = ("done", false);
-    sim.run(3_000);
-    quiet(&sim);
-}
-
-#[test]
-fn a_restarted_director_with_a_lock_about_to_expire() {
-    let mut sim = Sim::new(56);
-    sim.deploy(100, "paasta", 1, Doing::Ping);
-    sim.run(3_000);
-    sim.kill_all(100);
-    sim.serves = false;
-    let expires = sim.lock().expired;
-    sim.run(expires - sim.now - 900);
-    sim.serves = true;
-    sim.run(8_000);
-    quiet(&sim);
-    knows(&sim);
-    // Nobody looked at the API: the row is there still.
-    assert!(sim.lock().expired < sim.now);
 }
 
 /// The row is the next task's before its acquire event is seen: for a look it seems to be
@@ -108,75 +124,12 @@ fn a_restarted_director_with_a_lock_about_to_expire() {
 fn the_next_deploy_takes_a_dead_tasks_row_over() {
     for seed in 100..160 {
         let mut sim = Sim::new(seed);
-        sim.deploy(100, "paasta", 1, Doing::Ping);
-        sim.run(3_000);
-        sim.kill_all(100);
-        sim.serves = false;
-        let expires = sim.lock().expired;
-        sim.run(expires - sim.now - 900);
-        sim.serves = true;
+        sim.restart_with_a_dead_task();
         sim.run(2_000);
         sim.deploy(163, "paasta", 1, Doing::Ping);
         sim.run(3_000);
-        quiet(&sim);
+        sim.quiet();
     }
-}
-
-#[test]
-fn workers_that_are_all_busy_and_get_on() {
-    let mut sim = Sim::new(57);
-    for (id, deployment) in [(100, "paasta"), (101, "cf"), (102, "redis"), (103, "other"), (104, "more")] {
-        sim.deploy(id, deployment, 1, Doing::Slow(120 * SCALE));
-    }
-    sim.run(4_000);
-    assert_eq!(sim.queue.len(), 2);
-    sim.run(20_000);
-    assert!(sim.queue.is_empty());
-    quiet(&sim);
-    knows(&sim);
-}
-
-#[test]
-fn two_deployments_at_once() {
-    let mut sim = Sim::new(58);
-    sim.deploy(100, "paasta", 1, Doing::Slow(300 * SCALE));
-    sim.deploy(101, "cf", 2, Doing::Ping);
-    sim.run(15_000);
-    quiet(&sim);
-    knows(&sim);
-}
-
-#[test]
-fn a_deploy_that_finds_the_lock_taken() {
-    let mut sim = Sim::new(59);
-    sim.deploy(100, "paasta", 1, Doing::Ping);
-    sim.run(1_000);
-    sim.deploy(101, "paasta", 1, Doing::Ping);
-    sim.run(4_000);
-    assert_eq!(sim.tasks[1].state, "error");
-    quiet(&sim);
-}
-
-#[test]
-fn a_task_called_timeout_that_lives() {
-    let mut sim = Sim::new(60);
-    sim.deploy(100, "paasta", 1, Doing::Ping);
-    sim.run(2_500);
-    sim.database = false;
-    sim.run(30 * SCALE + 100);
-    let said = verdicts(&sim.stream());
-    assert!(matches!(said[STUCK_TASK], Verdict::Unknown { .. }), "{said:#?}");
-    sim.database = true;
-    sim.run(500);
-    assert!(!sim.tasks[0].checkpoints && sim.tasks[0].renews);
-    sim.run(180 * SCALE);
-    sim.task(100).doing = Doing::Slow(100);
-    sim.run(10);
-    sim.task(100).state = "timeout";
-    sim.run(6_000);
-    assert_eq!(sim.tasks[0].state, "cancelled");
-    quiet(&sim);
-    knows(&sim);
 }
 
 #[test]
@@ -185,11 +138,10 @@ fn a_database_that_is_away_while_a_task_hangs() {
     sim.run(8_000);
     sim.database = false;
     sim.run(1_900);
-    quiet(&sim);
-    let said = verdicts(&sim.stream());
+    let said = sim.said();
+    said.quiet();
     for id in [STUCK_TASK, CANCEL_OVERDUE] {
-        let Verdict::Unknown { why } = &said[id] else { panic!("{id}: {said:#?}") };
-        assert!(why.ends_with("is refused"), "{id}: {why}");
+        assert!(said.why(id).ends_with("is refused"), "{id}: {}", said.why(id));
     }
 }
 
@@ -211,22 +163,9 @@ fn a_log_that_is_not_seen_is_no_silence() {
     sim.cancel(100);
     sim.task(100).doing = Doing::Sit;
     sim.run(26_000);
-    quiet(&sim);
-    let said = verdicts(&sim.stream());
+    let said = sim.said();
+    said.quiet();
     for id in [STUCK_TASK, CANCEL_OVERDUE] {
-        let expected = "task 100: its debug log is not seen";
-        assert!(matches!(&said[id], Verdict::Unknown { why } if why == expected), "{id}: {said:#?}");
+        assert_eq!(said.why(id), "task 100: its debug log is not seen");
     }
-}
-
-#[test]
-fn calls_of_killed_processes_are_not_in_flight() {
-    let mut sim = Sim::stuck(64);
-    sim.run(100);
-    sim.kill_all(100);
-    sim.task(100).state = "error";
-    sim.locks.clear();
-    sim.deploy(101, "paasta", 3, Doing::Hang);
-    sim.run(4_000);
-    quiet(&sim);
 }

@@ -1,24 +1,19 @@
 //! A director on paper: what the probes would record of it, at their real intervals, with
-//! jitter. No detector knows that it is not real.
+//! jitter.
 
 mod diagnoses;
 mod look_alikes;
 mod margins;
-mod others_streams;
 mod properties;
 mod variants;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use reenact::{
-    detect::Verdict,
-    probe::{Answer, Moment, Observation, Signal},
+    detect::testing::{EPOCH_MS, Tape, World, on_tape, query, values},
+    probe::{Answer, Observation, Signal},
 };
 
-use crate::verdicts::{fired_of as fired, verdicts_of, wall};
-
-/// 2026-01-01, where the simulated clocks begin.
-const EPOCH_MS: i64 = 1_767_225_600_000;
 /// 0.02 of production: a second takes 20 ms.
 const SCALE: u64 = 20;
 const EXPIRY: u64 = 241 * SCALE;
@@ -82,10 +77,9 @@ struct Row {
 }
 
 struct Sim {
-    now: u64,
-    random: u64,
-    /// How many of a hundred looks are lost; never more than 1.2 s in a row.
-    loss: u64,
+    tape: Tape,
+    /// 0.02 of production.
+    scale: &'static str,
     database: bool,
     serves: bool,
     logs: bool,
@@ -97,22 +91,44 @@ struct Sim {
     calls: BTreeMap<String, Call>,
     vms: BTreeMap<String, (String, bool)>,
     counter: u32,
-    due: BTreeMap<&'static str, u64>,
-    seen: BTreeMap<&'static str, u64>,
-    log_at: u64,
-    observations: Vec<Observation>,
 }
 
-const PROBES: [&str; 8] =
-    ["sql:locks", "sql:tasks", "sql:events", "sql:jobs", "sql:vms", "iaas:inflight", "iaas:vms", "processes"];
+const QUESTIONS: [&str; 7] =
+    ["sql:locks", "sql:tasks", "sql:events", "sql:jobs", "sql:vms", "iaas:inflight", "iaas:vms"];
+
+on_tape!(Sim);
+
+impl World for Sim {
+    fn live(&mut self) {
+        self.take_jobs();
+        for index in 0..self.tasks.len() {
+            if self.tasks[index].lives && !self.tasks[index].suspended {
+                self.act(index);
+            }
+        }
+        for of in QUESTIONS {
+            if self.looks("db", of, 250) {
+                let answer = self.answer(of);
+                self.emit("db", query(of, answer));
+            }
+        }
+        if self.looks("director", "processes", 250) {
+            let commands = self.commands();
+            self.emit("director", Signal::Processes { commands });
+        }
+        if self.looks("director", "config", 1_000) {
+            let answer = self.config();
+            self.emit("director", query("director:config", answer));
+        }
+    }
+}
 
 impl Sim {
     /// A director with three idle workers and a VM in the first zone.
     fn new(seed: u64) -> Self {
         let mut sim = Self {
-            now: 0,
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
-            loss: 0,
+            tape: Tape::new("bosh/", seed),
+            scale: "0.02",
             database: true,
             serves: true,
             logs: true,
@@ -124,10 +140,6 @@ impl Sim {
             calls: BTreeMap::new(),
             vms: BTreeMap::new(),
             counter: 1_000,
-            due: BTreeMap::new(),
-            seen: BTreeMap::new(),
-            log_at: 0,
-            observations: Vec::new(),
         };
         sim.vms.insert("vm-old".into(), ("paasta|web/old|10.0.1.2|z1".into(), true));
         sim.run(1_000);
@@ -141,36 +153,16 @@ impl Sim {
         sim
     }
 
-    /// A number below `end`, or 0 if there is none.
-    fn below(&mut self, end: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 16).checked_rem(end).unwrap_or(0)
-    }
-
     fn number(&mut self) -> u32 {
         self.counter += 1;
         self.counter
     }
 
-    fn emit(&mut self, node: &str, signal: Signal) {
-        let (at, node) = (Moment(self.now), node.into());
-        self.observations.push(Observation { at, wall: wall(self.now).parse().expect("a moment"), node, signal });
-    }
-
-    /// A line is read a little later than it is written, and in order.
-    fn log(&mut self, task: u64, thread: &str, text: &str) {
-        if !self.logs {
-            return;
+    fn say(&mut self, task: u64, thread: &str, text: &str) {
+        if self.logs {
+            let line = format!("D, [2026-01-01T00:00:00 #14640] [{thread}] DEBUG -- DirectorJobRunner: {text}");
+            self.log("director", &format!("task {task} debug: {line}"));
         }
-        self.log_at = self.log_at.max(self.now + self.below(60));
-        let at = wall(self.log_at);
-        let line =
-            format!("task {task} debug: D, [{} #14640] [{thread}] DEBUG -- DirectorJobRunner: {text}", &at[..23]);
-        let signal = Signal::Log { line };
-        let (at, wall) = (Moment(self.log_at), at.parse().expect("a moment"));
-        self.observations.push(Observation { at, wall, node: "director".into(), signal });
     }
 
     fn event(&mut self, text: String) {
@@ -222,27 +214,26 @@ impl Sim {
         self.calls.values_mut().filter(|call| call.task == id).for_each(|call| call.lives = false);
     }
 
-    fn lock(&self) -> &Row {
-        &self.locks[PAASTA]
+    /// The task ends now, without a word of its own.
+    fn ends(&mut self, id: u64, state: &'static str) {
+        let mut task = self.task(id).clone();
+        self.end(&mut task, state);
+        *self.task(id) = task;
     }
 
-    /// Lets time pass: the director works, and every probe looks as often as it would.
-    fn run(&mut self, milliseconds: u64) {
-        let end = self.now + milliseconds;
-        while self.now < end {
-            self.now += 10;
-            self.take_jobs();
-            for index in 0..self.tasks.len() {
-                if self.tasks[index].lives && !self.tasks[index].suspended {
-                    self.live(index);
-                }
-            }
-            PROBES.into_iter().for_each(|probe| self.poll(probe));
-            if self.now.is_multiple_of(1_000) {
-                let answer = config();
-                self.emit("director", Signal::Query { of: "director:config".into(), answer });
-            }
-        }
+    /// The whole director is killed in a deploy, and is back when its lock is about to expire.
+    fn restart_with_a_dead_task(&mut self) {
+        self.deploy(100, "paasta", 1, Doing::Ping);
+        self.run(3_000);
+        self.kill_all(100);
+        self.serves = false;
+        let expires = self.lock().expired;
+        self.run(expires - self.now - 900);
+        self.serves = true;
+    }
+
+    fn lock(&self) -> &Row {
+        &self.locks[PAASTA]
     }
 
     fn take_jobs(&mut self) {
@@ -259,7 +250,7 @@ impl Sim {
         }
     }
 
-    fn live(&mut self, index: usize) {
+    fn act(&mut self, index: usize) {
         let mut task = self.tasks[index].clone();
         self.threads(&mut task);
         if task.uid.is_none() {
@@ -278,24 +269,24 @@ impl Sim {
             if self.database {
                 task.checkpoint = now;
                 for text in ["BEGIN", r#"UPDATE "tasks" SET "checkpoint_time" = 'x' WHERE ("id" = 100)"#, "COMMIT"] {
-                    self.log(id, &format!("task:{id}-checkpoint"), &format!("(0.000437s) (conn: 2100) {text}"));
+                    self.say(id, &format!("task:{id}-checkpoint"), &format!("(0.000437s) (conn: 2100) {text}"));
                 }
             }
         }
         let Some(uid) = task.uid.clone().filter(|_| task.renews && task.renew_at <= now) else { return };
         task.renew_at = now + RENEW;
-        self.log(id, "", &format!("Renewing lock: {name}"));
+        self.say(id, "", &format!("Renewing lock: {name}"));
         if !self.database {
             task.renews = false;
             return;
         }
-        self.log(id, "", &format!(r#"(0.000647s) (conn: 2320) UPDATE "locks" SET "expired_at" = 'x' WHERE (("name" = '{name}') AND ("uid" = '{uid}'))"#));
+        self.say(id, "", &format!(r#"(0.000647s) (conn: 2320) UPDATE "locks" SET "expired_at" = 'x' WHERE (("name" = '{name}') AND ("uid" = '{uid}'))"#));
         match self.locks.get_mut(&name).filter(|row| row.uid == uid) {
             Some(row) => row.expired = now + EXPIRY,
             None => {
                 (task.renews, task.state) = (false, "cancelling");
                 self.event(format!("lost|lock|{name}|{id}|{}|Lock renewal thread exiting", task.deployment));
-                self.log(id, "", "Lock renewal thread exiting");
+                self.say(id, "", "Lock renewal thread exiting");
             }
         }
     }
@@ -314,9 +305,9 @@ impl Sim {
         self.locks.insert(name.clone(), Row { uid: uid.clone(), task: inserted, expired: now + EXPIRY });
         (task.uid, task.renew_at, task.next) = (Some(uid), now + RENEW, now + 40);
         self.event(format!("acquire|lock|{name}|{}|{}|", task.id, task.deployment));
-        self.log(task.id, &format!("task:{}", task.id), &format!("Acquired lock: {name}"));
+        self.say(task.id, &format!("task:{}", task.id), &format!("Acquired lock: {name}"));
         let text = r#"(0.0s) (conn: 2080) UPDATE "link_consumer_intents" SET "metadata" = 'x'"#;
-        self.log(task.id, &format!("task:{}", task.id), text);
+        self.say(task.id, &format!("task:{}", task.id), text);
         if task.doing == Doing::Hang {
             (1..=3).for_each(|instance| self.ask(task, instance));
         }
@@ -325,7 +316,7 @@ impl Sim {
     fn ask(&mut self, task: &Task, instance: u64) {
         let (id, pid) = (format!("cpi-{}", self.number()), self.number());
         let thread = format!("create_missing_vm(web/u{instance} ({instance})/3)");
-        self.log(
+        self.say(
             task.id,
             &thread,
             &format!(r#"[external-cpi] [{id}] request: {{"method":"create_vm"}} with command: /director cpi"#),
@@ -336,13 +327,13 @@ impl Sim {
     }
 
     /// Ends the task's calls, which make their VMs.
-    fn answer(&mut self, task: u64, makes: bool) {
+    fn answer_calls(&mut self, task: u64, makes: bool) {
         let ids: Vec<_> = self.calls.iter().filter(|(_, call)| call.task == task).map(|(id, _)| id.clone()).collect();
         for id in ids {
             let call = self.calls.remove(&id).expect("a call");
             let parent = self.tasks.iter().find(|other| other.id == task).expect("a task").clone();
             if parent.lives {
-                self.log(task, "create_missing_vm(x)", &format!("[external-cpi] [{id}] response: {{}}, err: "));
+                self.say(task, "create_missing_vm(x)", &format!("[external-cpi] [{id}] response: {{}}, err: "));
             }
             if makes {
                 let vm = format!("{}|{}|{}|{}", parent.deployment, call.instance, call.ip, call.az);
@@ -361,10 +352,10 @@ impl Sim {
             Doing::Ping if cancelled => self.end(task, "cancelled"),
             Doing::Ping => {
                 task.next = self.now + 5 * SCALE;
-                self.log(task.id, "create_missing_vm(x)", r#"SENT: agent.a {"method":"ping"}"#);
+                self.say(task.id, "create_missing_vm(x)", r#"SENT: agent.a {"method":"ping"}"#);
             }
             Doing::Slow(takes) => {
-                self.answer(task.id, true);
+                self.answer_calls(task.id, true);
                 task.tries += 1;
                 match task.tries {
                     _ if cancelled => self.end(task, "cancelled"),
@@ -376,7 +367,7 @@ impl Sim {
                 }
             }
             Doing::Retry(tries, takes) => {
-                self.answer(task.id, false);
+                self.answer_calls(task.id, false);
                 task.tries += 1;
                 if task.tries > tries {
                     return self.end(task, "error");
@@ -396,48 +387,29 @@ impl Sim {
         (task.state, task.lives) = (state, false);
     }
 
-    fn poll(&mut self, probe: &'static str) {
-        if self.due.get(probe).is_some_and(|due| *due > self.now) {
-            return;
-        }
-        let jitter = self.below(60);
-        self.due.insert(probe, self.now + 250 + jitter);
-        // Whatever is lost, what is looked at next will be within 1.2 s.
-        let last = self.seen.get(probe).copied().unwrap_or_default();
-        let bearable = self.now + 320 < last + 1_200;
-        if self.below(100) < self.loss && bearable {
-            return;
-        }
-        self.seen.insert(probe, self.now);
-        if probe == "processes" {
-            let commands = self.commands();
-            return self.emit("director", Signal::Processes { commands });
-        }
-        let answer = match (probe.starts_with("sql:") && !self.database, probe) {
-            (true, _) => Answer::Refused,
-            (_, "sql:locks") => self.with_now(self.locks.iter().map(|(name, row)| {
+    fn answer(&self, of: &str) -> Answer {
+        match of {
+            _ if of.starts_with("sql:") && !self.database => Answer::Refused,
+            "sql:locks" => self.with_now(self.locks.iter().map(|(name, row)| {
                 (name.clone(), format!("{}|{}|{}", row.uid, row.task, EPOCH_MS + row.expired as i64))
             })),
-            (_, "sql:tasks") => {
-                self.with_now(self.queue.iter().map(|(_, _, task)| task).chain(&self.tasks).map(task_row))
-            }
-            (_, "sql:events") => {
+            "sql:tasks" => self.with_now(self.queue.iter().map(|(_, _, task)| task).chain(&self.tasks).map(task_row)),
+            "sql:events" => {
                 let rows = self.events.iter().enumerate().rev().take(50);
-                values(rows.map(|(id, text)| ((id + 1).to_string(), text.clone())))
+                values(rows.map(|(id, text)| ((id + 1).to_string(), text)))
             }
-            (_, "sql:jobs") => self.jobs(),
-            (_, "iaas:inflight") => self.with_now(self.calls.iter().map(|(id, call)| {
+            "sql:jobs" => self.jobs(),
+            "iaas:inflight" => self.with_now(self.calls.iter().map(|(id, call)| {
                 let Call { task, instance, ip, az, pid, begun, .. } = call;
                 let begun = EPOCH_MS + *begun as i64;
                 (id.clone(), format!("create_vm|{task}|{instance}|{ip}|{az}|{pid}|{begun}"))
             })),
-            (_, "iaas:vms") => values(self.vms.iter().map(|(cid, (vm, _))| (cid.clone(), vm.clone()))),
+            "iaas:vms" => values(self.vms.iter().map(|(cid, (vm, _))| (cid, vm))),
             _ => {
                 let known = self.vms.iter().filter(|(_, (_, known))| *known);
-                values(known.map(|(cid, _)| (cid.clone(), "web/u|10.0.1.2".into())))
+                values(known.map(|(cid, _)| (cid, "web/u|10.0.1.2")))
             }
-        };
-        self.emit("db", Signal::Query { of: probe.into(), answer });
+        }
     }
 
     fn commands(&self) -> Vec<String> {
@@ -462,30 +434,19 @@ impl Sim {
         values(said.chain([now]))
     }
 
+    fn config(&self) -> Answer {
+        let millis = [("renew_ms", RENEW), ("checkpoint_ms", CHECKPOINT)].map(|(name, ms)| (name, ms.to_string()));
+        let subnets = ["1", "2", "3"].map(|az| (format!("subnet:z{az}"), format!("10.0.{az}.0/24")));
+        let said = millis.map(|(name, ms)| (name.to_owned(), ms)).into_iter().chain(subnets);
+        values(said.chain([("scale".to_owned(), self.scale.to_owned())]))
+    }
+
     fn jobs(&self) -> Answer {
         let waits = self.queue.iter().map(|(id, at, _)| (id.to_string(), format!("normal||{}", EPOCH_MS + *at as i64)));
         let lives = self.tasks.iter().filter(|task| task.lives);
         let taken = lives.map(|task| (task.id.to_string(), format!("normal|worker_{}|{EPOCH_MS}", task.worker + 1)));
         let workers = ("workers".to_owned(), "worker_1 worker_2 worker_3".to_owned());
         self.with_now(waits.chain(taken).chain([workers]))
-    }
-
-    /// The observations in their order, to the present moment.
-    fn stream(&self) -> Vec<Observation> {
-        let mut stream: Vec<_> = self.observations.iter().filter(|seen| seen.at <= Moment(self.now)).cloned().collect();
-        stream.sort_by_key(|seen| seen.at);
-        stream
-    }
-
-    /// Which detectors ever fire.
-    fn diagnoses(&self) -> Vec<&'static str> {
-        fired(&self.stream(), "bosh/").into_keys().collect()
-    }
-
-    /// Which detectors fire at the end.
-    fn firing(&self) -> Vec<&'static str> {
-        let last = |(id, verdict)| matches!(verdict, Verdict::Fired { .. }).then_some(id);
-        verdicts(&self.stream()).into_iter().filter_map(last).collect()
     }
 }
 
@@ -495,40 +456,9 @@ fn task_row(task: &Task) -> (String, String) {
     (id.to_string(), format!("{state}|update_deployment|{deployment}|{checkpoint}||create deployment"))
 }
 
-fn config() -> Answer {
-    let said = [
-        ("renew_ms", RENEW.to_string()),
-        ("expiry_ms", EXPIRY.to_string()),
-        ("checkpoint_ms", CHECKPOINT.to_string()),
-        ("timeout_ms", (180 * SCALE).to_string()),
-        ("agent_wait_ms", (600 * SCALE).to_string()),
-        ("scale", "0.02".into()),
-        ("subnet:z1", "10.0.1.0/24".into()),
-        ("subnet:z2", "10.0.2.0/24".into()),
-        ("subnet:z3", "10.0.3.0/24".into()),
-    ];
-    values(said.into_iter().map(|(name, value)| (name.to_owned(), value)))
-}
-
-fn values(said: impl Iterator<Item = (String, String)>) -> Answer {
-    Answer::Values { values: said.collect() }
-}
-
-/// Asserts that `id` fired between `after` and `within` milliseconds after `from`, with
-/// each of `lines` in its evidence.
-#[track_caller]
-fn assert_fired(sim: &Sim, id: &str, from: u64, (after, within): (u64, u64), lines: &[&str]) {
-    let fired = fired(&sim.stream(), "bosh/");
-    let (at, evidence) = fired.get(id).unwrap_or_else(|| panic!("{id} did not fire, but {fired:#?}"));
-    let took = at.since(Moment(from));
-    let range = Duration::from_millis(after)..=Duration::from_millis(within);
-    assert!(range.contains(&took), "{id} fired {took:?} after {from} ms: {evidence:#?}");
-    for line in lines {
-        assert!(evidence.iter().any(|seen| seen.contains(line)), "no '{line}' in {evidence:#?}");
-    }
-}
-
-/// What each detector of this folder says at the end of a stream.
-fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
-    verdicts_of(stream, "bosh/")
+/// The incident, for the tests of all systems.
+pub(crate) fn trouble() -> Vec<Observation> {
+    let mut sim = Sim::stuck(90);
+    sim.run(14_000);
+    sim.stream()
 }

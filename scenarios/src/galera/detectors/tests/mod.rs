@@ -1,5 +1,5 @@
 //! A cluster of three on paper: what the probes would record of it, at their real
-//! intervals, with jitter. No detector knows that it is not real.
+//! intervals, with jitter.
 
 mod diagnoses;
 mod look_alikes;
@@ -8,17 +8,18 @@ mod properties;
 mod recorded;
 mod report;
 
-use std::collections::BTreeMap;
-
 use reenact::{
-    detect::{Verdict, all},
-    probe::{Answer, Moment, Observation, PortState, Signal},
+    detect::testing::{Tape, World, hung, machine, on_tape, query},
+    probe::{Answer, Observation, PortState, Signal},
 };
+
+use PortState::{Closed, Open, Silent};
 
 /// The number of nodes.
 const NODES: usize = 3;
 const ALL: [usize; NODES] = [0, 1, 2];
 const STATE: &str = "5eed5eed-5eed-11e1-8000-5eed5eed5eed";
+const INCONSISTENT: &str = "[ERROR] WSREP: Inconsistency detected: Inconsistent by consensus on 5eed5eed:14";
 
 /// A node's name, as probes give it.
 fn name(node: usize) -> String {
@@ -39,6 +40,11 @@ fn long(node: usize) -> String {
     format!("{}-{}-11e{digit}-8002-{}", digit.repeat(8), digit.repeat(4), digit.repeat(12))
 }
 
+/// All nodes but one.
+fn rest(node: usize) -> Vec<usize> {
+    ALL.into_iter().filter(|&other| other != node).collect()
+}
+
 /// One node's outside.
 #[derive(Debug, Clone)]
 struct Paper {
@@ -48,32 +54,28 @@ struct Paper {
     gvwstate: Option<String>,
     transfer_file: bool,
     commands: Vec<String>,
+    /// Whether its machine runs, and whether it is paused.
     machine: (bool, bool),
+    /// When its unanswered question will be given up.
+    asked: Option<u64>,
+    /// Seconds by which its clock is wrong.
+    skew: i64,
 }
 
-/// The polled probes, by their place in [`PERIODS`].
-const PORTS: usize = 0;
-const STATUS: usize = 1;
-const FILES: usize = 2;
-const PROCESSES: usize = 3;
-const MACHINE: usize = 4;
-/// How often each looks, in milliseconds.
-const PERIODS: [u64; 5] = [100, 200, 250, 500, 250];
-
 struct Sim {
-    now: u64,
+    tape: Tape,
     view: u64,
-    random: u64,
     nodes: Vec<Paper>,
-    due: [[u64; PERIODS.len()]; NODES],
-    seen: [[u64; PERIODS.len()]; NODES],
-    /// When each node's unanswered question will be given up.
-    limit: [Option<u64>; NODES],
-    /// How many of a hundred looks are lost; never more than 2.5 s in a row.
-    loss: u64,
-    /// Seconds by which each node's clock is wrong.
-    skew: [i64; NODES],
-    stream: Vec<Observation>,
+}
+
+on_tape!(Sim);
+
+impl World for Sim {
+    fn live(&mut self) {
+        for node in ALL {
+            self.look(node);
+        }
+    }
 }
 
 impl Sim {
@@ -91,119 +93,56 @@ impl Sim {
     /// Three machines without power.
     fn off(seed: u64) -> Self {
         let paper = Paper {
-            sql_port: PortState::Silent,
-            group_port: PortState::Silent,
-            sql: Answer::Hung { during: "connect".into() },
+            sql_port: Silent,
+            group_port: Silent,
+            sql: hung("connect"),
             gvwstate: None,
             transfer_file: false,
             commands: Vec::new(),
             machine: (false, false),
+            asked: None,
+            skew: 0,
         };
-        Self {
-            now: 0,
-            view: 1,
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
-            nodes: vec![paper; NODES],
-            due: [[0; PERIODS.len()]; NODES],
-            seen: [[0; PERIODS.len()]; NODES],
-            limit: [None; NODES],
-            loss: 0,
-            skew: [0; NODES],
-            stream: Vec::new(),
-        }
+        Self { tape: Tape::new("galera/", seed), view: 1, nodes: vec![paper; NODES] }
     }
 
-    /// A number below `end`, or 0 if there is none.
-    fn below(&mut self, end: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 16).checked_rem(end).unwrap_or(0)
-    }
-
-    fn emit(&mut self, node: usize, signal: Signal) {
-        let wall = Default::default();
-        self.stream.push(Observation { at: Moment(self.now), wall, node: name(node), signal });
-    }
-
-    /// Lets time pass; every probe looks as often as it would.
-    fn run(&mut self, milliseconds: u64) {
-        let end = self.now + milliseconds;
-        while self.now < end {
-            self.now += 10;
-            for node in ALL {
-                for probe in PORTS..=MACHINE {
-                    self.poll(node, probe);
-                }
+    fn look(&mut self, node: usize) {
+        let (name, paper) = (&*name(node), self.nodes[node].clone());
+        if self.looks(name, "ports", 100) {
+            for (port, state) in [(3306, paper.sql_port), (4567, paper.group_port), (4444, Closed)] {
+                self.emit(name, Signal::Port { port, state });
             }
         }
-    }
-
-    /// Looks if it is time to; a question that hangs is given up after a second,
-    /// or answered as soon as the hang is over.
-    fn poll(&mut self, node: usize, probe: usize) {
-        if self.due[node][probe] > self.now {
-            return;
+        if paper.asked.is_none() && self.looks(name, "status", 200) {
+            self.nodes[node].asked = Some(self.now + 1_000);
         }
-        if probe == STATUS && matches!(self.nodes[node].sql, Answer::Hung { .. }) {
-            let limit = *self.limit[node].get_or_insert(self.now + 1_000);
-            if self.now < limit {
-                return;
+        // A question that hangs is given up after a second, or answered as soon as the hang is over.
+        let is_due = |limit: u64| limit <= self.now || !matches!(paper.sql, Answer::Hung { .. });
+        if self.nodes[node].asked.is_some_and(is_due) {
+            self.nodes[node].asked = None;
+            self.emit(name, query("sql:status", paper.sql));
+        }
+        if self.looks(name, "files", 250) {
+            let transfer = paper.transfer_file.then(String::new);
+            for (file, content) in [("gvwstate.dat", paper.gvwstate), ("sst_in_progress", transfer)] {
+                self.emit(name, Signal::File { path: format!("/var/lib/mysql/{file}"), content });
             }
         }
-        self.limit[node] = self.limit[node].filter(|_| probe != STATUS);
-        self.due[node][probe] = self.now + PERIODS[probe] + self.below(PERIODS[probe] / 4);
-        // Whatever is lost, what is looked at next will be within 2.5 s.
-        let bearable = self.now + 1_000 + PERIODS[probe] * 2 < self.seen[node][probe] + 2_500;
-        if self.below(100) >= self.loss || !bearable {
-            self.seen[node][probe] = self.now;
-            self.look(node, probe);
+        if self.looks(name, "processes", 500) {
+            self.emit(name, Signal::Processes { commands: paper.commands });
         }
-    }
-
-    fn look(&mut self, node: usize, probe: usize) {
-        let paper = self.nodes[node].clone();
-        match probe {
-            PORTS => {
-                for (port, state) in [(3306, paper.sql_port), (4567, paper.group_port), (4444, PortState::Closed)] {
-                    self.emit(node, Signal::Port { port, state });
-                }
-            }
-            STATUS => self.emit(node, Signal::Query { of: "sql:status".into(), answer: paper.sql }),
-            FILES => {
-                let transfer = paper.transfer_file.then(String::new);
-                for (file, content) in [("gvwstate.dat", paper.gvwstate), ("sst_in_progress", transfer)] {
-                    self.emit(node, Signal::File { path: format!("/var/lib/mysql/{file}"), content });
-                }
-            }
-            PROCESSES => self.emit(node, Signal::Processes { commands: paper.commands }),
-            MACHINE => {
-                let (running, paused) = paper.machine;
-                self.emit(
-                    node,
-                    Signal::Machine {
-                        running,
-                        paused,
-                        exit_code: (!running).then_some(137),
-                        oom_killed: false,
-                        finished: None,
-                    },
-                );
-            }
-            _ => unreachable!("no such probe"),
+        if self.looks(name, "machine", 250) {
+            let (running, paused) = paper.machine;
+            self.emit(name, machine(running, paused, (!running).then_some((137, false, 0))));
         }
     }
 
     /// Lines of the node's log, stamped by its own clock.
-    fn log(&mut self, node: usize, lines: &[String]) {
-        for (index, line) in lines.iter().enumerate() {
-            let second = (self.now / 1_000) as i64 + 600 + self.skew[node];
-            let stamp = if index == 0 {
-                format!("2026-11-20 10:{:02}:{:02} 0 ", second / 60, second % 60)
-            } else {
-                String::new()
-            };
-            self.emit(node, Signal::Log { line: format!("{stamp}{line}") });
+    fn say(&mut self, node: usize, lines: &[String]) {
+        let second = (self.now / 1_000) as i64 + 600 + self.nodes[node].skew;
+        let stamp = format!("2026-11-20 10:{:02}:{:02} 0 ", second / 60, second % 60);
+        for (line, stamp) in lines.iter().zip([&*stamp].into_iter().chain(std::iter::repeat(""))) {
+            self.log(&name(node), &format!("{stamp}{line}"));
         }
     }
 
@@ -213,29 +152,25 @@ impl Sim {
         let mut block = vec![format!("[Note] WSREP: view(view_id({kind},{},{}) memb {{", short(members[0]), self.view)];
         block.extend(members.iter().map(|&member| format!("\t{},0", short(member))));
         block.extend(["} joined {", "} left {", "} partitioned {", "})"].map(String::from));
-        self.log(node, &block);
+        self.say(node, &block);
         let count = members.len();
-        self.log(
-            node,
-            &[format!("[Note] WSREP: New COMPONENT: primary = {yes}, bootstrap = no, my_idx = 0, memb_num = {count}")],
-        );
+        let component = format!("New COMPONENT: primary = {yes}, bootstrap = no, my_idx = 0, memb_num = {count}");
+        self.say(node, &[format!("[Note] WSREP: {component}")]);
     }
 
     /// The machine is off: its power failed.
     fn power_off(&mut self, node: usize) {
-        let gvwstate = self.nodes[node].gvwstate.take();
-        self.nodes[node] = Paper { gvwstate, ..Self::off(1).nodes.remove(0) };
+        let Paper { gvwstate, skew, .. } = self.nodes[node].clone();
+        self.nodes[node] = Paper { gvwstate, skew, ..Self::off(1).nodes.remove(0) };
     }
 
     /// The server is gone, its machine is not: a stop if `clean`, or a SIGKILL.
     fn end(&mut self, node: usize, clean: bool) {
         let paper = &mut self.nodes[node];
-        (paper.sql_port, paper.group_port, paper.sql) = (PortState::Closed, PortState::Closed, Answer::Refused);
+        (paper.sql_port, paper.group_port, paper.sql) = (Closed, Closed, Answer::Refused);
         paper.commands = vec!["/bin/bash /usr/local/bin/node".into()];
         paper.machine = (true, false);
-        if clean {
-            paper.gvwstate = None;
-        }
+        paper.gvwstate = paper.gvwstate.take().filter(|_| !clean);
     }
 
     /// The server starts, joins its group's traffic and waits for a view.
@@ -245,36 +180,34 @@ impl Sim {
         self.run(300);
         let position = format!("/usr/sbin/mariadbd --wsrep_node_name={} --wsrep_start_position={STATE}:8", name(node));
         self.nodes[node].commands = vec![position];
-        self.log(
-            node,
-            &["[Note] WSREP: wsrep_load(): loading provider library '/usr/lib/galera/libgalera_smm.so'".into()],
-        );
-        self.nodes[node].group_port = PortState::Open;
+        let load = "[Note] WSREP: wsrep_load(): loading provider library '/usr/lib/galera/libgalera_smm.so'";
+        self.say(node, &[load.into()]);
+        self.nodes[node].group_port = Open;
+    }
+
+    /// It accepts clients and answers none.
+    fn hang(&mut self, node: usize, during: &str) {
+        (self.nodes[node].sql_port, self.nodes[node].sql) = (Open, hung(during));
     }
 
     /// What a member answers.
-    fn status(&self, node: usize, status: &str, comment: &str, members: &[usize]) -> Answer {
+    fn serve(&mut self, node: usize, status: &str, comment: &str, members: &[usize]) {
         let addresses: Vec<_> = members.iter().map(|&member| address(member)).collect();
         let index = members.iter().position(|&member| member == node).unwrap_or(0);
-        let ready = if status == "Primary" { "ON" } else { "OFF" };
         let values = [
-            ("wsrep_cluster_status", status.to_owned()),
-            ("wsrep_local_state_comment", comment.to_owned()),
-            ("wsrep_ready", ready.to_owned()),
-            ("wsrep_cluster_size", members.len().to_string()),
-            ("wsrep_cluster_conf_id", self.view.to_string()),
-            ("wsrep_cluster_state_uuid", STATE.to_owned()),
-            ("wsrep_local_index", index.to_string()),
-            ("wsrep_incoming_addresses", addresses.join(",")),
-            ("wsrep_gcomm_uuid", long(node)),
+            ("wsrep_cluster_status", status),
+            ("wsrep_local_state_comment", comment),
+            ("wsrep_ready", if status == "Primary" { "ON" } else { "OFF" }),
+            ("wsrep_cluster_size", &members.len().to_string()),
+            ("wsrep_cluster_conf_id", &self.view.to_string()),
+            ("wsrep_cluster_state_uuid", STATE),
+            ("wsrep_local_index", &index.to_string()),
+            ("wsrep_incoming_addresses", &addresses.join(",")),
+            ("wsrep_gcomm_uuid", &long(node)),
         ];
-        Answer::Values { values: values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect() }
-    }
-
-    fn serve(&mut self, node: usize, status: &str, comment: &str, members: &[usize]) {
-        let answer = self.status(node, status, comment, members);
+        let answer = reenact::detect::testing::values(values);
         let paper = &mut self.nodes[node];
-        (paper.sql_port, paper.group_port, paper.sql) = (PortState::Open, PortState::Open, answer);
+        (paper.sql_port, paper.group_port, paper.sql) = (Open, Open, answer);
     }
 
     /// Changes one value of what a node answers.
@@ -300,52 +233,38 @@ impl Sim {
             self.log_view(node, true, members);
             self.save_view(node, members[0], self.view, members);
             self.serve(node, "Primary", "Synced", members);
-            let pause = self.below(spread / members.len() as u64);
-            self.run(pause);
+            self.pause(spread / members.len() as u64);
         }
+    }
+
+    /// Lets less time than this pass.
+    fn pause(&mut self, most: u64) {
+        let pause = self.below(most);
+        self.run(pause);
     }
 
     /// The node is cut off from the others: nothing for 5 s, then both sides learn
     /// of it within 1.6 s, in either order.
     fn cut_off(&mut self, node: usize) {
-        let rest: Vec<_> = ALL.into_iter().filter(|&other| other != node).collect();
         self.run(5_000);
         let node_first = self.below(2) == 0;
         if !node_first {
-            self.install(&rest, 800);
+            self.install(&rest(node), 800);
             self.run(800);
         }
         self.log_view(node, false, &[node]);
         self.serve(node, "non-Primary", "Initialized", &[node]);
         if node_first {
             self.run(800);
-            self.install(&rest, 800);
+            self.install(&rest(node), 800);
         }
-    }
-
-    /// The first moment at which each detector fires, and its evidence.
-    fn fired(&self) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-        fired(&self.stream)
-    }
-
-    /// Which detectors ever fire.
-    fn diagnoses(&self) -> Vec<&'static str> {
-        self.fired().into_keys().collect()
     }
 }
 
-/// The registered detectors of this folder that ever fire over a stream.
-fn fired(stream: &[Observation]) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-    let mut fired = BTreeMap::new();
-    for entry in all().into_iter().filter(|entry| entry.id.starts_with("galera/")) {
-        let mut detector = (entry.new)();
-        let first = stream.iter().find_map(|observation| match detector.observe(observation) {
-            Verdict::Fired { evidence, at } => Some((at, evidence)),
-            Verdict::Quiet | Verdict::Unknown { .. } => None,
-        });
-        if let Some(first) = first {
-            fired.insert(entry.id, first);
-        }
-    }
-    fired
+/// A minority that was cut off, for the tests of all systems.
+pub(crate) fn trouble() -> Vec<Observation> {
+    let mut sim = Sim::healthy(1);
+    sim.cut_off(0);
+    sim.run(4_000);
+    sim.stream()
 }

@@ -1,12 +1,14 @@
 //! Every diagnosis is made in time and with its evidence.
 
+use std::ops::RangeInclusive;
+
 use super::super::{DUPLICATES, EXITED_BUSY, KILLED_BUSY, LOST_WORK, OOM_KILLED_BUSY, OVERDUE};
 use super::*;
 
 /// An end is seen within a look and a half, and its hold is one second.
-const AT_ONCE: (u64, u64) = (1_000, 1_800);
+const AT_ONCE: RangeInclusive<u64> = 1_000..=1_800;
 /// The age limit, its hold, and what lies between; the newest row is as old as the end.
-const AFTER_LIMIT: (u64, u64) = (3_000, 5_000);
+const AFTER_LIMIT: RangeInclusive<u64> = 3_000..=5_000;
 
 #[test]
 fn the_incident() {
@@ -21,18 +23,17 @@ fn the_incident() {
             "app1: exit code 0, which proves nothing",
             "works not done after it: graceful shutdown complete (requests), bg_inflight=2",
         ];
-        assert_fired(&sim, EXITED_BUSY, from, AT_ONCE, &lines);
+        sim.fires(EXITED_BUSY, from, AT_ONCE, &lines);
         let lines = [
             "rows are without their effect and older than 3000 ms",
             "app1: they were created within 0.",
             "before its machine finished",
             "app1: exit code 0, which proves nothing",
         ];
-        assert_fired(&sim, LOST_WORK, from, AFTER_LIMIT, &lines);
+        sim.fires(LOST_WORK, from, AFTER_LIMIT, &lines);
         assert_eq!(sim.diagnoses(), [EXITED_BUSY, LOST_WORK]);
-        assert!(fired_of_all(&sim.stream()).keys().all(|id| id.starts_with("shutdown/")), "other systems are silent");
-        let evidence = &verdicts(&sim.stream())[LOST_WORK];
-        let Verdict::Fired { evidence, .. } = evidence else { panic!("{evidence:?}") };
+        let said = sim.said();
+        let evidence = said.evidence(LOST_WORK);
         assert!(evidence[0].starts_with(&format!("app1: {lost} rows")), "{evidence:#?}");
         assert_eq!(evidence.len(), 3, "{evidence:#?}");
     }
@@ -48,12 +49,9 @@ fn kills_are_told_apart_by_want_of_memory() {
         sim.kill(APP2, oom);
         sim.run(6_000);
         let lines = ["app2: exit code 137", line, "works begun and not ended", "app2: it said nothing of a shutdown"];
-        assert_fired(&sim, id, from, AT_ONCE, &lines);
-        assert_fired(&sim, LOST_WORK, from, AFTER_LIMIT, &["exit code 137", line]);
-        assert_eq!(
-            sim.diagnoses(),
-            [LOST_WORK, id].into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
-        );
+        sim.fires(id, from, AT_ONCE, &lines);
+        sim.fires(LOST_WORK, from, AFTER_LIMIT, &["exit code 137", line]);
+        assert_eq!(BTreeSet::from_iter(sim.diagnoses()), BTreeSet::from([LOST_WORK, id]));
     }
 }
 
@@ -63,13 +61,7 @@ fn a_grace_that_is_overrun_shows_by_the_last_word() {
     sim.sigterm(APP1, 2_000);
     let from = sim.now + 2_000;
     sim.run(6_000);
-    assert_fired(
-        &sim,
-        KILLED_BUSY,
-        from,
-        AT_ONCE,
-        &["its last word: graceful shutdown complete (requests), bg_inflight="],
-    );
+    sim.fires(KILLED_BUSY, from, AT_ONCE, &["its last word: graceful shutdown complete (requests), bg_inflight="]);
     assert_eq!(sim.diagnoses(), [KILLED_BUSY]);
 }
 
@@ -79,7 +71,7 @@ fn without_lines_about_works_the_gauges_tell() {
     let from = sim.now;
     sim.kill(APP1, false);
     sim.run(6_000);
-    assert_fired(&sim, KILLED_BUSY, from, AT_ONCE, &["its last gauges: bg_inflight=", "bg_queued=0"]);
+    sim.fires(KILLED_BUSY, from, AT_ONCE, &["its last gauges: bg_inflight=", "bg_queued=0"]);
     assert_eq!(sim.diagnoses(), [KILLED_BUSY, LOST_WORK]);
 }
 
@@ -90,13 +82,11 @@ fn without_any_log_the_rows_tell_as_soon_as_nobody_takes_them_up() {
     sim.kill(APP1, false);
     sim.run(12_000);
     assert_eq!(sim.diagnoses(), [LOST_WORK]);
-    assert_fired(&sim, LOST_WORK, from, (8_000, 10_000), &["from 0.", "exit code 137"]);
+    sim.fires(LOST_WORK, from, 8_000..=10_000, &["from 0.", "exit code 137"]);
     // With nobody there, nothing can be told.
     sim.kill(APP2, false);
     sim.run(4_000);
-    let said = &verdicts(&sim.stream())[LOST_WORK];
-    let Verdict::Unknown { why } = said else { panic!("{said:?}") };
-    assert!(why.contains("whether they are kept durably is not known"), "{why}");
+    assert!(sim.said().why(LOST_WORK).contains("whether they are kept durably is not known"));
 }
 
 #[test]
@@ -110,7 +100,7 @@ fn a_loss_stays_known_through_restarts_until_it_is_replayed() {
         sim.run(9_000);
         if quick {
             // No look fell into the moment in which the machine was off.
-            sim.observations.retain(|seen| !matches!(seen.signal, Signal::Machine { running: false, .. }));
+            sim.seen.retain(|seen| !matches!(seen.signal, Signal::Machine { running: false, .. }));
         }
         assert_eq!(sim.firing(), [EXITED_BUSY, LOST_WORK], "quick: {quick}, {missed}");
         // A second loss beside it.
@@ -135,16 +125,14 @@ fn work_that_failed_for_good_is_overdue_and_not_lost() {
     sim.database = true;
     let from = sim.now;
     sim.run(10_000);
-    assert_fired(&sim, OVERDUE, from, (6_000, 9_000), &["none of them was done for 5 s", "it runs"]);
+    sim.fires(OVERDUE, from, 6_000..=9_000, &["none of them was done for 5 s", "it runs"]);
     assert_eq!(sim.diagnoses(), [OVERDUE]);
     // Its shutdown takes more, which is told apart from what had failed before.
     sim.sigterm(APP1, 30_000);
     sim.run(6_000);
     assert_eq!(sim.firing(), [EXITED_BUSY, LOST_WORK, OVERDUE], "app2's rows are stuck still");
-    let said = &verdicts(&sim.stream())[LOST_WORK];
-    let Verdict::Fired { evidence, .. } = said else { panic!("{said:?}") };
     let others = "of them were overdue, or had failed, before its end";
-    assert!(evidence.iter().any(|line| line.contains(others)), "{evidence:#?}");
+    assert!(sim.said().evidence(LOST_WORK).iter().any(|line| line.contains(others)));
     sim.replay();
     sim.run(1_000);
     assert_eq!(sim.firing(), [""; 0]);
@@ -162,8 +150,8 @@ fn work_that_had_failed_just_before_the_end_is_not_lost_by_it() {
     sim.run(12_000);
     assert_eq!(sim.diagnoses(), [OVERDUE]);
     let lines = ["app1: it does not run, and they were overdue before its end", "app2: it runs"];
-    let said = &verdicts(&sim.stream())[OVERDUE];
-    let Verdict::Fired { evidence, .. } = said else { panic!("{said:?}") };
+    let said = sim.said();
+    let evidence = said.evidence(OVERDUE);
     assert!(lines.iter().all(|line| evidence.iter().any(|seen| seen == line)), "{evidence:#?}");
 }
 
@@ -173,7 +161,7 @@ fn a_paused_replica_leaves_its_work_overdue() {
     sim.apps[APP1].paused = true;
     let from = sim.now;
     sim.run(12_000);
-    assert_fired(&sim, OVERDUE, from, (7_000, 9_500), &["app1: its machine is paused"]);
+    sim.fires(OVERDUE, from, 7_000..=9_500, &["app1: its machine is paused"]);
     assert_eq!(sim.diagnoses(), [OVERDUE]);
 }
 
@@ -184,7 +172,7 @@ fn works_done_twice() {
     let from = sim.now;
     ids.into_iter().for_each(|id| sim.effect(id));
     sim.run(1_000);
-    assert_fired(&sim, DUPLICATES, from, (0, 350), &["7 requests have more than one effect"]);
+    sim.fires(DUPLICATES, from, 0..=350, &["7 requests have more than one effect"]);
     assert_eq!(sim.diagnoses(), [DUPLICATES]);
 }
 
@@ -207,6 +195,6 @@ fn tasks_that_were_interrupted_count_where_the_gauges_say_zero() {
     let from = sim.now;
     sim.run(6_000);
     let lines = ["works were interrupted by its shutdown", "exit code 143, which proves nothing"];
-    assert_fired(&sim, EXITED_BUSY, from, AT_ONCE, &lines);
+    sim.fires(EXITED_BUSY, from, AT_ONCE, &lines);
     assert_eq!(sim.diagnoses(), [EXITED_BUSY, LOST_WORK]);
 }

@@ -1,31 +1,23 @@
 //! A database and two replicas of a service on paper: what the probes would record of
-//! them, at their real intervals, with jitter. No detector knows that it is not real.
+//! them, at their real intervals, with jitter.
 
 mod diagnoses;
 mod look_alikes;
 mod margins;
-mod others_streams;
 mod properties;
 mod variants;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeSet, VecDeque};
 
 use reenact::{
-    detect::Verdict,
-    probe::{Answer, Moment, Observation, PortState, Signal},
+    detect::testing::{EPOCH_MS, Tape, World, hung, machine, on_tape, query, values},
+    probe::{Answer, Observation, PortState, Signal},
 };
-
-use crate::verdicts::{fired_of, verdicts_of, wall};
 
 /// The replicas' places in [`Sim::apps`].
 const APP1: usize = 0;
 const APP2: usize = 1;
 const NAMES: [&str; 2] = ["app1", "app2"];
-/// 2026-01-01, where the simulated clocks begin.
-const EPOCH_MS: i64 = 1_767_225_600_000;
 /// The connections of a worker that lost the database are tried again after this.
 const RETRY: u64 = 200;
 
@@ -126,12 +118,10 @@ struct App {
     idle_until: u64,
     drained: bool,
     next_request: u64,
-    log_at: u64,
 }
 
 struct Sim {
-    now: u64,
-    random: u64,
+    tape: Tape,
     variant: Variant,
     /// How long a work takes, between two requests of one replica, the limits.
     work: u64,
@@ -148,11 +138,38 @@ struct Sim {
     intents: BTreeSet<u64>,
     claimed: BTreeSet<u64>,
     apps: [App; 2],
-    due: BTreeMap<(usize, &'static str), u64>,
-    seen: BTreeMap<(usize, &'static str), u64>,
-    /// How many of a hundred looks are lost; never more than 1.2 s in a row.
-    loss: u64,
-    observations: Vec<Observation>,
+}
+
+on_tape!(Sim);
+
+impl World for Sim {
+    fn live(&mut self) {
+        for app in [APP1, APP2] {
+            self.act(app);
+        }
+        if self.looks("db", "reconcile", 250) {
+            let answer = self.reconcile();
+            self.emit("db", query("sql:reconcile", answer));
+        }
+        if self.looks("db", "machine", 250) {
+            self.emit("db", machine(true, false, None));
+        }
+        for (app, name) in NAMES.into_iter().enumerate() {
+            let App { phase, paused, exit, .. } = self.apps[app];
+            let running = phase != Phase::Off;
+            if self.looks(name, "machine", 250) {
+                self.emit(name, machine(running, paused, exit.filter(|_| !running)));
+            }
+            if self.looks(name, "metrics", 250) {
+                let answer = self.metrics(app);
+                self.emit(name, query("http:metrics", answer));
+            }
+            if self.looks(name, "port", 250) {
+                let state = if phase == Phase::Up { PortState::Open } else { PortState::Closed };
+                self.emit(name, Signal::Port { port: 8080, state });
+            }
+        }
+    }
 }
 
 impl Sim {
@@ -173,11 +190,9 @@ impl Sim {
             idle_until: 0,
             drained: false,
             next_request: 0,
-            log_at: 0,
         };
         let mut sim = Self {
-            now: 0,
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            tape: Tape::new("shutdown/", seed),
             variant,
             work: if variant.workers() == 8 { 150 } else { 500 },
             every: 20,
@@ -190,10 +205,6 @@ impl Sim {
             intents: BTreeSet::new(),
             claimed: BTreeSet::new(),
             apps: [app(), app()],
-            due: BTreeMap::new(),
-            seen: BTreeMap::new(),
-            loss: 0,
-            observations: Vec::new(),
         };
         set(&mut sim);
         sim.start(APP1);
@@ -202,31 +213,10 @@ impl Sim {
         sim
     }
 
-    /// A number below `end`, or 0 if there is none.
-    fn below(&mut self, end: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 16).checked_rem(end).unwrap_or(0)
-    }
-
-    fn emit_at(&mut self, at: u64, node: &str, signal: Signal) {
-        let wall = wall(at).parse().expect("a moment");
-        self.observations.push(Observation { at: Moment(at), wall, node: node.into(), signal });
-    }
-
-    fn emit(&mut self, node: &str, signal: Signal) {
-        self.emit_at(self.now, node, signal);
-    }
-
-    /// A line is read a little later than it is written, and in order.
-    fn log(&mut self, app: usize, line: String) {
-        if !self.logs || (!self.logs_work && line.starts_with("work ")) {
-            return;
+    fn say(&mut self, app: usize, line: String) {
+        if self.logs && (self.logs_work || !line.starts_with("work ")) {
+            self.log(NAMES[app], &line);
         }
-        let at = self.apps[app].log_at.max(self.now + self.below(60));
-        self.apps[app].log_at = at;
-        self.emit_at(at, NAMES[app], Signal::Log { line });
     }
 
     fn gauges(&self, app: usize) -> String {
@@ -234,26 +224,7 @@ impl Sim {
         format!("bg_inflight={} queued={} telemetry=3", app.works.len(), app.queue.len())
     }
 
-    /// Lets time pass: the service works, and every probe looks as often as it would.
-    fn run(&mut self, milliseconds: u64) {
-        let end = self.now + milliseconds;
-        while self.now < end {
-            self.now += 10;
-            for app in [APP1, APP2] {
-                self.live(app);
-            }
-            for (app, probe) in [(2, "reconcile"), (2, "machine"), (0, "machine"), (1, "machine")].into_iter().chain([
-                (0, "metrics"),
-                (1, "metrics"),
-                (0, "port"),
-                (1, "port"),
-            ]) {
-                self.poll(app, probe);
-            }
-        }
-    }
-
-    fn live(&mut self, app: usize) {
+    fn act(&mut self, app: usize) {
         let now = self.now;
         if self.apps[app].grace.is_some_and(|at| at <= now) {
             return self.kill(app, false);
@@ -266,7 +237,7 @@ impl Sim {
             Phase::Starting(at) if at <= now => {
                 self.apps[app].phase = Phase::Up;
                 self.apps[app].next_request = now;
-                self.log(app, format!("started, {} port=8080 work_ms={}", self.variant.setting(), self.work));
+                self.say(app, format!("started, {} port=8080 work_ms={}", self.variant.setting(), self.work));
             }
             Phase::Starting(_) => return,
             Phase::Up => self.serve(app),
@@ -308,7 +279,7 @@ impl Sim {
                 _ => self.apps[app].queue.pop_front(),
             };
             let Some(id) = next else { return };
-            self.log(app, format!("work begun id={id}"));
+            self.say(app, format!("work begun id={id}"));
             let ends = self.now + self.work;
             self.apps[app].works.push((id, ends));
         }
@@ -318,18 +289,18 @@ impl Sim {
         let due: Vec<_> = self.apps[app].works.iter().filter(|(_, at)| *at <= self.now).map(|(id, _)| *id).collect();
         for id in due {
             if !self.database && self.variant == Tracker {
-                self.log(app, format!("work retried id={id}: connection refused"));
+                self.say(app, format!("work retried id={id}: connection refused"));
                 let next = self.now + RETRY;
                 self.apps[app].works.iter_mut().filter(|work| work.0 == id).for_each(|work| work.1 = next);
                 continue;
             }
             self.apps[app].works.retain(|work| work.0 != id);
             if self.database {
-                self.log(app, format!("work done id={id}"));
+                self.say(app, format!("work done id={id}"));
                 self.effect(id);
                 self.intents.remove(&id);
             } else {
-                self.log(app, format!("work failed id={id}: connection refused"));
+                self.say(app, format!("work failed id={id}: connection refused"));
                 self.claimed.remove(&id);
                 self.apps[app].idle_until = self.now + RETRY;
             }
@@ -344,7 +315,7 @@ impl Sim {
     /// The signal that a stop begins with, and SIGKILL after the grace.
     fn sigterm(&mut self, app: usize, grace: u64) {
         let now = self.now;
-        self.log(app, format!("graceful shutdown begins, {}", self.gauges(app)));
+        self.say(app, format!("graceful shutdown begins, {}", self.gauges(app)));
         self.apps[app].phase = Phase::Stopping(now + 30, now + self.drain);
         (self.apps[app].grace, self.apps[app].drained) = (Some(now + grace), false);
     }
@@ -356,11 +327,11 @@ impl Sim {
         }
         if !self.apps[app].drained {
             self.apps[app].drained = true;
-            self.log(app, format!("graceful shutdown complete (requests), {}", self.gauges(app)));
+            self.say(app, format!("graceful shutdown complete (requests), {}", self.gauges(app)));
             if self.variant.interrupts() {
                 for (id, _) in std::mem::take(&mut self.apps[app].works) {
                     let why = "java.lang.InterruptedException: sleep interrupted";
-                    self.log(app, format!("work failed id={id}: {why}"));
+                    self.say(app, format!("work failed id={id}: {why}"));
                 }
             }
         }
@@ -371,9 +342,9 @@ impl Sim {
         let gauges = self.gauges(app);
         match self.variant {
             Spawn | Queue => {}
-            Tracker | Outbox | AckFirst if is_empty => self.log(app, format!("drain complete, {gauges}")),
-            Tracker | Outbox | AckFirst => self.log(app, format!("drain timed out after {} ms, {gauges}", self.drain)),
-            _ => self.log(app, format!("context closed, {gauges}")),
+            Tracker | Outbox | AckFirst if is_empty => self.say(app, format!("drain complete, {gauges}")),
+            Tracker | Outbox | AckFirst => self.say(app, format!("drain timed out after {} ms, {gauges}", self.drain)),
+            _ => self.say(app, format!("context closed, {gauges}")),
         }
         self.end(app, if self.variant.is_spring() { 143 } else { 0 }, false);
     }
@@ -415,49 +386,13 @@ impl Sim {
         self.rows.iter().filter(|row| row.app == app && row.is_order && !row.flag).count()
     }
 
-    fn poll(&mut self, app: usize, probe: &'static str) {
-        if self.due.get(&(app, probe)).is_some_and(|due| *due > self.now) {
-            return;
-        }
-        let jitter = self.below(60);
-        self.due.insert((app, probe), self.now + 250 + jitter);
-        // Whatever is lost, what is looked at next will be within 1.2 s.
-        let last = self.seen.get(&(app, probe)).copied().unwrap_or_default();
-        let bearable = self.now + 320 < last + 1_200;
-        if self.below(100) >= self.loss || !bearable {
-            self.seen.insert((app, probe), self.now);
-            self.look(app, probe);
-        }
-    }
-
-    fn look(&mut self, app: usize, probe: &str) {
-        let node = NAMES.get(app).copied().unwrap_or("db");
-        let signal = match probe {
-            "machine" if app == 2 => machine(true, false, None),
-            "machine" => {
-                let app = &self.apps[app];
-                let running = app.phase != Phase::Off;
-                machine(running, app.paused, app.exit.filter(|_| !running))
-            }
-            "port" => {
-                let open = matches!(self.apps[app].phase, Phase::Up);
-                Signal::Port { port: 8080, state: if open { PortState::Open } else { PortState::Closed } }
-            }
-            "metrics" => Signal::Query { of: "http:metrics".into(), answer: self.metrics(app) },
-            _ => Signal::Query { of: "sql:reconcile".into(), answer: self.reconcile() },
-        };
-        self.emit(node, signal);
-    }
-
     fn metrics(&self, app: usize) -> Answer {
         let app = &self.apps[app];
         match app.phase {
-            Phase::Up if app.paused => Answer::Hung { during: "request".into() },
-            Phase::Up => values(&[
-                ("bg_inflight", app.works.len() as i64),
-                ("bg_queued", app.queue.len() as i64),
-                ("telemetry_inflight", 3),
-            ]),
+            Phase::Up if app.paused => hung("request"),
+            Phase::Up => {
+                values([("bg_inflight", app.works.len()), ("bg_queued", app.queue.len()), ("telemetry_inflight", 3)])
+            }
             _ => Answer::Refused,
         }
     }
@@ -468,11 +403,8 @@ impl Sim {
         }
         let duplicates = self.rows.iter().filter(|row| row.effects > 1).count() as i64;
         let now_ms = EPOCH_MS + self.now as i64;
-        let mut said = vec![
-            ("now_ms".into(), now_ms),
-            ("age_limit_ms".into(), self.age_limit as i64),
-            ("duplicates".into(), duplicates),
-        ];
+        let mut said = vec![("now_ms".to_owned(), now_ms)];
+        said.extend([("age_limit_ms".into(), self.age_limit as i64), ("duplicates".into(), duplicates)]);
         for (app, name) in NAMES.into_iter().enumerate() {
             let rows = self.rows.iter().filter(|row| row.app == app && row.is_order && !row.flag);
             let (overdue, young): (Vec<_>, Vec<_>) = rows.partition(|row| row.created + self.age_limit < self.now);
@@ -485,74 +417,14 @@ impl Sim {
                 said.push((format!("{name}.last_ms"), EPOCH_MS + last.created as i64));
             }
         }
-        let said: Vec<_> = said.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-        values(&said)
-    }
-
-    /// The observations in their order, to the present moment.
-    fn stream(&self) -> Vec<Observation> {
-        let seen = self.observations.iter().filter(|seen| seen.at <= Moment(self.now));
-        let mut stream: Vec<_> = seen.cloned().collect();
-        stream.sort_by_key(|seen| seen.at);
-        stream
-    }
-
-    fn fired(&self) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-        fired(&self.stream())
-    }
-
-    /// Which detectors ever fire.
-    fn diagnoses(&self) -> Vec<&'static str> {
-        self.fired().into_keys().collect()
-    }
-
-    /// Which detectors fire at the end.
-    fn firing(&self) -> Vec<&'static str> {
-        let last = |(id, verdict)| matches!(verdict, Verdict::Fired { .. }).then_some(id);
-        verdicts(&self.stream()).into_iter().filter_map(last).collect()
+        values(said)
     }
 }
 
-/// A machine's state; `exit`: its code, whether for want of memory, and when.
-fn machine(running: bool, paused: bool, exit: Option<(i64, bool, u64)>) -> Signal {
-    Signal::Machine {
-        running,
-        paused,
-        exit_code: exit.map(|(code, _, _)| code),
-        oom_killed: exit.is_some_and(|(_, oom, _)| oom),
-        finished: exit.map(|(_, _, at)| wall(at).parse().expect("a moment")),
-    }
-}
-
-fn values(said: &[(&str, i64)]) -> Answer {
-    Answer::Values { values: said.iter().map(|&(name, value)| (name.into(), value.to_string())).collect() }
-}
-
-/// The registered detectors, of every system, that ever fire over a stream: when first,
-/// and with what evidence.
-fn fired_of_all(stream: &[Observation]) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-    fired_of(stream, "")
-}
-
-fn fired(stream: &[Observation]) -> BTreeMap<&'static str, (Moment, Vec<String>)> {
-    fired_of(stream, "shutdown/")
-}
-
-/// Asserts that `id` fired between `after` and `within` milliseconds after `from`, with
-/// each of `lines` in its evidence.
-#[track_caller]
-fn assert_fired(sim: &Sim, id: &str, from: u64, (after, within): (u64, u64), lines: &[&str]) {
-    let fired = sim.fired();
-    let (at, evidence) = fired.get(id).unwrap_or_else(|| panic!("{id} did not fire, but {fired:#?}"));
-    let took = at.since(Moment(from));
-    let range = Duration::from_millis(after)..=Duration::from_millis(within);
-    assert!(range.contains(&took), "{id} fired {took:?} after {from} ms: {evidence:#?}");
-    for line in lines {
-        assert!(evidence.iter().any(|seen| seen.contains(line)), "no '{line}' in {evidence:#?}");
-    }
-}
-
-/// What each detector of this folder says at the end of a stream.
-fn verdicts(stream: &[Observation]) -> BTreeMap<&'static str, Verdict> {
-    verdicts_of(stream, "shutdown/")
+/// An end that took work along, for the tests of all systems.
+pub(crate) fn trouble() -> Vec<Observation> {
+    let mut sim = Sim::healthy(Spawn, 90);
+    sim.sigterm(APP1, 30_000);
+    sim.run(6_000);
+    sim.stream()
 }

@@ -98,14 +98,13 @@ fn each_variant_has_its_diagnoses_and_loses_them_by_a_replay() {
         stop(&mut sim, APP1, how);
         let ends = sim.now + if let Stop::Deaf(grace) = how { grace } else { 3_000 };
         sim.run(14_000);
-        assert_eq!(sim.firing(), expected, "{name}");
-        assert_eq!(sim.diagnoses(), expected, "{name}");
+        let said = sim.said();
+        assert_eq!((said.firing(), said.diagnoses()), (expected.to_vec(), expected.to_vec()), "{name}");
         assert_eq!(sim.lost(APP1) > 0, !expected.is_empty(), "{name}");
         if !expected.is_empty() {
-            let fired = sim.fired();
-            let first = fired.iter().find(|(id, _)| **id != LOST_WORK).expect("a diagnosis of the end");
-            assert!(first.1.0 <= Moment(ends + 2_000), "{name}: {first:?}");
-            assert!(fired[LOST_WORK].0 > first.1.0, "{name}: before the age limit only the end can tell");
+            let first = said.fired.iter().find(|(id, _)| **id != LOST_WORK).expect("a diagnosis of the end");
+            assert!(first.1.0.0 <= ends + 2_000, "{name}: {first:?}");
+            assert!(said.fired[LOST_WORK].0 > first.1.0, "{name}: before the age limit only the end can tell");
         }
         sim.replay();
         sim.run(1_000);
@@ -127,7 +126,7 @@ fn an_outbox_of_which_all_replicas_are_killed_is_stalled_until_one_runs() {
         assert_eq!(sim.firing(), [OUTBOX_STALLED]);
         let lines =
             ["rows are without their effect and older than 3000 ms", "a restart is enough", "none of 2 instances"];
-        assert_fired(&sim, OUTBOX_STALLED, from, (3_000, 7_500), &lines);
+        sim.fires(OUTBOX_STALLED, from, 3_000..=7_500, &lines);
         sim.every = 100;
         sim.start(if seed == 43 { APP2 } else { APP1 });
         sim.run(700);
