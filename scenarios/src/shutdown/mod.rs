@@ -13,6 +13,7 @@ mod incidents {
     //! One file per incident or twin.
     automod::dir!("src/shutdown/incidents");
 }
+mod losses;
 mod own_image;
 mod probes;
 mod report;

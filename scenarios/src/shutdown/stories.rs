@@ -7,16 +7,16 @@ use reenact::{
     Error, Result,
     fingerprint::Fingerprint,
     incident::*,
-    probe::{Moment, Observation, Signal},
+    probe::{Observation, Signal},
     runbook::Runbook,
     wait::Look,
-    workload::{Ack, Entry},
 };
 
 use super::{
-    App, Service, Setup, client,
+    App, Service, Setup,
     detectors::{DUPLICATES, EXITED_BUSY, LOST_WORK},
     faults::{Deleted, Ended},
+    losses::{Losses, foretold, of_leaver},
     report,
     runbooks::{ReplayReconciled, StartReplica},
 };
@@ -33,16 +33,6 @@ pub(super) const CONTROL: Duration = secs(15);
 /// How long a recovery may take.
 pub(super) const HEALED: Duration = secs(40);
 
-/// The loss that is foretold may differ from the one that is found by this share and
-/// these many requests: the signal falls between an acknowledgement and its work, and
-/// the gauges are read just before it.
-const TOLERANCE: f64 = 0.35;
-const SLACK: f64 = 8.0;
-
-/// How many requests had been acknowledged and were without their effect.
-#[derive(Clone, Copy)]
-pub(super) struct Lost(pub(super) usize);
-
 /// `app1` ends in the middle of its work, which is gone; `end` is the detector that tells how
 /// it ended. A replica that starts does not bring the work back; reconciled and replayed, all
 /// is there.
@@ -55,7 +45,7 @@ pub(super) fn loss(
     Act {
         breaks,
         fingerprints: seen(marks, noticed(setup)),
-        detected: by(LOST_WORK, noticed(setup)).also(&[end]).then([losses(), something_is_lost()]),
+        detected: by(LOST_WORK, noticed(setup)).also(&[end]).then([losses_counted(), something_is_lost()]),
         control: stays_broken(CONTROL),
         wrong: tried([refuses(StartReplica(LEAVER))]),
         ends: healed_by(ReplayReconciled { age_limit: setup.age_limit() }, HEALED),
@@ -104,7 +94,7 @@ pub(super) fn scaled_in_without_loss(setup: &Setup) -> Act<Service> {
         inject(Deleted::of(LEAVER)),
         ended(None),
         story("work was in flight at the signal", |run| Box::pin(looks_like_a_loss(run))),
-        losses(),
+        losses_counted(),
         quiet(setup.age_limit() + secs(1)),
     ];
     Act::benign(breaks, secs(30))
@@ -182,13 +172,8 @@ pub(super) async fn unmatched(run: &Run<Service>) -> Result<usize> {
     Ok(run.system().database.overdue(Duration::ZERO).await?.len())
 }
 
-/// An order that the deleted replica acknowledged.
-fn of_leaver(entry: &Entry) -> bool {
-    entry.ack == Ack::Ok && entry.node == LEAVER
-}
-
 /// Counts what is lost before any recovery: the workload pauses, the living finish.
-pub(super) fn losses() -> Action<Service> {
+pub(super) fn losses_counted() -> Action<Service> {
     story("the losses are counted", |run| Box::pin(count_losses(run)))
 }
 
@@ -196,15 +181,14 @@ async fn count_losses(run: &Run<Service>) -> Result<()> {
     let system = run.system();
     finished(run).await?;
     let (done, repeated) = (system.database.done().await?, system.database.repeated().await?.len());
-    let (asked, lost) = run.ledger().read(|entries| {
-        let acknowledged: Vec<_> = entries.iter().filter(|entry| entry.ack == Ack::Ok).collect();
-        (acknowledged.len(), acknowledged.iter().filter(|entry| !done.contains_key(&entry.id)).count())
-    });
+    let losses = run.ledger().read(|entries| Losses::of(entries, &done));
     run.workload().resume();
-    run.keep(Lost(lost));
-    run.lab().note("lost", format!("{lost} of {asked} acknowledged requests have no effect, {repeated} have two"));
+    run.keep(losses);
+    let Losses { acknowledged, lost } = losses;
+    let text = format!("{lost} of {acknowledged} acknowledged requests have no effect, {repeated} have two");
+    run.lab().note("lost", text);
     run.lab().score(|score| {
-        score.facts.insert("acknowledged".into(), asked as f64);
+        score.facts.insert("acknowledged".into(), acknowledged as f64);
         score.facts.insert("lost before recovery".into(), lost as f64);
         score.facts.insert("duplicates".into(), repeated as f64);
     });
@@ -222,27 +206,22 @@ fn something_is_lost() -> Action<Service> {
     story("something is lost, as the detector says", |run: &Run<Service>| {
         Box::pin(async {
             match run.kept()? {
-                Lost(0) => Err(Error::failed("nothing is lost, and a detector says that something is")),
-                Lost(_) => Ok(()),
+                Losses { lost: 0, .. } => Err(Error::failed("nothing is lost, and a detector says that something is")),
+                Losses { .. } => Ok(()),
             }
         })
     })
 }
 
-/// The harness's own oracle, where each work has a task of its own: what is lost are the
-/// orders that `app1` acknowledged in the last `work` before the signal, that is, the
-/// rate times the work's time.
+/// See [`losses::foretold`](foretold).
 pub(super) fn is_rate_times_work(work: Duration) -> Action<Service> {
     story("rate times work time foretells the losses", move |run: &Run<Service>| {
         Box::pin(async move {
-            let (Lost(lost), signalled) = (run.kept()?, run.system().ends.of(LEAVER)?.signalled);
-            let from = Moment(signalled.0.saturating_sub(work.as_millis() as u64));
-            let owed = |entry: &Entry| of_leaver(entry) && entry.to >= from && client::kind(entry.id) == "order";
-            let foretold = run.ledger().acknowledged_by(owed);
-            let text = format!("rate times work time foretells {foretold} losses, {lost} were found");
+            let (found, signalled) = (run.kept::<Losses>()?, run.system().ends.of(LEAVER)?.signalled);
+            let foretold = run.ledger().read(|entries| foretold(entries, signalled, work));
+            let text = format!("rate times work time foretells {foretold} losses, {} were found", found.lost);
             run.lab().note("oracle", &text);
-            let far = (foretold as f64 - lost as f64).abs() > foretold as f64 * TOLERANCE + SLACK;
-            if far { Err(Error::failed(text)) } else { Ok(()) }
+            if found.are_near(foretold) { Ok(()) } else { Err(Error::failed(text)) }
         })
     })
 }

@@ -6,9 +6,10 @@ use super::super::{
     App, Service, Setup,
     detectors::KILLED_BUSY,
     faults::{Deleted, End as Way},
+    losses::Losses,
     report,
     runbooks::StartAndReplay,
-    stories::{self, LEAVER, Lost},
+    stories::{self, LEAVER},
 };
 
 reenact::incident!(
@@ -40,7 +41,7 @@ fn killed() -> Act<Service> {
 fn no_more_than_in_hand() -> Action<Service> {
     story("no more is lost than the workers had in hand", |run: &Run<Service>| {
         Box::pin(async {
-            let (Lost(lost), in_hand) = (run.kept()?, run.system().ends.of(LEAVER)?.in_flight);
+            let (Losses { lost, .. }, in_hand) = (run.kept()?, run.system().ends.of(LEAVER)?.in_flight);
             if lost <= in_hand as usize + 10 {
                 return Ok(());
             }

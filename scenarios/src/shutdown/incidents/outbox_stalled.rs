@@ -34,7 +34,7 @@ fn killed() -> Act<Service> {
     Act {
         breaks: stories::deleted_at_work(deletion),
         fingerprints: seen(report::KILLED_UNWARNED, stories::noticed(&setup)),
-        detected: by(OUTBOX_STALLED, stories::noticed(&setup)).then([stories::losses()]),
+        detected: by(OUTBOX_STALLED, stories::noticed(&setup)).then([stories::losses_counted()]),
         control: stays_broken(stories::CONTROL),
         wrong: tried([refuses(ReplayReconciled { age_limit: setup.age_limit() })]),
         ends: healed_by(StartReplica(LEAVER), stories::HEALED),

@@ -2,11 +2,7 @@
 
 use reenact::{Error, Result, incident::*, judge::Findings};
 
-use super::super::{
-    Service,
-    runbooks::ReplayEverything,
-    stories::{self, Lost},
-};
+use super::super::{Service, losses::Losses, runbooks::ReplayEverything, stories};
 
 reenact::incident!(
     Service,
@@ -27,6 +23,6 @@ reenact::incident!(
 );
 
 fn more_than_lost(run: &Run<Service>, found: &Findings) -> Result<()> {
-    let (Lost(lost), repeated) = (run.kept()?, found.repeated.len());
+    let (Losses { lost, .. }, repeated) = (run.kept()?, found.repeated.len());
     if repeated > lost { Ok(()) } else { Err(Error::failed(format!("{repeated} were, and {lost} had been lost"))) }
 }
