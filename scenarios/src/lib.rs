@@ -7,6 +7,6 @@ mod answer;
 // pub mod diego;
 pub mod galera;
 mod postgres;
-// pub mod shutdown;
+pub mod shutdown;
 #[cfg(test)]
 mod verdicts;

@@ -1,32 +1,40 @@
 //! A replica is deleted, the way Kubernetes deletes a pod.
 
 use std::{
+    collections::BTreeMap,
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use reenact::{
-    Result,
+    Error, Result,
+    campaign::Span,
     fault::{Effect, Fault, OnTestbed, Undo},
     probe::{Answer, Clock, Moment},
     testbed::{Node, NodeStatus},
     wait::{self, Look},
 };
+use schemars::JsonSchema;
+use serde::{
+    Deserialize,
+    de::{IntoDeserializer, value::StrDeserializer},
+};
 
 use super::{PORT, probes, router::Router};
 
 /// How a replica ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum End {
     /// SIGTERM after the preStop hook, and SIGKILL when the grace is over. As in
     /// Kubernetes the grace counts from the deletion, the preStop hook included.
     Terminated {
         /// How long the preStop hook sleeps.
-        pre_stop: Duration,
+        pre_stop: Span,
         /// The whole time it has.
-        grace: Duration,
+        grace: Span,
     },
     /// SIGKILL at once, as when its machine goes.
     Killed,
@@ -34,7 +42,46 @@ pub(super) enum End {
     OutOfMemory,
 }
 
-/// What was seen of it.
+impl Default for End {
+    /// SIGTERM at once, and the report's 30 s.
+    fn default() -> Self {
+        Self::terminated(Duration::ZERO, Duration::from_secs(30))
+    }
+}
+
+impl End {
+    /// SIGTERM after a preStop hook of that length, and so much grace in all.
+    pub(super) const fn terminated(pre_stop: Duration, grace: Duration) -> Self {
+        Self::Terminated { pre_stop: Span(pre_stop), grace: Span(grace) }
+    }
+}
+
+/// When the endpoint goes: after a time, or `never`, that is, only with the replica.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+pub(super) struct Unrouted(pub(super) Option<Duration>);
+
+impl Default for Unrouted {
+    fn default() -> Self {
+        Self(Some(Duration::ZERO))
+    }
+}
+
+impl TryFrom<String> for Unrouted {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self(None));
+        }
+        let deserializer: StrDeserializer<'_, serde::de::value::Error> = text.as_str().into_deserializer();
+        let span = Span::deserialize(deserializer);
+        span.map(|span| Self(Some(span.0)))
+            .map_err(|error| format!("expected a time such as \"2s\", or \"never\": {error}"))
+    }
+}
+
+/// What was seen of a replica's end.
 #[derive(Debug, Clone)]
 pub(super) struct Ended {
     /// The service's own gauges just before the signal: works in flight and queued.
@@ -47,29 +94,60 @@ pub(super) struct Ended {
     pub(super) took: Duration,
 }
 
-/// The deletion of one replica.
-pub(super) struct Deleted {
-    node: String,
-    end: End,
-    /// How long after the deletion the endpoint is removed; `None`: not before it is gone.
-    unrouted_after: Option<Duration>,
-    router: Arc<Router>,
+/// How each replica ended when it was last deleted.
+pub(super) struct Ends {
     clock: Clock,
-    ended: Arc<OnceLock<Ended>>,
+    seen: Mutex<BTreeMap<String, Ended>>,
+}
+
+impl Ends {
+    /// None yet; their moments are those of this clock.
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, seen: Mutex::default() }
+    }
+
+    /// How that replica ended.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] if it was not deleted.
+    pub(super) fn of(&self, node: &str) -> Result<Ended> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(node).cloned().ok_or_else(|| Error::Bug(format!("{node} was not deleted")))
+    }
+
+    fn put(&self, node: &str, ended: Ended) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(node.into(), ended);
+    }
+}
+
+/// A system whose replicas stand behind a router, so that they can be deleted.
+pub(super) trait Replicated: OnTestbed {
+    /// Who routes the requests.
+    fn router(&self) -> &Router;
+
+    /// What was seen of the deletions.
+    fn ends(&self) -> &Ends;
+}
+
+/// The deletion of one replica.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Deleted {
+    /// The replica.
+    pub(super) node: String,
+    /// How it ends.
+    #[serde(default)]
+    pub(super) end: End,
+    /// From the deletion until its endpoint is removed.
+    #[serde(default)]
+    pub(super) unrouted_after: Unrouted,
 }
 
 impl Deleted {
     /// As in the report: the endpoint goes at once, SIGTERM comes at once, and there are
     /// 30 s.
-    pub(super) fn new(node: &str, router: &Arc<Router>, clock: Clock) -> Self {
-        Self {
-            node: node.into(),
-            end: End::Terminated { pre_stop: Duration::ZERO, grace: Duration::from_secs(30) },
-            unrouted_after: Some(Duration::ZERO),
-            router: Arc::clone(router),
-            clock,
-            ended: Arc::default(),
-        }
+    pub(super) fn of(node: &str) -> Self {
+        Self { node: node.into(), end: End::default(), unrouted_after: Unrouted::default() }
     }
 
     /// Another way to end.
@@ -77,33 +155,28 @@ impl Deleted {
         Self { end, ..self }
     }
 
-    /// Its endpoint is removed later, or only when it is gone.
+    /// Its endpoint is removed that much later, or (`None`) only when it is gone.
     pub(super) fn unrouted_after(self, after: Option<Duration>) -> Self {
-        Self { unrouted_after: after, ..self }
-    }
-
-    /// Where to read afterwards what was seen of it.
-    pub(super) fn ended(&self) -> Arc<OnceLock<Ended>> {
-        Arc::clone(&self.ended)
+        Self { unrouted_after: Unrouted(after), ..self }
     }
 
     /// Removes the endpoint when it is time.
-    async fn unroute(&self) {
-        if let Some(after) = self.unrouted_after {
+    async fn unroute(&self, router: &Router) {
+        if let Unrouted(Some(after)) = self.unrouted_after {
             tokio::time::sleep(after).await;
-            self.router.unroute(&self.node);
+            router.unroute(&self.node);
         }
     }
 
-    async fn end(&self, node: &Node) -> Result<Ended> {
+    async fn end(&self, node: &Node, clock: Clock) -> Result<Ended> {
         if let End::Terminated { pre_stop, .. } = self.end {
-            tokio::time::sleep(pre_stop).await;
+            tokio::time::sleep(pre_stop.0).await;
         }
         let in_flight = in_flight(node).await;
-        let (signalled, begun) = (self.clock.now(), Instant::now());
+        let (signalled, begun) = (clock.now(), Instant::now());
         match self.end {
             End::Terminated { pre_stop, grace } => {
-                let left = grace.saturating_sub(pre_stop);
+                let left = grace.0.saturating_sub(pre_stop.0);
                 node.stop(i32::try_from(left.as_secs()).unwrap_or(i32::MAX)).await?;
             }
             End::Killed => node.signal("KILL").await?,
@@ -139,16 +212,10 @@ async fn in_flight(node: &Node) -> u64 {
     gauge("bg_inflight") + gauge("bg_queued")
 }
 
-impl fmt::Debug for Deleted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 impl fmt::Display for Deleted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.end {
-            End::Terminated { grace, .. } => write!(f, "{} terminated with {grace:?} of grace", self.node),
+            End::Terminated { grace, .. } => write!(f, "{} terminated with {:?} of grace", self.node, grace.0),
             End::Killed => write!(f, "{} killed", self.node),
             End::OutOfMemory => write!(f, "{} out of memory", self.node),
         }
@@ -156,20 +223,18 @@ impl fmt::Display for Deleted {
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for Deleted {
+impl<S: Replicated> Fault<S> for Deleted {
     async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
-        let node = bed.node(&self.node)?;
-        self.router.leaves(&self.node);
-        let ((), ended) = tokio::join!(self.unroute(), self.end(node));
-        self.router.is_gone(&self.node);
-        let _ = self.ended.set(ended?);
+        let (node, router, ends) = (system.bed().node(&self.node)?, system.router(), system.ends());
+        router.leaves(&self.node);
+        let ((), ended) = tokio::join!(self.unroute(router), self.end(node, ends.clock));
+        router.is_gone(&self.node);
+        ends.put(&self.node, ended?);
         Ok(Undo::none())
     }
 
     async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let NodeStatus { running, oom_killed, .. } = bed.node(&self.node)?.state().await?;
+        let NodeStatus { running, oom_killed, .. } = system.bed().node(&self.node)?.state().await?;
         let as_meant = oom_killed == matches!(self.end, End::OutOfMemory);
         Ok(Effect::new(!running && as_meant, format!("running: {running}, killed for want of memory: {oom_killed}")))
     }

@@ -13,11 +13,13 @@ mod incidents {
     //! One file per incident or twin.
     automod::dir!("src/shutdown/incidents");
 }
+mod losses;
 mod own_image;
 mod probes;
-mod recipe;
+mod report;
 mod router;
 mod runbooks;
+mod stories;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -29,21 +31,24 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Result,
-    campaign::{Menu, Playable, Schedule},
-    fault::OnTestbed,
-    fault::Signal,
+    campaign::{FaultSpace, FaultSpec, Menu, Playground, Remedy},
+    fault::{OnTestbed, Signal},
+    incident::{Deploy, Lab, System},
     judge::Contents,
     probe::{LogTail, Machine, Ports, Probe},
-    stage::{Lab, System},
-    testbed::{Node, NodeSpec, Testbed},
+    runbook::Hands,
+    testbed::{Node, NodeSpec, Session, Testbed},
     wait::Look,
     workload::{Traffic, Workload},
 };
 
 use client::Requester;
 use db::Database;
+use detectors::OUTBOX_STALLED;
+use faults::{Deleted, Ends, Replicated};
 use probes::{Metrics, Reconciliation};
 use router::Router;
+use runbooks::StartReplica;
 
 /// The database's name.
 const DB: &str = "db";
@@ -55,6 +60,9 @@ const PORT: u16 = 8080;
 /// How much older than its work's time a row may be before it is overdue: the time in a
 /// queue, and that of a drain which is expected to end well.
 const MARGIN: Duration = Duration::from_secs(2);
+
+/// Some 75 requests a second.
+const TRAFFIC: Traffic = Traffic { clients: 6, think: (Duration::from_millis(60), Duration::from_millis(90)) };
 
 /// Which service, and what it does with the work of a request that it has answered.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +110,8 @@ impl Setup {
         }
     }
 
-    /// When an unmatched row is overdue.
+    /// When an unmatched row is overdue, as whoever runs the service has set it: they know how
+    /// long a work takes at most.
     fn age_limit(&self) -> Duration {
         self.work + MARGIN
     }
@@ -139,14 +148,26 @@ impl Setup {
 pub(crate) struct Service {
     bed: Testbed,
     router: Arc<Router>,
+    ends: Ends,
     database: Database,
     setup: Setup,
 }
 
 impl Service {
+    fn apps(&self) -> impl Iterator<Item = &Node> {
+        self.bed.nodes().iter().filter(|node| node.name() != DB)
+    }
+}
+
+#[async_trait]
+impl Deploy for Service {
+    fn images(setup: &Setup) -> Vec<&'static str> {
+        vec!["postgres", setup.image()]
+    }
+
     /// Starts the database and the replicas, and routes clients to those that are ready.
-    pub(crate) async fn deploy(lab: &Lab, setup: Setup) -> Result<Self> {
-        let (db, app) = tokio::try_join!(lab.session().image("postgres"), lab.session().image(setup.image()))?;
+    async fn deploy(session: &Arc<Session>, lab: &Lab, setup: &Setup) -> Result<Self> {
+        let (db, app) = tokio::try_join!(session.image("postgres"), session.image(setup.image()))?;
         let apps = &APPS[..setup.replicas];
         let names: Vec<_> = std::iter::once(DB).chain(apps.iter().copied()).collect();
         let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
@@ -161,26 +182,42 @@ impl Service {
             let database = crate::postgres::machine(DB, db);
             std::iter::once(database).chain(apps.iter().map(replica)).collect()
         };
-        let bed = Testbed::create(lab.session(), lab.id(), &names, specs).await?;
+        let bed = Testbed::create(session, lab.id(), &names, specs).await?;
         lab.adopt(&bed);
         let router = Router::start(bed.nodes().iter().filter(|node| node.name() != DB));
         let database = Database::of(bed.node(DB)?);
-        Ok(Self { bed, router, database, setup })
-    }
-
-    fn apps(&self) -> impl Iterator<Item = &Node> {
-        self.bed.nodes().iter().filter(|node| node.name() != DB)
+        Ok(Self { bed, router, ends: Ends::new(lab.clock()), database, setup: setup.clone() })
     }
 }
 
-reenact::playable! {
-    Playable {
-        system: "shutdown",
-        images: &["postgres", "services"],
-        menu: Menu { peers: &EVERYBODY, machines: &APPS, processes: &FROZEN, ..Menu::NOTHING },
-        remedies: &[],
-        play: |lab, schedule| Box::pin(play(lab, schedule)),
+reenact::playable!(Service);
+
+impl Playground for Service {
+    const SYSTEM: &'static str = "shutdown";
+    const MENU: Menu =
+        Menu { peers: &EVERYBODY, machines: &APPS, processes: &FROZEN, others: deletions, ..Menu::NOTHING };
+    const REMEDIES: &'static [Remedy] =
+        &[Remedy { name: "start_replica", cures: &[OUTBOX_STALLED], make: || Box::new(StartReplica(APPS[0])) }];
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// With an outbox: a service that may lose work is no system to hold an invariant of.
+    fn plain() -> Setup {
+        Setup::of(App::Rust("outbox"))
     }
+
+    fn faults() -> FaultSpace<Self> {
+        FaultSpace::engine().with::<Deleted>("deleted")
+    }
+}
+
+/// Each replica may be deleted, in order or with no warning.
+fn deletions() -> Vec<FaultSpec> {
+    let ends = ["killed".into(), toml::toml! { terminated = { pre_stop = "1s", grace = "30s" } }.into()];
+    let deletions = APPS.into_iter().flat_map(|app: &str| {
+        let of = move |end: &toml::Value| FaultSpec::new("deleted", [("node", app.into()), ("end", end.clone())]);
+        ends.each_ref().map(of)
+    });
+    deletions.collect()
 }
 
 /// Replicas and database.
@@ -190,19 +227,34 @@ const EVERYBODY: [&str; 3] = [APPS[0], APPS[1], DB];
 const FROZEN: [(&str, &str, &[Signal]); 2] =
     [("app1", "shutdown-service", &[Signal::Stop]), ("app2", "shutdown-service", &[Signal::Stop])];
 
-/// Plays a schedule on a healthy service with an outbox under load.
-async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
-    recipe::steady(&lab, Setup::of(App::Rust("outbox"))).await?.exercise(&schedule, Duration::from_secs(60)).await
-}
-
 impl OnTestbed for Service {
     fn bed(&self) -> &Testbed {
         &self.bed
     }
 }
 
+impl Replicated for Service {
+    fn router(&self) -> &Router {
+        &self.router
+    }
+
+    fn ends(&self) -> &Ends {
+        &self.ends
+    }
+}
+
 #[async_trait]
 impl System for Service {
+    type Setup = Setup;
+
+    fn hands(&self) -> Box<dyn Hands> {
+        self.bed.hands()
+    }
+
+    fn traffic(&self) -> Traffic {
+        TRAFFIC
+    }
+
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();

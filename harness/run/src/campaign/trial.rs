@@ -51,7 +51,7 @@ pub trait Subject: Send + Sync {
     /// Deploys it, plays the story and counts.
     ///
     /// An error says that nothing was proved; what was lost is in [`Told::broken`].
-    fn run(&self, lab: Lab) -> BoxFuture<'static, Result<Told>>;
+    fn run(&self, session: Arc<Session>, lab: Lab) -> BoxFuture<'static, Result<Told>>;
 }
 
 /// What one run of a trial has to tell.
@@ -125,7 +125,7 @@ impl Runner {
         let slot = Arc::new(Mutex::new(None));
         let (limit, kept) = (subject.limit(), Arc::clone(&slot));
         let start = |lab: Lab| -> BoxFuture<'static, Result<()>> {
-            let story = subject.run(lab);
+            let story = subject.run(Arc::clone(&self.session), lab);
             Box::pin(async move {
                 let ended = tokio::time::timeout(limit, story).await;
                 let told = ended.unwrap_or_else(|_| Err(Error::inconclusive(format!("not done after {limit:.0?}"))));

@@ -1,31 +1,26 @@
 //! Twin: a rolling restart of a service that drains.
 
-use std::time::Duration;
+use reenact::{fault::PowerOn, incident::*};
 
-use reenact::{Result, campaign::Scenario, fault::PowerOn, scenario, stage::Lab};
+use super::super::{
+    APPS, Service,
+    faults::{Deleted, End as Way},
+    stories,
+};
 
-use super::super::{APPS, App, Setup, faults::Deleted, recipe};
-
-scenario! {
-    Scenario {
+reenact::incident!(
+    Service,
+    Incident {
         id: "shutdown::twin_rolling_restart",
         story: "A new version is rolled out: each replica is deleted with a preStop hook of a second and comes back, \
                 one after the other, under load.",
         source: "measured facts, other variants: a 2 s preStop sleep, 500 of 500 acknowledged",
-        faults: &["app1, then app2: preStop, SIGTERM, started again"],
-        images: &["postgres", "services"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: stories::draining(),
+        acts: vec![Act::benign(APPS.into_iter().flat_map(restart).chain([quiet(secs(5))]).collect(), secs(20))],
     }
-}
+);
 
-async fn run(lab: Lab) -> Result<()> {
-    let mut stage = recipe::steady(&lab, Setup::of(App::Rust("tracker"))).await?;
-    for app in APPS {
-        let deletion = Deleted::new(app, &stage.system().router, lab.clock()).by(recipe::after_pre_stop());
-        stage.strike(deletion).await?;
-        stage.strike(PowerOn::of(&[app])).await?;
-        recipe::all_are_routed(&stage).await?;
-    }
-    stage.heals_itself(Duration::from_secs(20)).await?.quiet(Duration::from_secs(5)).await?.finish().await
+fn restart(app: &'static str) -> [Action<Service>; 3] {
+    let deletion = Deleted::of(app).by(Way::terminated(secs(1), secs(30)));
+    [inject(deletion), inject(PowerOn::of(&[app])), stories::all_are_routed()]
 }

@@ -12,10 +12,11 @@ use async_trait::async_trait;
 use reenact::{
     Error, Result, campaign,
     fault::OnTestbed,
+    incident::{Lab, System},
     judge::Contents,
     probe::{LogTail, Machine, Ports, Probe},
-    stage::{Lab, System},
-    testbed::{Node, NodeSpec, Testbed},
+    runbook::Hands,
+    testbed::{Node, NodeSpec, Session, Testbed},
     wait::{self, Look},
     workload::{Ledger, Traffic, Workload},
 };
@@ -24,8 +25,9 @@ use tokio::{net::TcpStream, time::timeout};
 use super::{
     super::{
         DB,
-        recipe::LEAVER,
+        faults::{Ends, Replicated},
         router::{Readiness, Router},
+        stories::LEAVER,
     },
     caller::Caller,
     effects::{self, Counted},
@@ -44,6 +46,7 @@ pub(super) struct Own {
     file: &'static File,
     bed: Testbed,
     router: Arc<Router>,
+    ends: Ends,
     ledger: Arc<Ledger>,
     /// What took effect, as it was counted for the judge.
     counted: Mutex<Counted>,
@@ -51,12 +54,12 @@ pub(super) struct Own {
 
 impl Own {
     /// Starts everything in order, and waits until every replica is ready.
-    pub(super) async fn deploy(lab: &Lab, file: &'static File) -> Result<Self> {
+    pub(super) async fn deploy(session: &Arc<Session>, lab: &Lab, file: &'static File) -> Result<Self> {
         lab.phase("deploy");
-        let images = images(lab, file).await?;
+        let images = images(session, file).await?;
         let names = file.names();
         let specs = |ips: &HashMap<&'static str, Ipv4Addr>| specs(file, &images, ips);
-        let bed = Testbed::create(lab.session(), lab.id(), &names, specs).await?;
+        let bed = Testbed::create(session, lab.id(), &names, specs).await?;
         lab.adopt(&bed);
         prepare(lab, file, &bed).await?;
         let replicas: Vec<_> = file.replicas().iter().map(|name| bed.node(name)).collect::<Result<_>>()?;
@@ -65,7 +68,8 @@ impl Own {
         }
         let readiness = Readiness { port: file.service.port, path: file.service.ready.0.clone() };
         let router = Router::asking(replicas.iter().copied(), readiness);
-        let own = Self { file, bed: bed.clone(), router, ledger: Arc::clone(lab.ledger()), counted: Mutex::default() };
+        let (ends, ledger) = (Ends::new(lab.clock()), Arc::clone(lab.ledger()));
+        let own = Self { file, bed: bed.clone(), router, ends, ledger, counted: Mutex::default() };
         lab.phase("wait: every replica to be ready");
         let limit = file.service.ready_within.0;
         wait::until("every replica to be ready", limit, || own.comes_up(&replicas)).await?;
@@ -99,11 +103,6 @@ impl Own {
         self.router.unready().await
     }
 
-    /// Who routes the requests.
-    pub(super) fn router(&self) -> &Arc<Router> {
-        &self.router
-    }
-
     /// The replica that ends.
     pub(super) fn leaver(&self) -> Result<&Node> {
         self.bed.node(LEAVER)
@@ -133,10 +132,10 @@ impl Own {
 }
 
 /// The reference of each image.
-async fn images(lab: &Lab, file: &File) -> Result<HashMap<String, String>> {
+async fn images(session: &Session, file: &File) -> Result<HashMap<String, String>> {
     let mut images = HashMap::new();
     for name in file.images() {
-        images.insert(name.to_owned(), campaign::image(lab.session(), name).await?);
+        images.insert(name.to_owned(), campaign::image(session, name).await?);
     }
     Ok(images)
 }
@@ -211,8 +210,28 @@ impl OnTestbed for Own {
     }
 }
 
+impl Replicated for Own {
+    fn router(&self) -> &Router {
+        &self.router
+    }
+
+    fn ends(&self) -> &Ends {
+        &self.ends
+    }
+}
+
 #[async_trait]
 impl System for Own {
+    type Setup = &'static File;
+
+    fn hands(&self) -> Box<dyn Hands> {
+        self.bed.hands()
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.file.load.traffic()
+    }
+
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let often = Duration::from_millis(250);
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    super::{APPS, DB},
+    super::{APPS, DB, faults::Unrouted},
     place,
-    text::{PlainPath, RequestPath, RequestText, Status, Unrouted, Verb},
+    text::{PlainPath, RequestPath, RequestText, Status, Verb},
 };
 
 /// The daemon's client waits no longer than two minutes for an answer to `stop`.

@@ -14,13 +14,14 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use reenact::{
     Error, Result,
     campaign::{Subject, Told, Trial},
-    stage::{Lab, Stage, phase::Steady},
+    incident::{Lab, Run},
+    testbed::Session,
     wait::{self, Look},
     workload::{Ack, Entry},
 };
@@ -31,8 +32,8 @@ use self::{
     verdict::Seen,
 };
 use super::{
-    faults::{Deleted, End, Ended},
-    recipe::LEAVER,
+    faults::{Deleted, End, Replicated},
+    stories::LEAVER,
 };
 
 /// How long all else in a run may take together, beside what the file says.
@@ -69,84 +70,81 @@ impl Subject for OwnImage {
         OVERHEAD + twice + load.before.0 + load.after.0 + stop.grace() + stop.settle.0 * ROUNDS
     }
 
-    fn run(&self, lab: Lab) -> BoxFuture<'static, Result<Told>> {
-        Box::pin(run(self.0, lab))
+    fn run(&self, session: Arc<Session>, lab: Lab) -> BoxFuture<'static, Result<Told>> {
+        Box::pin(run(self.0, session, lab))
     }
 }
 
-async fn run(file: &'static File, lab: Lab) -> Result<Told> {
-    let own = Own::deploy(&lab, file).await?;
-    let mut stage = Stage::begin(&lab, own, file.load.traffic()).await?;
+async fn run(file: &'static File, session: Arc<Session>, lab: Lab) -> Result<Told> {
+    let own = Own::deploy(&session, &lab, file).await?;
+    let run = Run::begin(&lab, own).await?;
+    let told = story(file, &run).await;
+    let closed = run.close().await;
+    told.and_then(|told| closed.map(|()| told))
+}
+
+/// Load, the deletion, more load, and the account.
+async fn story(file: &'static File, run: &Run<Own>) -> Result<Told> {
+    let lab = run.lab();
     lab.phase("wait: some load before the deletion");
     tokio::time::sleep(file.load.before.0).await;
-    let waiting = waiting(&stage).await?;
-    let ended = delete(file, &mut stage).await?;
-    let oom_killed = stage.system().leaver()?.state().await?.oom_killed;
+    let waiting = waiting(run).await?;
+    run.inject(deletion(file)).await?;
+    let (ended, oom_killed) = (run.system().ends().of(LEAVER)?, run.system().leaver()?.state().await?.oom_killed);
     lab.phase("wait: some load after the deletion");
     tokio::time::sleep(file.load.after.0).await;
-    settle(file, &stage).await?;
-    match stage.account().await {
-        // What is lost is on the score, and the verdict tells it.
-        Ok(()) | Err(Error::Failed(_)) => {}
-        Err(error) => return Err(error),
-    }
-    let mut found = None;
-    lab.score(|score| found.clone_from(&score.findings));
-    let found = found.ok_or_else(|| Error::Bug("a run was accounted for without findings".into()))?;
-    let entries = lab.ledger().read(<[Entry]>::to_vec);
+    settle(file, run).await?;
+    let found = run.compare().await?;
+    let entries = run.ledger().read(<[Entry]>::to_vec);
     verdict::told(&Seen { file, ended, oom_killed, waiting, found, entries })
 }
 
 /// How many updates the leaver has acknowledged whose effect is not there yet: what its
 /// end puts at risk.
-async fn waiting(stage: &Stage<Own, Steady>) -> Result<usize> {
-    stage.lab().phase("count what is acknowledged and has no effect yet");
+async fn waiting(run: &Run<Own>) -> Result<usize> {
+    run.lab().phase("count what is acknowledged and has no effect yet");
     let of_leaver = |entry: &&Entry| entry.ack == Ack::Ok && entry.node == LEAVER;
     let acknowledged: Vec<u64> =
-        stage.ledger().read(|entries| entries.iter().filter(of_leaver).map(|entry| entry.id).collect());
+        run.ledger().read(|entries| entries.iter().filter(of_leaver).map(|entry| entry.id).collect());
     if acknowledged.is_empty() {
-        let answers = stage.ledger().read(verdict::answers);
+        let answers = run.ledger().read(verdict::answers);
         return Err(Error::inconclusive(format!("{LEAVER} acknowledged no request; what clients got: {answers}")));
     }
-    let waiting = stage.system().without_effect(&acknowledged).await?;
-    stage.lab().note("waiting", format!("{waiting} acknowledged updates of {LEAVER} have no effect yet"));
+    let waiting = run.system().without_effect(&acknowledged).await?;
+    run.lab().note("waiting", format!("{waiting} acknowledged updates of {LEAVER} have no effect yet"));
     Ok(waiting)
 }
 
-/// Deletes the leaver as the file says.
-async fn delete(file: &File, stage: &mut Stage<Own, Steady>) -> Result<Ended> {
+/// The deletion that the file asks for.
+fn deletion(file: &File) -> Deleted {
     let stop = &file.stop;
     let end = match stop.signal {
-        Signal::Term => End::Terminated { pre_stop: stop.pre_stop(), grace: stop.grace() },
+        Signal::Term => End::terminated(stop.pre_stop(), stop.grace()),
         Signal::Kill => End::Killed,
     };
-    let deletion = Deleted::new(LEAVER, stage.system().router(), stage.lab().clock());
-    let deletion = deletion.by(end).unrouted_after(stop.unrouted_after.0);
-    let seen = deletion.ended();
-    stage.strike(deletion).await?;
-    seen.get().cloned().ok_or_else(|| Error::Bug("nothing was seen of a deletion".into()))
+    Deleted { node: LEAVER.into(), end, unrouted_after: stop.unrouted_after }
 }
 
 /// Gives what was acknowledged its time to take effect, with no more load.
-async fn settle(file: &File, stage: &Stage<Own, Steady>) -> Result<()> {
-    stage.workload().pause();
-    stage.workload().idle().await?;
+async fn settle(file: &File, run: &Run<Own>) -> Result<()> {
+    run.workload().pause();
+    run.workload().idle().await?;
     if file.stop.restart {
-        stage.lab().phase(format!("wait: {LEAVER} to be ready again"));
-        stage.system().leaver()?.start().await?;
+        run.lab().phase(format!("wait: {LEAVER} to be ready again"));
+        run.system().leaver()?.start().await?;
         let all = || async {
-            match stage.system().unready().await {
+            match run.system().unready().await {
                 None => Look::Ready(()),
                 Some(why) => Look::NotYet(why),
             }
         };
         wait::until(&format!("{LEAVER} to be ready again"), file.service.ready_within.0, all).await?;
     }
-    stage.lab().phase("wait: what is under way to take effect");
+    run.lab().phase("wait: what is under way to take effect");
     let mut owed = usize::MAX;
     for _ in 0..ROUNDS {
         tokio::time::sleep(file.stop.settle.0).await;
-        let still = owed_by_the_living(file, stage).await?;
+        let still = owed_by_the_living(file, run).await?;
         if still == 0 || still >= owed {
             break;
         }
@@ -157,8 +155,8 @@ async fn settle(file: &File, stage: &Stage<Own, Steady>) -> Result<()> {
 
 /// How many updates have no effect that were acknowledged by replicas which live: on a
 /// busy machine their work takes longer than the file expects, and is not lost.
-async fn owed_by_the_living(file: &File, stage: &Stage<Own, Steady>) -> Result<usize> {
+async fn owed_by_the_living(file: &File, run: &Run<Own>) -> Result<usize> {
     let lives = |entry: &&Entry| entry.ack == Ack::Ok && (file.stop.restart || entry.node != LEAVER);
-    let ids: Vec<u64> = stage.ledger().read(|entries| entries.iter().filter(lives).map(|entry| entry.id).collect());
-    stage.system().without_effect(&ids).await
+    let ids: Vec<u64> = run.ledger().read(|entries| entries.iter().filter(lives).map(|entry| entry.id).collect());
+    run.system().without_effect(&ids).await
 }

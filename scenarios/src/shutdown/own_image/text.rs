@@ -1,14 +1,8 @@
 //! Values of the file that are checked as they are read, so that a mistake is shown with
 //! its line and a caret.
 
-use std::time::Duration;
-
-use reenact::campaign::Span;
 use reqwest::{Method, StatusCode};
-use serde::{
-    Deserialize,
-    de::{IntoDeserializer, value::StrDeserializer},
-};
+use serde::Deserialize;
 
 use super::place;
 
@@ -87,24 +81,5 @@ impl TryFrom<u16> for Status {
 
     fn try_from(number: u16) -> Result<Self, String> {
         StatusCode::from_u16(number).map(|_| Self(number)).map_err(|_| format!("{number} is no HTTP status"))
-    }
-}
-
-/// When the endpoint goes: after a time, or only with the replica.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct Unrouted(pub Option<Duration>);
-
-impl TryFrom<String> for Unrouted {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "never" {
-            return Ok(Self(None));
-        }
-        let deserializer: StrDeserializer<'_, serde::de::value::Error> = text.as_str().into_deserializer();
-        let span = Span::deserialize(deserializer);
-        span.map(|span| Self(Some(span.0)))
-            .map_err(|error| format!("expected a time such as \"2s\", or \"never\": {error}"))
     }
 }

@@ -11,7 +11,7 @@ use reenact::{
 };
 
 use super::{
-    super::{faults::Ended, recipe::LEAVER},
+    super::{faults::Ended, stories::LEAVER},
     file::{File, Signal},
 };
 

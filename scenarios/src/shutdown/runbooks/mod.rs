@@ -3,6 +3,8 @@
 mod replay;
 mod restart;
 mod sql;
+#[cfg(test)]
+mod tests;
 
 pub(super) use replay::{ReplayBlindly, ReplayEverything, ReplayReconciled};
 pub(super) use restart::{StartAndReplay, StartReplica};

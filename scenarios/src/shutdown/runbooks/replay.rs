@@ -28,13 +28,13 @@ impl fmt::Display for ReplayReconciled {
 #[async_trait]
 impl Runbook for ReplayReconciled {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        let some = sql::reconcile(operator, self.age_limit).await?;
+        let some = sql::psql(operator, &sql::overdue(self.age_limit)).await?;
         // What a replica finds in a table when it starts, it has in hand from then on, though
         // the row is older: it has its time, too.
         for owner in Owner::up_of(operator, &some).await? {
             tokio::time::sleep(self.age_limit.saturating_sub(owner.age)).await;
         }
-        let overdue = sql::reconcile(operator, self.age_limit).await?;
+        let overdue = sql::psql(operator, &sql::overdue(self.age_limit)).await?;
         if overdue.is_empty() {
             return Ok(Conclusion::NothingToDo);
         }
@@ -43,8 +43,10 @@ impl Runbook for ReplayReconciled {
         }
         let name = format!("replay the {} requests that are overdue", overdue.len());
         operator.step(&name, sql::psql(operator, &sql::replay(&overdue))).await?;
-        sql::all_are_done(operator, &overdue).await?;
-        Ok(Conclusion::Done)
+        match sql::count(operator, &sql::left(&overdue)).await? {
+            0 => Ok(Conclusion::Done),
+            some => Err(Error::failed(format!("{some} of the replayed requests are still without their effect"))),
+        }
     }
 }
 
@@ -52,13 +54,11 @@ impl Runbook for ReplayReconciled {
 /// not look whether somebody else has. A service that keeps its intents in a table needs
 /// no replay but a worker.
 async fn objection(operator: &Operator<'_>, overdue: &[String]) -> Result<Option<String>> {
-    let ids = overdue.join(", ");
-    let kept = format!("SELECT count(*) FROM intents WHERE done_at IS NULL AND request_id IN ({ids})");
-    if sql::psql(operator, &kept).await? != ["0"] {
+    if sql::count(operator, &sql::kept(overdue)).await? > 0 {
         return Ok(Some("the service keeps these intents in a table: start a replica, it will do them".into()));
     }
     for owner in Owner::up_of(operator, overdue).await? {
-        if owner.has_in_hand(operator, &ids).await? {
+        if owner.has_in_hand(operator, overdue).await? {
             let name = owner.name;
             let why = format!("{name} is alive and may still have some of them in hand: find out why it is late");
             return Ok(Some(why));
@@ -79,9 +79,8 @@ impl Owner {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let names = format!("SELECT DISTINCT instance FROM requests WHERE id IN ({})", ids.join(", "));
         let mut up = Vec::new();
-        for name in sql::psql(operator, &names).await? {
+        for name in sql::psql(operator, &sql::owners(ids)).await? {
             let known = APPS.contains(&name.as_str()) && operator.nodes().contains(&name.as_str());
             if known && operator.is_up(&name).await? {
                 let age = age_of_first_process(operator, &name).await?;
@@ -93,14 +92,8 @@ impl Owner {
 
     /// Whether any of these rows came to it since it started: what it had in memory before
     /// that it has no more.
-    async fn has_in_hand(&self, operator: &Operator<'_>, ids: &str) -> Result<bool> {
-        let Self { name, age } = self;
-        let since = format!(
-            "SELECT count(*) FROM requests WHERE id IN ({ids}) AND instance = '{name}' \
-             AND created_at >= clock_timestamp() - interval '{} ms'",
-            age.as_millis()
-        );
-        Ok(sql::psql(operator, &since).await? != ["0"])
+    async fn has_in_hand(&self, operator: &Operator<'_>, ids: &[String]) -> Result<bool> {
+        Ok(sql::count(operator, &sql::taken_since(ids, &self.name, self.age)).await? > 0)
     }
 }
 
@@ -131,7 +124,7 @@ impl fmt::Display for ReplayBlindly {
 #[async_trait]
 impl Runbook for ReplayBlindly {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        let unmatched = sql::reconcile(operator, Duration::ZERO).await?;
+        let unmatched = sql::psql(operator, &sql::overdue(Duration::ZERO)).await?;
         if unmatched.is_empty() {
             return Ok(Conclusion::NothingToDo);
         }

@@ -9,7 +9,7 @@ use reenact::{
     wait::{self, Look},
 };
 
-use super::{super::db::UNMATCHED, ReplayReconciled, sql};
+use super::{ReplayReconciled, sql};
 
 /// How long the service may take to start and to work off what it finds.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -28,15 +28,11 @@ impl fmt::Display for StartReplica {
 #[async_trait]
 impl Runbook for StartReplica {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        let without = format!(
-            "SELECT count(*) FROM requests WHERE {UNMATCHED} \
-             AND NOT EXISTS (SELECT 1 FROM intents WHERE request_id = id AND done_at IS NULL)"
-        );
         if operator.is_up(self.0).await? {
             return Ok(Conclusion::NothingToDo);
         }
-        let lost = sql::psql(operator, &without).await?.join("");
-        if lost != "0" {
+        let lost = sql::count(operator, &sql::in_no_table()).await?;
+        if lost > 0 {
             let why = format!("the work of {lost} rows is in no table: a start would not bring it back, replay it");
             return Ok(Conclusion::Refused { why });
         }
@@ -48,13 +44,12 @@ impl Runbook for StartReplica {
 /// Starts the replica and waits until it has worked off what it finds. Clients come back
 /// with it: only what was open before is waited for.
 async fn start(operator: &Operator<'_>, node: &str) -> Result<()> {
-    let last = sql::psql(operator, "SELECT coalesce(max(request_id), 0) FROM intents").await?.join("");
+    let last = sql::count(operator, sql::LAST_INTENT).await?;
     operator.step(&format!("start {node}"), operator.power_on(node)).await?;
-    let kept = format!("SELECT count(*) FROM intents WHERE done_at IS NULL AND request_id <= {last}");
     wait::until("every intent to be worked off", LIMIT, || async {
-        match sql::psql(operator, &kept).await.as_deref() {
-            Ok([none]) if none == "0" => Look::Ready(()),
-            Ok(some) => Look::NotYet(format!("{} are open", some.join(", "))),
+        match sql::count(operator, &sql::open_up_to(last)).await {
+            Ok(0) => Look::Ready(()),
+            Ok(some) => Look::NotYet(format!("{some} are open")),
             Err(error) => Look::NotYet(error.to_string()),
         }
     })
