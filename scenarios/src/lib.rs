@@ -6,7 +6,7 @@ mod answer;
 // pub mod bosh;
 // pub mod diego;
 pub mod galera;
+#[cfg(test)]
+mod laws;
 mod postgres;
 pub mod shutdown;
-#[cfg(test)]
-mod verdicts;

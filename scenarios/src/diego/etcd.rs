@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 use reenact::{judge::Contents, probe::Answer};
 use serde_json::{Value, json};
 
-use super::http::{Http, Request};
+use super::{
+    http::{Http, Request},
+    signals::Hash,
+};
 
 /// The port for clients, of 2016.
 pub(super) const CLIENTS: u16 = 4001;
@@ -67,14 +70,6 @@ pub(super) struct Status {
     pub(super) index: u64,
     /// Such as `NOSPACE`.
     pub(super) alarms: String,
-}
-
-/// What a member's version 3 keys come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hash {
-    pub(super) hash: u64,
-    pub(super) revision: u64,
-    pub(super) compacted: u64,
 }
 
 /// etcd writes 64-bit numbers as text, and leaves zeros out.

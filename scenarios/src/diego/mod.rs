@@ -22,6 +22,7 @@ mod incidents {
 mod probes;
 mod recipe;
 mod runbooks;
+mod signals;
 mod stories;
 mod topology;
 

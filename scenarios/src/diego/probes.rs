@@ -1,6 +1,6 @@
 //! The probes of Diego's own signals, as the detectors' contract has them (`detectors`).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reenact::{
@@ -13,9 +13,8 @@ use super::{
     bbs::{Bbs, CloudController},
     consul::Agent,
     etcd::{Member, PEERS},
+    signals::{self, Etcd, Metrics},
 };
-
-type Values = BTreeMap<String, String>;
 
 /// How long an answer may take, and a list.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -39,8 +38,8 @@ pub(super) struct Asks {
     question: Question,
 }
 
-fn values<const N: usize>(values: [(&str, String); N]) -> Values {
-    values.map(|(name, value)| (name.to_owned(), value)).into()
+fn values<const N: usize>(values: [(&str, String); N]) -> Answer {
+    Answer::Values { values: values.map(|(name, value)| (name.to_owned(), value)).into() }
 }
 
 impl Question {
@@ -58,55 +57,48 @@ impl Question {
         }
     }
 
-    async fn ask(&self) -> Result<Values, Answer> {
-        let counted =
-            |apps: super::bbs::Apps| apps.into_iter().map(|(guid, count)| (guid, count.to_string())).collect();
+    async fn ask(&self) -> Result<Answer, Answer> {
         match self {
             Self::Member(member) => status(member).await,
-            Self::Hash(member) => {
-                let said = member.hash(LIMIT).await?;
-                let pairs = [("hash", said.hash), ("revision", said.revision), ("compacted", said.compacted)];
-                Ok(values(pairs.map(|(name, number)| (name, number.to_string()))))
-            }
+            Self::Hash(member) => Ok(Answer::of(&member.hash(LIMIT).await?)),
             Self::Server(agent) => server(agent).await,
             Self::Lock(agent) => lock(agent).await,
             Self::Ping(bbs) => Ok(values([("available", bbs.ping(LIMIT).await?.to_string())])),
-            Self::Metrics(bbs) => Ok(values([("held", u8::from(bbs.holds_lock(LIMIT).await?).to_string())])),
-            Self::List(bbs) => bbs.desires(LIST).await.map(counted),
-            Self::Apps(cloud_controller) => cloud_controller.apps(LIST).await.map(counted),
+            Self::Metrics(bbs) => Ok(Answer::of(&Metrics { held: bbs.holds_lock(LIMIT).await? })),
+            Self::List(bbs) => Ok(Answer::of(&bbs.desires(LIST).await?)),
+            Self::Apps(cloud_controller) => Ok(Answer::of(&cloud_controller.apps(LIST).await?)),
         }
     }
 }
 
-async fn status(member: &Member) -> Result<Values, Answer> {
+async fn status(member: &Member) -> Result<Answer, Answer> {
     let said = member.status(LIMIT).await?;
-    Ok(values([
-        ("cluster", format!("{:x}", said.cluster)),
-        ("id", format!("{:x}", said.id)),
-        ("has_leader", u8::from(said.leader != 0).to_string()),
-        ("term", said.term.to_string()),
-        ("applied", said.index.to_string()),
-        ("alarms", said.alarms),
-    ]))
+    Ok(Answer::of(&Etcd {
+        cluster: format!("{:x}", said.cluster),
+        id: format!("{:x}", said.id),
+        has_leader: said.leader != 0,
+        term: said.term,
+        applied: said.index,
+        alarms: said.alarms,
+    }))
 }
 
 /// A server without a leader may refuse to tell its peers, and tells the rest.
-async fn server(agent: &Agent) -> Result<Values, Answer> {
+async fn server(agent: &Agent) -> Result<Answer, Answer> {
     let (leader, address, peers) = tokio::join!(agent.leader(LIMIT), agent.address(LIMIT), agent.peers(LIMIT));
-    let mut said = values([("leader", leader?), ("address", address?)]);
     let role = |votes| if votes { "voter" } else { "nonvoter" }.to_owned();
-    said.extend(peers.unwrap_or_default().into_iter().map(|(address, votes)| (format!("peer:{address}"), role(votes))));
-    Ok(said)
+    let peers = peers.unwrap_or_default().into_iter().map(|(peer, votes)| (format!("peer:{peer}"), role(votes)));
+    let own = [("leader".to_owned(), leader?), ("address".to_owned(), address?)];
+    Ok(Answer::Values { values: peers.chain(own).collect() })
 }
 
-async fn lock(agent: &Agent) -> Result<Values, Answer> {
-    let Some(lock) = agent.lock(LIMIT).await? else { return Ok(Values::new()) };
-    let mut said =
-        values([("session", lock.session.clone()), ("flags", lock.flags.to_string()), ("holder", lock.holder)]);
-    if !lock.session.is_empty() {
-        said.extend(values([("ttl_ms", lock.ttl_ms.to_string()), ("checks", lock.checks.to_string())]));
-    }
-    Ok(said)
+async fn lock(agent: &Agent) -> Result<Answer, Answer> {
+    let Some(lock) = agent.lock(LIMIT).await? else { return Ok(values([])) };
+    let session = [("ttl_ms", lock.ttl_ms.to_string()), ("checks", lock.checks.to_string())];
+    let session = session.into_iter().filter(|_| !lock.session.is_empty());
+    let key = [("session", lock.session.clone()), ("flags", lock.flags.to_string()), ("holder", lock.holder)];
+    let all = key.into_iter().chain(session).map(|(name, value)| (name.to_owned(), value));
+    Ok(Answer::Values { values: all.collect() })
 }
 
 impl Asks {
@@ -122,8 +114,7 @@ impl Probe for Asks {
     }
 
     async fn look(&mut self) -> Vec<Signal> {
-        let answer = self.question.ask().await;
-        let answer = answer.map_or_else(|answer| answer, |values| Answer::Values { values });
+        let answer = self.question.ask().await.unwrap_or_else(|answer| answer);
         vec![Signal::Query { of: self.question.of().into(), answer }]
     }
 
@@ -131,7 +122,7 @@ impl Probe for Asks {
         let Signal::Query { of, answer } = signal else { return None };
         let led = |name| match answer.get(name) {
             None => "silent",
-            Some("" | "0") => "no leader",
+            Some("" | "false") => "no leader",
             Some(_) => "led",
         };
         let state = match of.as_str() {
@@ -139,7 +130,7 @@ impl Probe for Asks {
             "consul:server" => led("leader"),
             "bbs:metrics" => match answer.get("held") {
                 None => "silent",
-                Some("0") => "waits",
+                Some("false") => "waits",
                 Some(_) => "holds the lock",
             },
             _ => return None,
@@ -198,10 +189,8 @@ impl Probe for Owner {
 
     async fn look(&mut self) -> Vec<Signal> {
         let answer = owner(&self.node, &self.shell).await;
-        let answer = answer.map_or_else(
-            |answer| answer,
-            |(pidfile, listener)| Answer::Values { values: values([("pidfile", pidfile), ("listener", listener)]) },
-        );
+        let answer = answer.map(|(pidfile, listener)| values([("pidfile", pidfile), ("listener", listener)]));
+        let answer = answer.unwrap_or_else(|answer| answer);
         vec![Signal::Query { of: "etcd:process".into(), answer }]
     }
 }
@@ -225,8 +214,8 @@ impl Probe for Config {
     }
 
     async fn look(&mut self) -> Vec<Signal> {
-        let ms = |duration: Duration| duration.as_millis().to_string();
-        let said = values([("nsync_ms", ms(self.setup.nsync())), ("retry_ms", ms(self.setup.retry()))]);
-        vec![Signal::Query { of: "diego:config".into(), answer: Answer::Values { values: said } }]
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let (nsync_ms, retry_ms) = (ms(self.setup.nsync()), ms(self.setup.retry()));
+        vec![Signal::told(&signals::Config { nsync_ms, retry_ms })]
     }
 }

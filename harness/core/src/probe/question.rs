@@ -1,7 +1,7 @@
 //! Questions whose answers have a type: a probe writes the value, a detector reads it.
 //!
 //! An answer's values are text, as a service gave them, so serde reads each by the type that
-//! is wanted: a number, a flag (`1` or `0`), words for a list, nothing for an option, and a
+//! is wanted: a number, a flag (`true` or `1`), words for a list, nothing for an option, and a
 //! row `a|b|c` for a struct or tuple; the row's last field may hold more of `|`.
 
 use std::{collections::BTreeMap, fmt::Display};
@@ -71,7 +71,6 @@ impl Signal {
 fn text(value: Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::Bool(flag) => u8::from(flag).to_string(),
         Value::String(text) => text,
         Value::Array(all) => all.into_iter().map(text).collect::<Vec<_>>().join(" "),
         other => other.to_string(),

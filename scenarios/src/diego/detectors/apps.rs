@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use reenact::detect::Finding;
+use reenact::{
+    detect::{Told, seconds},
+    probe::Question,
+};
 
 use super::{
-    answers::{Apps, Desires},
-    seconds,
-    seen::Read,
-    told,
+    super::signals::{Apps, Desires},
     view::DiegoView,
 };
 
@@ -22,12 +22,8 @@ const LOOKS: Duration = Duration::from_secs(2);
 const NAMED: usize = 5;
 
 /// Applications are wanted, and not desired for longer than nsync takes.
-pub fn missing(view: &DiegoView) -> Finding {
-    told(not_desired(view))
-}
-
-fn not_desired(view: &DiegoView) -> Result<Vec<String>, String> {
-    let limit = view.config()?.nsync * PASSES + LOOKS;
+pub fn not_desired(view: &DiegoView) -> Told {
+    let limit = Duration::from_millis(view.config()?.nsync_ms) * PASSES + LOOKS;
     let Apps(apps) = view.apps()?;
     let desires = desires(view)?;
     let late: Vec<_> = view.absent.iter().filter(|(_, since)| view.now().since(**since) >= limit).collect();

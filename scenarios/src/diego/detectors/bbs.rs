@@ -1,20 +1,11 @@
 //! The BBS: how many lead, and whether they can read.
 
-use reenact::detect::Finding;
+use reenact::detect::Told;
 
-use super::{answers::Ping, etcd, told, view::DiegoView};
+use super::{etcd, view::DiegoView};
 
 /// Two answer as only the holder of the lock does.
-pub fn two_masters(view: &DiegoView) -> Finding {
-    told(masters(view))
-}
-
-/// One answers pings and lists nothing, and not for etcd's sake.
-pub fn cut_off(view: &DiegoView) -> Finding {
-    told(lists_nothing(view))
-}
-
-fn masters(view: &DiegoView) -> Result<Vec<String>, String> {
+pub fn masters(view: &DiegoView) -> Told {
     let bbses = view.bbses()?;
     let leading: Vec<_> = bbses.iter().filter(|bbs| bbs.said.is_ok()).collect();
     if leading.len() < 2 {
@@ -31,12 +22,13 @@ fn masters(view: &DiegoView) -> Result<Vec<String>, String> {
     Ok(lines.collect())
 }
 
-fn lists_nothing(view: &DiegoView) -> Result<Vec<String>, String> {
+/// One answers pings and lists nothing, and not for etcd's sake.
+pub fn lists_nothing(view: &DiegoView) -> Told {
     if !etcd::is_well(view)? {
         return Ok(Vec::new());
     }
     let mut lines = Vec::new();
-    for bbs in view.bbses()?.iter().filter(|bbs| bbs.said == Ok(&Ping::Available)) {
+    for bbs in view.bbses()?.iter().filter(|bbs| bbs.said.is_ok_and(|ping| ping.available)) {
         let list = bbs.record.list.fresh(view.now()).map_err(|why| format!("{}: {why}", bbs.name))?;
         if let Err(how) = list {
             lines.push(format!("{}: the BBS answers pings and its list {how}; etcd has its quorum", bbs.name));

@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use reenact::detect::Finding;
+use reenact::{
+    detect::{Told, seconds},
+    probe::Question,
+};
 
 use super::{
-    answers::Consul,
+    super::signals::Consul,
     etcd::majority,
-    records::{Asked, STREAK, Server, Streak},
-    seconds,
-    seen::Read,
-    told,
+    records::{STREAK, Seen, Server, Streak},
     view::DiegoView,
 };
 
@@ -18,14 +18,14 @@ use super::{
 /// come where one is changed everywhere. Who cannot join tries again each second.
 pub const UNDECRYPTABLE: Duration = Duration::from_secs(4);
 
-type AskedServer<'v> = Asked<'v, Server, Consul>;
+type AskedServer<'v> = Seen<'v, Server, Consul>;
 
 /// Raft's peers by their addresses; whether they vote.
 type Peers = BTreeMap<String, bool>;
 
 /// Why there is no leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
+pub enum Cause {
     /// Too few servers run, or reach each other.
     Away,
     /// Their peers have addresses that nobody has.
@@ -34,24 +34,9 @@ enum Cause {
     FewVoters,
 }
 
-/// Servers are away.
-pub fn quorum_lost(view: &DiegoView) -> Finding {
-    told(caused_by(view, Cause::Away))
-}
-
-/// Servers look for each other where they were.
-pub fn old_peers(view: &DiegoView) -> Finding {
-    told(caused_by(view, Cause::OldPeers))
-}
-
-/// Servers run and may not vote.
-pub fn few_voters(view: &DiegoView) -> Finding {
-    told(caused_by(view, Cause::FewVoters))
-}
-
 /// Servers cannot decrypt what others send.
-pub fn gossip_key(view: &DiegoView) -> Finding {
-    told(view.servers().map(|servers| undecryptable(view, &servers)))
+pub fn gossip_key(view: &DiegoView) -> Told {
+    view.servers().map(|servers| undecryptable(view, &servers))
 }
 
 fn undecryptable(view: &DiegoView, servers: &[AskedServer<'_>]) -> Vec<String> {
@@ -64,7 +49,12 @@ fn undecryptable(view: &DiegoView, servers: &[AskedServer<'_>]) -> Vec<String> {
     lines.collect()
 }
 
-fn caused_by(view: &DiegoView, wanted: Cause) -> Result<Vec<String>, String> {
+/// There is no leader, and this is why.
+pub fn caused_by(wanted: Cause) -> impl Fn(&DiegoView) -> Told {
+    move |view| leaderless(view, wanted)
+}
+
+fn leaderless(view: &DiegoView, wanted: Cause) -> Told {
     let servers = view.servers()?;
     if servers.iter().any(|server| server.said.is_ok_and(|consul| consul.has_leader)) {
         return Ok(Vec::new());

@@ -2,31 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use reenact::detect::Finding;
+use reenact::{detect::Told, probe::Question};
 
-use super::{answers::Hash, seen::Read, told, view::DiegoView};
+use super::{super::signals::Hash, view::DiegoView};
 
-/// Members hold other data at the same revision.
-pub fn corruption(view: &DiegoView) -> Finding {
-    told(differences(view))
-}
-
-/// A member is over its quota.
-pub fn nospace(view: &DiegoView) -> Finding {
-    told(alarmed(view, "NOSPACE"))
-}
-
-fn alarmed(view: &DiegoView, alarm: &str) -> Result<Vec<String>, String> {
+/// Members have raised this alarm, such as that of a member over its quota.
+pub fn alarmed(view: &DiegoView, alarm: &str) -> Told {
     let members = view.members()?;
     if members.iter().all(|member| member.said.is_err()) {
         return Err("no member of etcd answers".into());
     }
-    let raised =
-        members.iter().filter(|member| member.said.is_ok_and(|etcd| etcd.alarms.iter().any(|raised| raised == alarm)));
+    let has = |alarms: &str| alarms.split_whitespace().any(|raised| raised == alarm);
+    let raised = members.iter().filter(|member| member.said.is_ok_and(|etcd| has(&etcd.alarms)));
     Ok(raised.map(|member| format!("{}: etcd's alarm {alarm} is raised", member.name)).collect())
 }
 
-fn differences(view: &DiegoView) -> Result<Vec<String>, String> {
+/// Members hold other data at the same revision.
+pub fn differences(view: &DiegoView) -> Told {
     let mut lines = alarmed(view, "CORRUPT")?;
     let (mut known, mut unknown) = (0, None);
     for member in view.members()? {
@@ -46,7 +38,7 @@ fn differences(view: &DiegoView) -> Result<Vec<String>, String> {
 }
 
 /// The newest revision of which members have told different sums.
-fn odd(view: &DiegoView) -> Result<Vec<String>, String> {
+fn odd(view: &DiegoView) -> Told {
     let mut sums: BTreeMap<(u64, u64, &str), BTreeMap<u64, Vec<&str>>> = BTreeMap::new();
     let members = view.members()?;
     for member in &members {

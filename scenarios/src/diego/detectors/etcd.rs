@@ -2,35 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reenact::detect::Finding;
+use reenact::{detect::Told, probe::Question};
 
 use super::{
-    answers::Etcd,
-    records::{Asked, Member},
-    seen::Read,
-    told,
+    super::signals::Etcd,
+    records::{Member, Seen},
     view::DiegoView,
 };
 
-/// Nobody has a leader, and no damaged data are why.
-pub fn quorum_lost(view: &DiegoView) -> Finding {
-    told(leaderless(view))
-}
-
-/// Members answer for several clusters.
-pub fn split(view: &DiegoView) -> Finding {
-    told(several(view))
-}
-
-/// A member without a leader answers beside those that have one.
-pub fn stale(view: &DiegoView) -> Finding {
-    told(cut_off(view))
-}
-
 /// Whether a majority of the members has one leader, and no other is amiss.
-///
-/// # Errors
-/// If that is not known.
 pub fn is_well(view: &DiegoView) -> Result<bool, String> {
     let members = view.members()?;
     let led = members.iter().filter(|member| has_leader(member)).count();
@@ -43,11 +23,12 @@ pub fn majority(count: usize) -> usize {
 }
 
 /// Whether it answers, and knows a leader.
-pub fn has_leader(member: &Asked<'_, Member, Etcd>) -> bool {
+pub fn has_leader(member: &Seen<'_, Member, Etcd>) -> bool {
     member.said.is_ok_and(|etcd| etcd.has_leader)
 }
 
-fn leaderless(view: &DiegoView) -> Result<Vec<String>, String> {
+/// Nobody has a leader, and no damaged data are why.
+pub fn leaderless(view: &DiegoView) -> Told {
     let members = view.members()?;
     if members.iter().any(has_leader) {
         return Ok(Vec::new());
@@ -79,7 +60,8 @@ fn lies(view: &DiegoView) -> Vec<String> {
     lies.collect()
 }
 
-fn several(view: &DiegoView) -> Result<Vec<String>, String> {
+/// Members answer for several clusters.
+pub fn several(view: &DiegoView) -> Told {
     let mut clusters: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for member in view.members()? {
         if let Ok(etcd) = member.said {
@@ -92,7 +74,8 @@ fn several(view: &DiegoView) -> Result<Vec<String>, String> {
     Ok(clusters.iter().map(|(id, names)| format!("{} is in cluster {id}", names.join(" and "))).collect())
 }
 
-fn cut_off(view: &DiegoView) -> Result<Vec<String>, String> {
+/// A member without a leader answers beside those that have one.
+pub fn cut_off(view: &DiegoView) -> Told {
     let members = view.members()?;
     let led = || members.iter().filter(|member| has_leader(member)).filter_map(|member| member.said.ok());
     let clusters: BTreeSet<_> = led().map(|etcd| &etcd.cluster).collect();

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use reenact::{detect::Finding, probe::Moment};
+use reenact::{
+    detect::{Told, seconds},
+    probe::{Moment, Question},
+};
 
 use super::{
-    answers::{Key, Lock, Ping, Session},
-    records::{Asked, Bbs},
-    seconds,
-    seen::{Read, never_seen},
-    told,
+    super::signals::{Key, Lock, Ping},
+    records::{Bbs, Seen, never_seen},
     view::DiegoView,
 };
 
@@ -28,14 +28,10 @@ pub const NEVER: Duration = Duration::from_secs(5);
 pub const CHECKED: Duration = Duration::from_secs(30);
 
 /// No BBS leads, and none will.
-pub fn stuck(view: &DiegoView) -> Finding {
-    told(held_for_nobody(view))
-}
-
-fn held_for_nobody(view: &DiegoView) -> Result<Vec<String>, String> {
+pub fn held_for_nobody(view: &DiegoView) -> Told {
     let bbses = view.bbses()?;
     view.lock_is_seen()?;
-    let retry = view.config()?.retry;
+    let retry = Duration::from_millis(view.config()?.retry_ms);
     let Some((key, since)) = &view.key else { return Err(never_seen(Lock::OF)) };
     // Without a leader Consul can neither give the lock nor end it: that is its own fault.
     let (Some(key), Some(leads), Some(nobody)) = (key, view.consul_leads.0, view.nobody_leads.0) else {
@@ -55,8 +51,8 @@ fn held_for_nobody(view: &DiegoView) -> Result<Vec<String>, String> {
 }
 
 /// The BBSes that run and do not lead.
-fn waiting<'v>(now: Moment, bbses: &[Asked<'v, Bbs, Ping>]) -> Vec<&'v str> {
-    let waits = |bbs: &&Asked<'_, Bbs, _>| {
+fn waiting<'v>(now: Moment, bbses: &[Seen<'v, Bbs, Ping>]) -> Vec<&'v str> {
+    let waits = |bbs: &&Seen<'_, Bbs, _>| {
         let page = bbs.record.metrics.fresh(now).ok().and_then(Result::ok);
         page.is_some_and(|page| !page.held)
     };
@@ -69,13 +65,14 @@ fn why(key: &Key) -> Option<(String, Duration)> {
     if key.flags != LOCK_FLAGS {
         return Some(("the key is not a lock's by its flags: no BBS will touch it".into(), NEVER));
     }
-    let Session { id, ttl, checks } = key.session.as_ref()?;
+    let session = key.session.as_ref()?;
+    let (id, ttl, checks) = (&session.id, session.ttl(), session.checks);
     Some(match (ttl.is_zero(), checks) {
         (true, 0) => {
             (format!("session {id} holds it and has neither a time to live nor a check: it never ends"), NEVER)
         }
         (true, _) => (format!("session {id} holds it, and its {checks} checks do not end it"), CHECKED),
         // Consul ends a session after up to twice its time to live.
-        (false, _) => (format!("session {id} holds it past twice its time to live of {}", seconds(*ttl)), 2 * *ttl),
+        (false, _) => (format!("session {id} holds it past twice its time to live of {}", seconds(ttl)), 2 * ttl),
     })
 }

@@ -1,31 +1,16 @@
 //! A single member of etcd: whether it can start, and who started it.
 
-use reenact::detect::Finding;
+use reenact::detect::Told;
 
 use super::{
-    answers::Etcd,
+    super::signals::Etcd,
     etcd::{has_leader, majority},
-    records::{Asked, Member},
-    told,
+    records::{Member, Seen},
     view::DiegoView,
 };
 
-/// Members cannot start on damaged files.
-pub fn corrupt(view: &DiegoView) -> Finding {
-    told(refusing(view, false))
-}
-
-/// Members cannot start without their logs.
-pub fn wiped(view: &DiegoView) -> Finding {
-    told(refusing(view, true))
-}
-
-/// An etcd answers that its supervisor does not know.
-pub fn orphan(view: &DiegoView) -> Finding {
-    told(unowned(view))
-}
-
-fn refusing(view: &DiegoView, is_wiped: bool) -> Result<Vec<String>, String> {
+/// Members cannot start without their logs, or on damaged files.
+pub fn refusing(view: &DiegoView, is_wiped: bool) -> Told {
     let members = view.members()?;
     let mut lines = Vec::new();
     for member in &members {
@@ -45,7 +30,8 @@ fn refusing(view: &DiegoView, is_wiped: bool) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
-fn unowned(view: &DiegoView) -> Result<Vec<String>, String> {
+/// An etcd answers that its supervisor does not know.
+pub fn unowned(view: &DiegoView) -> Told {
     let mut lines = Vec::new();
     for member in view.members()? {
         lines.extend(unowned_member(view, &member)?);
@@ -53,7 +39,7 @@ fn unowned(view: &DiegoView) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
-fn unowned_member(view: &DiegoView, member: &Asked<'_, Member, Etcd>) -> Result<Vec<String>, String> {
+fn unowned_member(view: &DiegoView, member: &Seen<'_, Member, Etcd>) -> Told {
     // One that waits for its peers is not written down yet.
     if !has_leader(member) {
         return Ok(Vec::new());

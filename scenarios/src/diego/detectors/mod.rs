@@ -4,19 +4,19 @@
 //!
 //! A node is what it is asked: whoever is asked `etcd:member` is a member of etcd, whether
 //! or not it answers, and one node may be several things. Ask each node from the first,
-//! and only what it should be. Looks are known for 3 s (`seen::FRESH`), `diego:config` for
+//! and only what it should be. Looks are known for 3 s (`FRESH`), `diego:config` for
 //! ever. All values are as the software gave them; what divides fields is `|`, an absent
 //! one is empty. 64-bit ids are hexadecimal, without `0x`.
 //!
 //! | question | of | every, limit (ms) | what the values are |
 //! |---|---|---|---|
-//! | `etcd:member` | each member, 4001 | 500, 1000 | `cluster`, `id`: who it says that it is; `has_leader`: 1 or 0; `term`; `applied`: its raft index; `alarms`: such as `NOSPACE CORRUPT`, may be empty |
+//! | `etcd:member` | each member, 4001 | 500, 1000 | `cluster`, `id`: who it says that it is; `has_leader`: true or false; `term`; `applied`: its raft index; `alarms`: such as `NOSPACE CORRUPT`, may be empty |
 //! | `etcd:hash` | each member, 4001 | 1000, 1000 | `hash`, `revision`, `compacted`: of its v3 keys |
 //! | `etcd:process` | each member, exec | 500, 1000 | `pidfile`: the id in `etcd.pid`; `listener`: of who listens on 7001; either may be empty |
 //! | `consul:server` | each server, 8500 | 500, 1000 | `address`: its own now, `ip:8300`; `leader`: an address, may be empty; `peer:<address>` → `voter` or `nonvoter`, as far as they are told |
 //! | `consul:lock` | any agents, 8500 | 500, 1000 | `session`, `flags` (decimal), `holder` (the value's `id`): of the key, all absent if there is none; `ttl_ms` (0: it has none), `checks` (how many): of that session |
 //! | `bbs:ping` | each BBS, 8889 | 500, 1000 | `available`: `true`. 503 is `Error`: it leads, and migrates |
-//! | `bbs:metrics` | each BBS, 8890 | 500, 1000 | `held`: 1 or 0 |
+//! | `bbs:metrics` | each BBS, 8890 | 500, 1000 | `held`: true or false |
 //! | `bbs:list` | each BBS, 8889 | 1000, 2000 | process guid → instances; an error in the body is `Error { code: type }` |
 //! | `cc:apps` | the Cloud Controller, 9022 | 1000, 2000 | process guid → instances |
 //! | `diego:config` | any | once | `nsync_ms`, `retry_ms` (of the BBS's lock): as they pass here, scaled |
@@ -52,7 +52,6 @@
 //! Limits are measured seconds of etcd and Consul, which do not scale; those of the BBS
 //! and of nsync follow `diego:config`.
 
-mod answers;
 mod apps;
 mod bbs;
 mod consul;
@@ -62,18 +61,17 @@ mod lock;
 mod log;
 mod member;
 mod records;
-mod seen;
 mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 
-use reenact::{
-    detect::{Finding, Rule},
-    detector,
-};
+use reenact::{detect::Rule, detector};
+
+use consul::{Cause, caused_by};
+use view::DiegoView;
 
 /// No member of etcd has a leader.
 pub const QUORUM_LOST: &str = "diego/etcd_quorum_lost";
@@ -132,67 +130,67 @@ const NONE: Duration = Duration::ZERO;
 detector! {
     QUORUM_LOST,
     "etcd has no leader: bring members back; do not restart or wipe those that still answer.",
-    Rule::new(ELECTED, etcd::quorum_lost),
+    Rule::new(ELECTED, etcd::leaderless),
 }
 
 detector! {
     SPLIT_CLUSTER,
     "etcd's members are in several clusters, all healthy, with different keys: decide for one before anything is restarted.",
-    Rule::new(LOOKS_AGREE, etcd::split),
+    Rule::new(LOOKS_AGREE, etcd::several),
 }
 
 detector! {
     STALE_MEMBER,
     "A member of etcd is cut off from the quorum and answers with old data: take its clients away from it.",
-    Rule::new(ELECTED, etcd::stale),
+    Rule::new(ELECTED, etcd::cut_off),
 }
 
 detector! {
     MEMBER_CORRUPT,
     "A member of etcd cannot start on damaged files: remove it, wipe it alone, add it again.",
-    Rule::new(STARTED, member::corrupt),
+    Rule::new(STARTED, |view: &DiegoView| member::refusing(view, false)),
 }
 
 detector! {
     MEMBER_WIPED,
     "A member of etcd has lost its log and may not rejoin under its old id: remove it, add it again.",
-    Rule::new(STARTED, member::wiped),
+    Rule::new(STARTED, |view: &DiegoView| member::refusing(view, true)),
 }
 
 detector! {
     ORPHAN,
     "An etcd answers that its supervisor does not know, so that each start fails: end it before anything is wiped.",
-    Rule::new(WRITTEN_DOWN, member::orphan),
+    Rule::new(WRITTEN_DOWN, member::unowned),
 }
 
 detector! {
     SILENT_CORRUPTION,
     "A member of etcd holds other data at the same revision: replace it before it leads.",
-    Rule::new(LOOKS_AGREE, data::corruption),
+    Rule::new(LOOKS_AGREE, data::differences),
 }
 
 detector! {
     NOSPACE,
     "etcd has reached its quota and takes no writes: compact, defragment, disarm.",
-    Rule::new(LOOKS_AGREE, data::nospace),
+    Rule::new(LOOKS_AGREE, |view: &DiegoView| data::alarmed(view, "NOSPACE")),
 }
 
 detector! {
     CONSUL_QUORUM_LOST,
     "Consul has no leader because servers are away: bring them back.",
-    Rule::new(ELECTED, consul::quorum_lost),
+    Rule::new(ELECTED, caused_by(Cause::Away)),
 }
 
 detector! {
     CONSUL_OLD_PEERS,
     "Consul's servers run and look for each other at old addresses: write peers.json everywhere.",
-    Rule::new(ELECTED, consul::old_peers),
+    Rule::new(ELECTED, caused_by(Cause::OldPeers)),
 }
 
 detector! {
     CONSUL_FEW_VOTERS,
     "Consul's servers run and too few of them may vote: bring the dead voter back, or write peers.json.",
-    Rule::new(ELECTED, consul::few_voters),
+    Rule::new(ELECTED, caused_by(Cause::FewVoters)),
 }
 
 detector! {
@@ -204,37 +202,23 @@ detector! {
 detector! {
     LOCK_STUCK,
     "The BBS's lock is held for nobody and will not end: destroy its session or delete its key.",
-    Rule::new(NONE, lock::stuck),
+    Rule::new(NONE, lock::held_for_nobody),
 }
 
 detector! {
     TWO_MASTERS,
     "Two BBSes lead at once: end the one that does not hold the lock.",
-    Rule::new(LOOKS_AGREE, bbs::two_masters),
+    Rule::new(LOOKS_AGREE, bbs::masters),
 }
 
 detector! {
     BBS_CUT_OFF,
     "The BBS answers pings and lists nothing, though etcd is well: mend its way to etcd.",
-    Rule::new(NEXT_MEMBER, bbs::cut_off),
+    Rule::new(NEXT_MEMBER, bbs::lists_nothing),
 }
 
 detector! {
     APPS_MISSING,
     "The Cloud Controller wants what Diego does not, longer than it converges: look at nsync.",
-    Rule::new(NONE, apps::missing),
-}
-
-/// Evidence, if there is any.
-fn told(lines: Result<Vec<String>, String>) -> Finding {
-    match lines {
-        Err(why) => Finding::CannotTell(why),
-        Ok(lines) if lines.is_empty() => Finding::No,
-        Ok(lines) => Finding::Yes(lines),
-    }
-}
-
-/// A duration as evidence has it.
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
+    Rule::new(NONE, apps::not_desired),
 }

@@ -5,12 +5,12 @@ use std::{
     time::Duration,
 };
 
-use reenact::probe::{Answer, Moment};
-
-use super::{
-    answers::{Consul, Desires, Etcd, Hash, Metrics, Ping, Process},
-    seen::{Latest, Read, Since, never_seen},
+use reenact::{
+    detect::{Asked, Since},
+    probe::{Answer, Moment, Question},
 };
+
+use super::super::signals::{Consul, Desires, Etcd, Hash, Metrics, Ping, Process};
 
 /// Who answers for so long has started. One that ends at its leader's first word does so
 /// sooner.
@@ -35,10 +35,10 @@ pub struct Refusal {
 #[derive(Debug, Default)]
 pub struct Member {
     /// What it says.
-    pub said: Latest<Etcd>,
+    pub said: Asked<Etcd>,
     /// Who is etcd on its machine.
-    pub process: Latest<Process>,
-    hash: Latest<Hash>,
+    pub process: Asked<Process>,
+    hash: Asked<Hash>,
     /// What its data came to, with its cluster.
     pub hashes: VecDeque<(Moment, String, Hash)>,
     answers: Since,
@@ -52,7 +52,7 @@ pub struct Member {
 #[derive(Debug, Default)]
 pub struct Server {
     /// What it says.
-    pub said: Latest<Consul>,
+    pub said: Asked<Consul>,
     /// Its peers as it last told them: one that was restarted and has found no leader yet
     /// does not. They are on its disk and do not change meanwhile.
     pub peers: BTreeMap<String, bool>,
@@ -76,11 +76,11 @@ pub const STREAK: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct Bbs {
     /// Whether it listens.
-    pub ping: Latest<Ping>,
+    pub ping: Asked<Ping>,
     /// Its page.
-    pub metrics: Latest<Metrics>,
+    pub metrics: Asked<Metrics>,
     /// What it lists.
-    pub list: Latest<Desires>,
+    pub list: Asked<Desires>,
 }
 
 impl Member {
@@ -107,7 +107,7 @@ impl Member {
             self.hashes.clear();
         }
         self.hashes.retain(|(seen, _, last)| at.since(*seen) <= HASHES && last.revision != hash.revision);
-        self.hashes.push_back((at, said.cluster.clone(), hash.clone()));
+        self.hashes.push_back((at, said.cluster.clone(), *hash));
     }
 
     /// Why it cannot start, unless it has.
@@ -117,9 +117,6 @@ impl Member {
     }
 
     /// The last look at its data.
-    ///
-    /// # Errors
-    /// If there is none that is fresh.
     pub fn hash(&self, now: Moment) -> Result<Option<&Hash>, String> {
         Ok(self.hash.fresh(now)?.ok())
     }
@@ -136,7 +133,7 @@ impl Server {
 
 /// A node that is asked, with what it tells or how it is silent.
 #[derive(Debug)]
-pub struct Asked<'v, R, T> {
+pub struct Seen<'v, R, T> {
     /// Its name.
     pub name: &'v str,
     /// What else is known of it.
@@ -145,19 +142,21 @@ pub struct Asked<'v, R, T> {
     pub said: Result<&'v T, &'v str>,
 }
 
-/// All of those that were ever asked.
-///
-/// # Errors
-/// If there are none, or it is not known of one what it says now.
-pub fn asked<'v, R, T: Read>(
+/// Why nothing can be told where nobody was asked.
+pub fn never_seen(of: &str) -> String {
+    format!("{of} was never seen")
+}
+
+/// All of those that were ever asked; or of which one it is not known what it says now.
+pub fn asked<'v, R, T: Question>(
     of: &str,
-    nodes: impl Iterator<Item = (&'v String, &'v R, &'v Latest<T>)>,
+    nodes: impl Iterator<Item = (&'v String, &'v R, &'v Asked<T>)>,
     now: Moment,
-) -> Result<Vec<Asked<'v, R, T>>, String> {
+) -> Result<Vec<Seen<'v, R, T>>, String> {
     let mut all = Vec::new();
     for (name, record, latest) in nodes.filter(|(.., latest)| latest.is_asked()) {
         let said = latest.fresh(now).map_err(|why| format!("{name}: {why}"))?;
-        all.push(Asked { name, record, said });
+        all.push(Seen { name, record, said });
     }
     if all.is_empty() { Err(never_seen(of)) } else { Ok(all) }
 }

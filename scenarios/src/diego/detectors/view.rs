@@ -3,27 +3,26 @@
 use std::collections::BTreeMap;
 
 use reenact::{
-    detect::View,
-    probe::{Answer, Moment, Observation, Signal},
+    detect::{Asked, Since, View},
+    probe::{Answer, Moment, Observation, Question, Signal},
 };
 
 use super::{
-    answers::{Apps, Config, Consul, Desires, Etcd, Hash, Key, Lock, Metrics, Ping, Process},
+    super::signals::{Apps, Config, Consul, Desires, Etcd, Hash, Key, Lock, Metrics, Ping, Process},
     log::{self, Said},
-    records::{Asked, Bbs, Member, Refusal, STREAK, Server, Streak, asked},
-    seen::{Latest, Read, Since, never_seen},
+    records::{Bbs, Member, Refusal, STREAK, Seen, Server, Streak, asked, never_seen},
 };
 
 /// Everything that was seen.
 #[derive(Debug, Default)]
 pub struct DiegoView {
     now: Moment,
-    config: Latest<Config>,
+    config: Asked<Config>,
     members: BTreeMap<String, Member>,
     servers: BTreeMap<String, Server>,
-    locks: BTreeMap<String, Latest<Lock>>,
+    locks: BTreeMap<String, Asked<Lock>>,
     bbs: BTreeMap<String, Bbs>,
-    apps: Latest<Apps>,
+    apps: Asked<Apps>,
     /// Whether etcd ever had a leader: before, it is only being set up.
     pub etcd_led: bool,
     /// The same of Consul.
@@ -150,41 +149,26 @@ impl DiegoView {
     }
 
     /// Diego's intervals. They do not change, and are believed for ever.
-    ///
-    /// # Errors
-    /// If they were never seen.
     pub fn config(&self) -> Result<&Config, String> {
         self.config.told().ok_or_else(|| never_seen(Config::OF))
     }
 
     /// The members of etcd with what each tells, or how it is silent.
-    ///
-    /// # Errors
-    /// If that is not known of any.
-    pub fn members(&self) -> Result<Vec<Asked<'_, Member, Etcd>>, String> {
+    pub fn members(&self) -> Result<Vec<Seen<'_, Member, Etcd>>, String> {
         asked(Etcd::OF, self.members.iter().map(|(name, member)| (name, member, &member.said)), self.now)
     }
 
     /// Consul's servers, alike.
-    ///
-    /// # Errors
-    /// If that is not known of any.
-    pub fn servers(&self) -> Result<Vec<Asked<'_, Server, Consul>>, String> {
+    pub fn servers(&self) -> Result<Vec<Seen<'_, Server, Consul>>, String> {
         asked(Consul::OF, self.servers.iter().map(|(name, server)| (name, server, &server.said)), self.now)
     }
 
     /// The BBSes with what each says to a ping.
-    ///
-    /// # Errors
-    /// If that is not known of any.
-    pub fn bbses(&self) -> Result<Vec<Asked<'_, Bbs, Ping>>, String> {
+    pub fn bbses(&self) -> Result<Vec<Seen<'_, Bbs, Ping>>, String> {
         asked(Ping::OF, self.bbs.iter().map(|(name, bbs)| (name, bbs, &bbs.ping)), self.now)
     }
 
     /// Whether any agent tells of the lock now.
-    ///
-    /// # Errors
-    /// If none was asked, or none answers.
     pub fn lock_is_seen(&self) -> Result<(), String> {
         let seen = asked(Lock::OF, self.locks.iter().map(|(name, lock)| (name, lock, lock)), self.now)?;
         let told = seen.iter().any(|lock| lock.said.is_ok());
@@ -192,10 +176,7 @@ impl DiegoView {
     }
 
     /// What the Cloud Controller wants.
-    ///
-    /// # Errors
-    /// If that is not known.
     pub fn apps(&self) -> Result<&Apps, String> {
-        self.apps.fresh(self.now)?.map_err(|how| format!("{} {how}", Apps::OF))
+        self.apps.known(self.now)
     }
 }

@@ -1,5 +1,7 @@
 //! Every diagnosis is made in time and with its evidence, and no other beside it.
 
+use reenact::detect::testing::World;
+
 use super::super::*;
 use super::*;
 
@@ -16,10 +18,10 @@ fn two_members_that_are_killed_take_the_quorum() {
         "e1: etcd is refused",
         "b0: the BBS answers pings and its list ",
     ];
-    assert_only(&sim, QUORUM_LOST, from, (6_000, 8_500), &lines);
+    sim.only(QUORUM_LOST, from, 6_000..=8_500, &lines);
     sim.start(1);
     sim.run(4_000);
-    assert_eq!(firing(&sim), [""; 0]);
+    assert_eq!(sim.firing(), [""; 0]);
 }
 
 #[test]
@@ -29,14 +31,14 @@ fn a_full_partition_and_a_pause_of_two_take_the_quorum_too() {
     sim.settle();
     let from = sim.now;
     sim.run(15_000);
-    assert_only(&sim, QUORUM_LOST, from, (6_000, 8_500), &["e2: it answers, as of raft index "]);
+    sim.only(QUORUM_LOST, from, 6_000..=8_500, &["e2: it answers, as of raft index "]);
     let mut sim = Sim::new(3);
     sim.etcd[0].hangs = true;
     sim.etcd[1].hangs = true;
     sim.settle();
     let from = sim.now;
     sim.run(25_000);
-    assert_only(&sim, QUORUM_LOST, from, (6_000, 8_500), &["e0: etcd hangs in the query"]);
+    sim.only(QUORUM_LOST, from, 6_000..=8_500, &["e0: etcd hangs in the query"]);
 }
 
 #[test]
@@ -47,8 +49,8 @@ fn the_recipe_s_first_step_makes_it_darker_and_it_stays_lost() {
     sim.run(10_000);
     sim.kill(0);
     sim.run(10_000);
-    assert_eq!(diagnoses(&sim), [QUORUM_LOST]);
-    assert_eq!(firing(&sim), [QUORUM_LOST]);
+    assert_eq!(sim.diagnoses(), [QUORUM_LOST]);
+    assert_eq!(sim.firing(), [QUORUM_LOST]);
 }
 
 #[test]
@@ -60,7 +62,7 @@ fn a_member_in_a_cluster_of_its_own_splits_it() {
     sim.start(2);
     let from = sim.now;
     sim.run(12_000);
-    assert_only(&sim, SPLIT_CLUSTER, from, (3_500, 5_500), &["e2 is in cluster a1b2", "e0 and e1 is in cluster cdf8"]);
+    sim.only(SPLIT_CLUSTER, from, 3_500..=5_500, &["e2 is in cluster a1b2", "e0 and e1 is in cluster cdf8"]);
 }
 
 #[test]
@@ -70,7 +72,7 @@ fn three_clusters_are_split_too() {
         (sim.etcd[index].cluster, sim.etcd[index].side) = (cluster, index as u8);
     }
     sim.run(8_000);
-    assert_eq!(diagnoses(&sim), [SPLIT_CLUSTER]);
+    assert_eq!(sim.diagnoses(), [SPLIT_CLUSTER]);
 }
 
 #[test]
@@ -81,8 +83,8 @@ fn a_member_that_is_cut_off_answers_with_old_data() {
     let from = sim.now;
     sim.run(20_000);
     let line = "e0: it answers and has no leader, while others have; it is ";
-    assert_only(&sim, STALE_MEMBER, from, (6_500, 8_500), &[line]);
-    assert!(!fired(&sim.observations, "diego/")[STALE_MEMBER].1[0].ends_with(" 0 entries behind"));
+    sim.only(STALE_MEMBER, from, 6_500..=8_500, &[line]);
+    assert!(!sim.said().fired[STALE_MEMBER].1[0].ends_with(" 0 entries behind"));
 }
 
 #[test]
@@ -100,7 +102,7 @@ fn a_member_with_damaged_files_is_named_by_its_last_words() {
         sim.refuse(1, line);
         let from = sim.now;
         sim.run(20_000);
-        assert_only(&sim, MEMBER_CORRUPT, from, (3_000, 4_300), &[line]);
+        sim.only(MEMBER_CORRUPT, from, 3_000..=4_300, &[line]);
     }
 }
 
@@ -114,9 +116,8 @@ fn two_damaged_members_explain_the_lost_quorum() {
     sim.refuse(2, "walpb: crc mismatch");
     let from = sim.now;
     sim.run(20_000);
-    assert_only(&sim, MEMBER_CORRUPT, from, (3_000, 4_300), &["e2: etcd does not start", "e1: etcd does not start"]);
-    let Verdict::Fired { evidence, .. } = &verdicts(&sim.observations)[MEMBER_CORRUPT] else { panic!("it fires") };
-    assert!(evidence[2].starts_with("1 of 3 members answer, 2 are needed"), "{evidence:#?}");
+    sim.only(MEMBER_CORRUPT, from, 3_000..=4_300, &["e2: etcd does not start", "e1: etcd does not start"]);
+    assert!(sim.said().evidence(MEMBER_CORRUPT)[2].starts_with("1 of 3 members answer, 2 are needed"));
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn a_damaged_member_does_not_explain_two_that_are_killed() {
     sim.etcd[0].side = 1;
     sim.settle();
     sim.run(12_000);
-    assert_eq!(diagnoses(&sim), [MEMBER_CORRUPT, QUORUM_LOST]);
+    assert_eq!(sim.diagnoses(), [MEMBER_CORRUPT, QUORUM_LOST]);
 }
 
 #[test]
@@ -144,11 +145,11 @@ fn a_wiped_member_is_told_from_a_damaged_one() {
             sim.refuse(2, line);
             sim.run(11_000);
         }
-        assert_only(&sim, MEMBER_WIPED, from, (3_000, 3_700), &["e2: etcd does not start: "]);
+        sim.only(MEMBER_WIPED, from, 3_000..=3_700, &["e2: etcd does not start: "]);
         sim.start(2);
         sim.run(6_000);
-        assert_eq!(firing(&sim), [""; 0]);
-        knows(&sim);
+        assert_eq!(sim.firing(), [""; 0]);
+        sim.knows();
     }
 }
 
@@ -164,11 +165,11 @@ fn an_etcd_that_nobody_owns_is_found_though_all_are_healthy() {
         sim.run(1_500);
     }
     let lines = ["e1: pid 40 listens and answers with a leader; its supervisor knows pid 5", "already in use"];
-    assert_only(&sim, ORPHAN, from, (3_000, 3_700), &lines);
+    sim.only(ORPHAN, from, 3_000..=3_700, &lines);
     sim.kill(1);
     sim.start(1);
     sim.run(4_000);
-    assert_eq!(firing(&sim), [""; 0]);
+    assert_eq!(sim.firing(), [""; 0]);
 }
 
 #[test]
@@ -180,7 +181,7 @@ fn data_that_differ_silently_are_found_at_the_same_revision() {
     let from = sim.now;
     sim.run(10_000);
     let lines = ["e1: its data as of revision 9 come to 66", "e0 and e2: its data as of revision 9 come to 77"];
-    assert_only(&sim, SILENT_CORRUPTION, from, (3_500, 6_500), &lines);
+    sim.only(SILENT_CORRUPTION, from, 3_500..=6_500, &lines);
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn data_that_differ_are_found_though_no_two_looks_see_one_revision() {
         }
         sim.run(1_060);
     }
-    assert_eq!(diagnoses(&sim), [SILENT_CORRUPTION]);
+    assert_eq!(sim.diagnoses(), [SILENT_CORRUPTION]);
 }
 
 #[test]
@@ -204,10 +205,10 @@ fn alarms_are_told_apart() {
         sim.etcd.iter_mut().for_each(|member| member.alarms = alarm);
         let from = sim.now;
         sim.run(6_000);
-        assert_only(&sim, id, from, (2_000, 2_700), &["etcd's alarm "]);
+        sim.only(id, from, 2_000..=2_700, &["etcd's alarm "]);
         sim.etcd.iter_mut().for_each(|member| member.alarms = "");
         sim.run(1_000);
-        knows(&sim);
+        sim.knows();
     }
 }
 
@@ -221,7 +222,7 @@ fn consul_s_quorum_is_lost_with_two_servers() {
     sim.bbs = [Bbs::Away, Bbs::Waits];
     sim.run(60_000);
     let lines = ["1 of its 3 servers answer", "c1: Consul is refused"];
-    assert_only(&sim, CONSUL_QUORUM_LOST, from, (6_800, 8_000), &lines);
+    sim.only(CONSUL_QUORUM_LOST, from, 6_800..=8_000, &lines);
 }
 
 #[test]
@@ -230,7 +231,7 @@ fn servers_that_run_and_do_not_reach_each_other_have_no_quorum_either() {
     sim.consul_leads(true);
     sim.consul.iter_mut().for_each(|server| server.has_leader = false);
     sim.run(10_000);
-    assert_eq!(diagnoses(&sim), [CONSUL_QUORUM_LOST]);
+    assert_eq!(sim.diagnoses(), [CONSUL_QUORUM_LOST]);
 }
 
 #[test]
@@ -247,7 +248,7 @@ fn peers_with_old_addresses_are_told_from_servers_that_are_away() {
     let from = sim.now;
     sim.run(12_000);
     let lines = ["c0 is at 10.0.1.0:8300; its peers: 10.0.0.0:8300 (votes), "];
-    assert_only(&sim, CONSUL_OLD_PEERS, from, (5_000, 6_200), &lines);
+    sim.only(CONSUL_OLD_PEERS, from, 5_000..=6_200, &lines);
 }
 
 #[test]
@@ -259,7 +260,7 @@ fn a_server_that_came_back_without_a_vote_is_the_trap() {
     sim.consul_leads(false);
     sim.run(60_000);
     let lines = ["2 of its 3 servers answer", "10.0.0.2:8300 (does not vote)"];
-    assert_only(&sim, CONSUL_FEW_VOTERS, from, (6_800, 8_000), &lines);
+    sim.only(CONSUL_FEW_VOTERS, from, 6_800..=8_000, &lines);
 }
 
 #[test]
@@ -273,9 +274,9 @@ fn a_wrong_gossip_key_is_named_whether_or_not_there_is_a_leader() {
             sim.run(1_000);
         }
         let line = "c1: No installed keys could decrypt the message, for ";
-        assert_only(&sim, GOSSIP_KEY, from, (4_000, 4_600), &[line]);
+        sim.only(GOSSIP_KEY, from, 4_000..=5_100, &[line]);
         sim.run(10_500);
-        assert!(!firing(&sim).contains(&GOSSIP_KEY));
+        assert!(!sim.firing().contains(&GOSSIP_KEY));
     }
 }
 
@@ -300,10 +301,10 @@ fn a_lock_that_never_ends_is_stuck() {
         let from = sim.now;
         sim.run(45_000);
         let lines = [line, "the key was made by 'b0'", "b1 runs and waits for it"];
-        assert_only(&sim, LOCK_STUCK, from, (took, took + 700), &lines);
+        sim.only(LOCK_STUCK, from, took..=took + 700, &lines);
         sim.key = None;
         sim.run(2_000);
-        assert_eq!(firing(&sim), [""; 0]);
+        assert_eq!(sim.firing(), [""; 0]);
     }
 }
 
@@ -314,7 +315,7 @@ fn two_bbses_that_lead_are_two_masters() {
     let from = sim.now;
     sim.run(6_000);
     let lines = ["b0: the BBS listens, and believes", "b1: the BBS listens"];
-    assert_only(&sim, TWO_MASTERS, from, (2_000, 2_700), &lines);
+    sim.only(TWO_MASTERS, from, 2_000..=2_700, &lines);
 }
 
 #[test]
@@ -323,7 +324,7 @@ fn a_bbs_that_lies_beside_a_healthy_etcd_is_cut_off() {
     sim.reaches = false;
     let from = sim.now;
     sim.run(22_000);
-    assert_only(&sim, BBS_CUT_OFF, from, (15_000, 16_300), &["b0: the BBS answers pings and its list "]);
+    sim.only(BBS_CUT_OFF, from, 15_000..=16_300, &["b0: the BBS answers pings and its list "]);
 }
 
 #[test]
@@ -339,7 +340,7 @@ fn apps_that_do_not_come_to_diego_are_missed() {
         "app-new: 3 wanted, it is not desired",
         "app-0: 5 wanted, 2 desired",
     ];
-    assert_only(&sim, APPS_MISSING, from, (17_000, 18_300), &lines);
+    sim.only(APPS_MISSING, from, 17_000..=18_300, &lines);
 }
 
 #[test]
@@ -348,22 +349,23 @@ fn the_report_s_night_names_each_cause_once() {
     sim.run(2_000);
     (sim.consul[1].up, sim.consul[2].up) = (false, false);
     sim.consul_leads(false);
-    (sim.bbs, sim.key) = ([Bbs::Away, Bbs::Waits], sim.key.clone().map(|key| Key { ends: Some(65_000), ..key }));
+    sim.bbs = [Bbs::Away, Bbs::Waits];
+    sim.change_key(|key| key.ends = Some(65_000));
     sim.run(38_000);
     sim.consul.iter_mut().for_each(|server| (server.up, server.has_leader) = (true, true));
     sim.run(30_000);
     assert!(sim.bbs.contains(&Bbs::Leads));
-    assert_eq!(diagnoses(&sim), [CONSUL_QUORUM_LOST]);
+    assert_eq!(sim.diagnoses(), [CONSUL_QUORUM_LOST]);
     sim.kill(1);
     sim.kill(2);
     sim.refuse(1, "walpb: crc mismatch");
     sim.refuse(2, "walpb: crc mismatch");
     sim.run(18_000);
-    assert_eq!(firing(&sim), [MEMBER_CORRUPT]);
+    assert_eq!(sim.firing(), [MEMBER_CORRUPT]);
     sim.kill(0);
     sim.bbs = [Bbs::Waits, Bbs::Migrates];
     sim.run(20_000);
-    assert_eq!(firing(&sim), [MEMBER_CORRUPT]);
+    assert_eq!(sim.firing(), [MEMBER_CORRUPT]);
     // The recipe's second step: all are wiped, and everything comes from the Cloud Controller.
     for index in 0..3 {
         (sim.etcd[index].applied, sim.etcd[index].revision, sim.etcd[index].hash) = (4, 1, 5);
@@ -373,6 +375,6 @@ fn the_report_s_night_names_each_cause_once() {
     sim.bbs = [Bbs::Waits, Bbs::Leads];
     sim.run(20_000);
     assert_eq!(sim.desires, sim.apps);
-    knows(&sim);
-    assert_eq!(diagnoses(&sim), [CONSUL_QUORUM_LOST, MEMBER_CORRUPT]);
+    sim.knows();
+    assert_eq!(sim.diagnoses(), [CONSUL_QUORUM_LOST, MEMBER_CORRUPT]);
 }

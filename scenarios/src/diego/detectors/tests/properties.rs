@@ -1,159 +1,109 @@
 //! Over streams that nobody wrote by hand.
 
-use proptest::prelude::*;
+use reenact::detect::testing::{Life, World, Wrong};
 
 use super::super::*;
 use super::*;
 
 /// What happens to Diego's state in its daily life.
-#[derive(Debug, Clone, Copy)]
-enum Daily {
-    Calm(u64),
-    Restart(usize, u64),
-    Scale(u32),
-    Failover(u64),
-    ConsulElects(u64),
-    NsyncAway(u64),
-    Transfer(usize),
+const LIFE: Life<Sim> = Life {
+    new: Sim::new,
+    daily: &[
+        (|sim, n| sim.run(n), 4_000),
+        (restart, 9_000),
+        (|sim, n| _ = sim.apps.insert("app-2".into(), 1 + n as u32), 8),
+        (fail_over, 20_000),
+        (elect, 2_300),
+        (lose_nsync, 8_000),
+        (transfer, 3),
+    ],
+    calm: 500,
+    loss: 6,
+    cases: 16,
+};
+
+fn restart(sim: &mut Sim, away: u64) {
+    let index = away as usize % 3;
+    sim.kill(index);
+    sim.run(away);
+    sim.start(index);
+    sim.run(6_000);
 }
 
-fn daily() -> impl Strategy<Value = Daily> {
-    prop_oneof![
-        (0_u64..4_000).prop_map(Daily::Calm),
-        (0..3_usize, 0_u64..9_000).prop_map(|(index, away)| Daily::Restart(index, away)),
-        (1_u32..9).prop_map(Daily::Scale),
-        (0_u64..20_000).prop_map(Daily::Failover),
-        (0_u64..2_300).prop_map(Daily::ConsulElects),
-        (0_u64..8_000).prop_map(Daily::NsyncAway),
-        (0..3_usize).prop_map(Daily::Transfer),
-    ]
+fn fail_over(sim: &mut Sim, ends: u64) {
+    sim.bbs = [Bbs::Waits, Bbs::Waits];
+    sim.ends_in(ends);
+    sim.run(21_000);
 }
 
-fn happens(sim: &mut Sim, event: Daily) {
-    match event {
-        Daily::Calm(milliseconds) => sim.run(milliseconds),
-        Daily::Restart(index, away) => {
-            sim.kill(index);
-            sim.run(away);
-            sim.start(index);
-            sim.run(6_000);
-        }
-        Daily::Scale(count) => {
-            sim.apps.insert("app-2".into(), count);
-            sim.run(500);
-        }
-        Daily::Failover(ends) => {
-            let ends = sim.now + ends;
-            sim.bbs = [Bbs::Waits, Bbs::Waits];
-            sim.key = sim.key.clone().map(|key| Key { ends: Some(ends), ..key });
-            sim.run(21_000);
-        }
-        Daily::ConsulElects(away) => {
-            sim.consul.iter_mut().for_each(|server| server.has_leader = false);
-            sim.run(away);
-            sim.consul.iter_mut().for_each(|server| server.has_leader = true);
-            sim.run(1_000);
-        }
-        Daily::NsyncAway(away) => {
-            sim.nsync = false;
-            sim.run(away);
-            sim.nsync = true;
-            sim.run(5_500);
-        }
-        Daily::Transfer(index) => {
-            sim.leader = index;
-            sim.settle();
-            sim.run(1_000);
-        }
-    }
+fn elect(sim: &mut Sim, away: u64) {
+    sim.consul.iter_mut().for_each(|server| server.has_leader = false);
+    sim.run(away);
+    sim.consul.iter_mut().for_each(|server| server.has_leader = true);
+    sim.run(500);
 }
 
-/// What breaks it, who says so, and within how many ms.
-const BREAKS: [(Act, &str, u64); 9] = [
-    (
-        |sim| {
-            sim.kill(0);
-            sim.kill(1);
-        },
-        QUORUM_LOST,
-        11_000,
-    ),
-    (|sim| sim.refuse(1, "walpb: crc mismatch"), MEMBER_CORRUPT, 6_000),
-    (|sim| sim.refuse(2, "member 8e has already been bootstrapped"), MEMBER_WIPED, 6_000),
-    (|sim| sim.etcd[1].hash = 6, SILENT_CORRUPTION, 7_000),
-    (|sim| sim.etcd[2].pidfile = "9", ORPHAN, 6_000),
-    (|sim| sim.etcd[1].cluster = "a1", SPLIT_CLUSTER, 5_000),
-    (|sim| sim.consul.iter_mut().for_each(|server| server.has_leader = false), CONSUL_QUORUM_LOST, 8_000),
-    (
-        |sim| {
-            sim.bbs = [Bbs::Away, Bbs::Waits];
-            sim.key = Some(Key { session: "dead", flags: 0, ttl: 0, checks: 0, ends: None });
-        },
-        LOCK_STUCK,
-        16_000,
-    ),
-    (
-        |sim| {
-            sim.nsync = false;
-            sim.apps.insert("app-new".into(), 1);
-        },
-        APPS_MISSING,
-        21_000,
-    ),
+fn lose_nsync(sim: &mut Sim, away: u64) {
+    sim.nsync = false;
+    sim.run(away);
+    sim.nsync = true;
+    sim.run(5_000);
+}
+
+fn transfer(sim: &mut Sim, index: u64) {
+    sim.leader = index as usize;
+    sim.settle();
+    sim.run(500);
+}
+
+const fn wrong(make: Act, told_by: &'static [&'static str], within: u64) -> Wrong<Sim> {
+    Wrong { make, told_by, within, line: "" }
+}
+
+const WRONGS: [Wrong<Sim>; 9] = [
+    wrong(|sim| [0, 1].into_iter().for_each(|index| sim.kill(index)), &[QUORUM_LOST], 11_000),
+    wrong(|sim| sim.refuse(1, "walpb: crc mismatch"), &[MEMBER_CORRUPT], 6_000),
+    wrong(|sim| sim.refuse(2, "member 8e has already been bootstrapped"), &[MEMBER_WIPED], 6_000),
+    wrong(|sim| sim.etcd[1].hash = 6, &[SILENT_CORRUPTION], 7_000),
+    wrong(|sim| sim.etcd[2].pidfile = "9", &[ORPHAN], 6_000),
+    wrong(|sim| sim.etcd[1].cluster = "a1", &[SPLIT_CLUSTER], 5_000),
+    wrong(|sim| sim.consul.iter_mut().for_each(|server| server.has_leader = false), &[CONSUL_QUORUM_LOST], 8_000),
+    wrong(Sim::leave_a_dead_lock, &[LOCK_STUCK], 16_000),
+    wrong(Sim::forget_an_app, &[APPS_MISSING], 21_000),
 ];
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn daily_life_never_fires(seed: u64, loss in 0_u64..=5, events in prop::collection::vec(daily(), 1..5)) {
-        let mut sim = Sim::new(seed);
-        sim.loss = loss;
-        events.iter().for_each(|event| happens(&mut sim, *event));
-        prop_assert_eq!(diagnoses(&sim), [""; 0]);
+impl Sim {
+    fn leave_a_dead_lock(&mut self) {
+        self.bbs = [Bbs::Away, Bbs::Waits];
+        self.key = Some(Key { session: "dead", flags: 0, ttl: 0, checks: 0, ends: None });
     }
 
-    #[test]
-    fn what_breaks_is_named_in_time_after_whatever_was_before(
-        seed: u64,
-        loss in 0_u64..=5,
-        before in prop::collection::vec(daily(), 0..2),
-        which in 0..BREAKS.len(),
-        calm in 0_u64..3_000,
-    ) {
-        let mut sim = Sim::new(seed);
-        sim.loss = loss;
-        before.iter().for_each(|event| happens(&mut sim, *event));
-        sim.run(6_000 + calm);
-        let (breaks, id, within) = BREAKS[which];
-        breaks(&mut sim);
-        let from = sim.now;
-        sim.run(within + 1_000);
-        let fired = fired(&sim.observations, "diego/");
-        prop_assert_eq!(fired.keys().copied().collect::<Vec<_>>(), [id]);
-        prop_assert!(fired[id].0.since(Moment(from)) <= Duration::from_millis(within), "{:?}", fired[id]);
+    fn forget_an_app(&mut self) {
+        self.nsync = false;
+        self.apps.insert("app-new".into(), 1);
     }
+}
 
-    /// Whatever the order of the signals, who fires has evidence, and one cause is not two.
-    #[test]
-    fn who_fires_has_evidence_whatever_the_order(
-        seed: u64,
-        which in 0..BREAKS.len(),
-        order in prop::collection::vec(any::<prop::sample::Index>(), 200),
-    ) {
+#[test]
+fn daily_life_never_fires() {
+    LIFE.never_fires(4);
+}
+
+#[test]
+fn what_breaks_is_named_in_time_after_whatever_was_before() {
+    let new = |seed| {
         let mut sim = Sim::new(seed);
-        BREAKS[which].0(&mut sim);
-        sim.run(22_000);
-        let mut stream = sim.observations.clone();
-        for swap in order {
-            let at = swap.index(stream.len() - 1);
-            let (one, other) = stream.split_at_mut(at + 1);
-            std::mem::swap(&mut one[at].signal, &mut other[0].signal);
-            std::mem::swap(&mut one[at].node, &mut other[0].node);
-        }
-        let fired = fired(&stream, "diego/");
-        prop_assert_eq!(fired.keys().copied().collect::<Vec<_>>(), [BREAKS[which].1]);
-        prop_assert!(fired.values().all(|(_, evidence)| evidence.iter().all(|line| !line.is_empty())));
-        prop_assert!(fired.values().all(|(_, evidence)| !evidence.is_empty()));
-    }
+        sim.run(6_000);
+        sim
+    };
+    LIFE.of(new).names(&WRONGS, 6, 1);
+}
+
+/// One cause is not two.
+#[test]
+fn who_fires_has_evidence_whatever_the_order() {
+    let wrongs = WRONGS.map(|wrong| wrong.make);
+    let all = WRONGS.map(|wrong| wrong.told_by[0]);
+    let has_lines = |_: &str, evidence: &[String]| !evidence.is_empty() && evidence.iter().all(|line| !line.is_empty());
+    LIFE.has_evidence_in_any_order(&wrongs, 22_000, has_lines, &[&all]);
 }

@@ -1,8 +1,17 @@
 //! The simulated machines: three of etcd (`e0` to `e2`), three of Consul, two BBSes, and
 //! the Cloud Controller. What takes measured time takes it here too.
 
-use super::*;
-use crate::diego::detectors::lock::LOCK_FLAGS;
+use std::collections::BTreeMap;
+
+use reenact::{
+    detect::testing::{Tape, World, error, hung, on_tape, query, values},
+    probe::Answer,
+};
+
+use super::super::{
+    super::signals::{Etcd, Hash, Metrics},
+    lock::LOCK_FLAGS,
+};
 
 /// A session as the BBS makes it.
 pub const SESSION: &str = "s0";
@@ -59,10 +68,7 @@ pub enum Bbs {
 }
 
 pub struct Sim {
-    pub now: u64,
-    random: u64,
-    /// How many of a hundred looks are lost; never more than 2 s in a row.
-    pub loss: u64,
+    tape: Tape,
     pub etcd: Vec<Member>,
     pub leader: usize,
     pub consul: Vec<Server>,
@@ -74,9 +80,38 @@ pub struct Sim {
     pub desires: BTreeMap<String, u32>,
     pub nsync: bool,
     pub cc: bool,
-    due: BTreeMap<(String, &'static str), u64>,
-    seen: BTreeMap<(String, &'static str), u64>,
-    pub observations: Vec<Observation>,
+}
+
+on_tape!(Sim);
+
+/// Who is asked what, and how often.
+const LOOKS: [(&[&str], &str, u64); 9] = [
+    (&["e0", "e1", "e2"], "etcd:member", 500),
+    (&["e0", "e1", "e2"], "etcd:hash", 1_000),
+    (&["e0", "e1", "e2"], "etcd:process", 500),
+    (&["c0", "c1", "c2"], "consul:server", 500),
+    (&["c0"], "consul:lock", 500),
+    (&["b0", "b1"], "bbs:ping", 500),
+    (&["b0", "b1"], "bbs:metrics", 500),
+    (&["b0", "b1"], "bbs:list", 1_000),
+    (&["cc"], "cc:apps", 1_000),
+];
+
+impl World for Sim {
+    fn live(&mut self) {
+        self.act();
+        for (nodes, of, every) in LOOKS {
+            for node in nodes {
+                if self.looks(node, of, every) {
+                    let answer = self.answer(node, of);
+                    self.emit(node, query(of, answer));
+                }
+            }
+        }
+        if self.now == 500 {
+            self.emit("cc", query("diego:config", values([("nsync_ms", NSYNC), ("retry_ms", 5_000)])));
+        }
+    }
 }
 
 impl Sim {
@@ -102,9 +137,7 @@ impl Sim {
         let server = |index| Server { up: true, has_leader: true, address: address(index), peers: peers.clone() };
         let apps: BTreeMap<_, _> = (0..6).map(|app| (format!("app-{app}"), 2)).collect();
         let mut sim = Self {
-            now: 0,
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
-            loss: 0,
+            tape: Tape::new("diego/", seed),
             etcd: (0..3).map(member).collect(),
             leader: 0,
             consul: (0..3).map(server).collect(),
@@ -115,29 +148,10 @@ impl Sim {
             apps,
             nsync: true,
             cc: true,
-            due: BTreeMap::new(),
-            seen: BTreeMap::new(),
-            observations: Vec::new(),
         };
+        sim.gap = 2_200;
         sim.run(3_000);
         sim
-    }
-
-    /// A number below `end`, or 0 if there is none.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 16).checked_rem(end).unwrap_or(0)
-    }
-
-    pub fn emit(&mut self, node: &str, signal: Signal) {
-        let (at, node) = (Moment(self.now), node.into());
-        self.observations.push(Observation { at, wall: wall(self.now).parse().expect("a moment"), node, signal });
-    }
-
-    pub fn log(&mut self, node: &str, line: &str) {
-        self.emit(node, Signal::Log { line: line.into() });
     }
 
     /// Ends a member's process.
@@ -188,34 +202,7 @@ impl Sim {
         }
     }
 
-    /// Lets time pass: the machines work, and every probe looks as often as it would.
-    pub fn run(&mut self, milliseconds: u64) {
-        let end = self.now + milliseconds;
-        while self.now < end {
-            self.now += 10;
-            self.live();
-            for index in 0..3 {
-                self.poll(format!("e{index}"), "etcd:member", 500);
-                self.poll(format!("e{index}"), "etcd:hash", 1_000);
-                self.poll(format!("e{index}"), "etcd:process", 500);
-                self.poll(format!("c{index}"), "consul:server", 500);
-            }
-            self.poll("c0".into(), "consul:lock", 500);
-            for name in ["b0", "b1"] {
-                self.poll(name.into(), "bbs:ping", 500);
-                self.poll(name.into(), "bbs:metrics", 500);
-                self.poll(name.into(), "bbs:list", 1_000);
-            }
-            self.poll("cc".into(), "cc:apps", 1_000);
-            if self.now == 500 {
-                let config = [("nsync_ms", NSYNC), ("ttl_ms", TTL), ("retry_ms", 5_000)];
-                let answer = values(config.into_iter().map(|(name, value)| (name.into(), value.to_string())));
-                self.emit("cc", Signal::Query { of: "diego:config".into(), answer });
-            }
-        }
-    }
-
-    fn live(&mut self) {
+    fn act(&mut self) {
         let now = self.now;
         let commits = now.is_multiple_of(100);
         let mut came_up = false;
@@ -267,61 +254,40 @@ impl Sim {
             && self.etcd.iter().any(|member| member.up && member.has_leader && !member.hangs)
     }
 
-    fn poll(&mut self, node: String, of: &'static str, every: u64) {
-        let probe = (node, of);
-        if self.due.get(&probe).is_some_and(|due| *due > self.now) {
-            return;
-        }
-        let jitter = self.below(60);
-        self.due.insert(probe.clone(), self.now + every + jitter);
-        // Whatever is lost, what is looked at next will be within 2.2 s.
-        let bearable = self.now + every + 100 < self.seen.get(&probe).copied().unwrap_or_default() + 2_200;
-        if self.below(100) < self.loss && bearable {
-            return;
-        }
-        self.seen.insert(probe.clone(), self.now);
-        let answer = self.answer(&probe.0, of);
-        self.emit(&probe.0, Signal::Query { of: of.into(), answer });
-    }
-
     fn answer(&mut self, node: &str, of: &str) -> Answer {
         let late = self.below(2) == 0;
         let index = usize::from(node.as_bytes()[1].saturating_sub(b'0')).min(2);
-        let hung = || Answer::Hung { during: "query".into() };
-        match of {
-            "etcd:process" => {
-                let Member { pidfile, listener, .. } = &self.etcd[index];
-                said(&[("pidfile", pidfile), ("listener", listener)])
-            }
-            _ if of.starts_with("etcd:") && self.etcd[index].hangs => hung(),
-            _ if of.starts_with("etcd:") && !self.etcd[index].up => Answer::Refused,
-            "etcd:member" => {
-                let Member { cluster, has_leader, applied, alarms, .. } = &self.etcd[index];
-                let (leader, applied) = (u8::from(*has_leader).to_string(), applied.to_string());
-                said(&[("cluster", cluster), ("has_leader", &leader), ("applied", &applied), ("alarms", alarms)])
-            }
-            "etcd:hash" => {
-                let Member { hash, revision, .. } = &self.etcd[index];
-                let (hash, revision) = (hash.to_string(), revision.to_string());
-                said(&[("hash", &hash), ("revision", &revision), ("compacted", "1")])
-            }
-            "consul:server" => self.consul(index),
-            "consul:lock" => self.lock(),
-            "bbs:metrics" if self.bbs[index.min(1)] == Bbs::Away => Answer::Refused,
-            "bbs:metrics" => said(&[("held", if self.bbs[index] == Bbs::Leads { "1" } else { "0" })]),
-            "cc:apps" if !self.cc => Answer::Refused,
-            "cc:apps" => values(self.apps.iter().map(|(guid, count)| (guid.clone(), count.to_string()))),
-            _ => match self.bbs[index] {
+        match of.split_once(':').expect("a question") {
+            ("etcd", what) => self.etcd(index, what),
+            ("consul", "server") => self.consul(index),
+            ("consul", _) => self.lock(),
+            ("bbs", "metrics") if self.bbs[index] == Bbs::Away => Answer::Refused,
+            ("bbs", "metrics") => Answer::of(&Metrics { held: self.bbs[index] == Bbs::Leads }),
+            ("cc", _) if !self.cc => Answer::Refused,
+            ("cc", _) => Answer::of(&self.apps),
+            (_, what) => match self.bbs[index] {
                 Bbs::Waits | Bbs::Away => Answer::Refused,
-                Bbs::Hangs => hung(),
-                Bbs::Migrates => Answer::Error { code: "503".into(), text: String::new() },
-                Bbs::Leads if of == "bbs:ping" => said(&[("available", "true")]),
-                Bbs::Leads if self.lists() => {
-                    values(self.desires.iter().map(|(guid, count)| (guid.clone(), count.to_string())))
-                }
-                Bbs::Leads if late => hung(),
-                Bbs::Leads => Answer::Error { code: "UnknownError".into(), text: "the request failed".into() },
+                Bbs::Hangs => hung("query"),
+                Bbs::Migrates => error("503", ""),
+                Bbs::Leads if what == "ping" => values([("available", "true")]),
+                Bbs::Leads if self.lists() => Answer::of(&self.desires),
+                Bbs::Leads if late => hung("query"),
+                Bbs::Leads => error("UnknownError", "the request failed"),
             },
+        }
+    }
+
+    fn etcd(&self, index: usize, what: &str) -> Answer {
+        let Member { cluster, has_leader, applied, alarms, hash, revision, .. } = self.etcd[index].clone();
+        match what {
+            "process" => values([("pidfile", self.etcd[index].pidfile), ("listener", self.etcd[index].listener)]),
+            _ if self.etcd[index].hangs => hung("query"),
+            _ if !self.etcd[index].up => Answer::Refused,
+            "hash" => Answer::of(&Hash { hash, revision, compacted: 1 }),
+            _ => {
+                let (cluster, alarms) = (cluster.into(), alarms.into());
+                Answer::of(&Etcd { cluster, has_leader, applied, alarms, ..Etcd::default() })
+            }
         }
     }
 
@@ -331,20 +297,26 @@ impl Sim {
             return Answer::Refused;
         }
         let leader = if *has_leader { "10.0.0.0:8300" } else { "" };
-        let peers = peers.iter().map(|(address, votes)| {
-            (format!("peer:{address}"), if *votes { "voter".into() } else { "nonvoter".into() })
-        });
-        values([("address".into(), address.clone()), ("leader".into(), leader.into())].into_iter().chain(peers))
+        let role = |votes| if votes { "voter" } else { "nonvoter" };
+        let peers = peers.iter().map(|(peer, votes)| (format!("peer:{peer}"), role(*votes)));
+        values(peers.chain([("address".to_owned(), address.as_str()), ("leader".to_owned(), leader)]))
     }
 
     fn lock(&self) -> Answer {
-        let Some(Key { session, flags, ttl, checks, .. }) = &self.key else { return said(&[]) };
-        let (flags, ttl, checks) = (flags.to_string(), ttl.to_string(), checks.to_string());
-        let mut all = vec![("session", *session), ("flags", &flags), ("holder", "b0")];
-        if !session.is_empty() {
-            all.extend([("ttl_ms", ttl.as_str()), ("checks", checks.as_str())]);
-        }
-        said(&all)
+        let Some(Key { session, flags, ttl, checks, .. }) = &self.key else { return values([("", ""); 0]) };
+        let session_is = [("ttl_ms", *ttl), ("checks", u64::from(*checks))].into_iter().filter(|_| !session.is_empty());
+        let numbers = session_is.chain([("flags", *flags)]).map(|(name, number)| (name, number.to_string()));
+        values(numbers.chain([("session", (*session).to_owned()), ("holder", "b0".to_owned())]))
+    }
+
+    pub fn change_key(&mut self, how: impl FnOnce(&mut Key)) {
+        self.key.as_mut().map(how);
+    }
+
+    /// The session that holds the lock ends in so long.
+    pub fn ends_in(&mut self, milliseconds: u64) {
+        let ends = self.now + milliseconds;
+        self.change_key(|key| key.ends = Some(ends));
     }
 
     /// Consul's servers lose or find their leader, 1.8 s from now.
@@ -352,8 +324,4 @@ impl Sim {
         self.run(1_800);
         self.consul.iter_mut().for_each(|server| server.has_leader = leads && server.up);
     }
-}
-
-pub fn said(said: &[(&str, &str)]) -> Answer {
-    values(said.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())))
 }
