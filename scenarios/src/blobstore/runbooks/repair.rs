@@ -9,7 +9,7 @@ use reenact::{
 };
 
 use super::{
-    super::VM,
+    super::{STORE, VM},
     survey::{self, Survey},
 };
 
@@ -104,6 +104,9 @@ fn objection(found: &Survey) -> Option<String> {
     let device = found.device();
     if found.is_write_protected() {
         return Some(format!("{device} is write-protected: nothing can be mended on it"));
+    }
+    if !found.is_mounted() && !found.has_rescue() {
+        return Some(format!("nothing is mounted at {STORE}, and no copy was made: find out why first"));
     }
     match found.missing_bytes() {
         0 => None,
