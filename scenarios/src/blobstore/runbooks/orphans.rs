@@ -27,9 +27,6 @@ const WORKER: &str = "^nginx: worker process";
 #[async_trait]
 impl Runbook for EndOrphanedWorkers {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        if survey::serves_now(operator).await? {
-            return Ok(Conclusion::NothingToDo);
-        }
         if runs(operator, MASTER).await? {
             return with_master(operator).await;
         }

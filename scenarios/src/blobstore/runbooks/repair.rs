@@ -75,7 +75,7 @@ impl Runbook for RepairFilesystem {
         if let Some(why) = objection(&found) {
             return Ok(Conclusion::Refused { why });
         }
-        if found.errors().is_none() && found.is_mounted() && !found.has_rescue() {
+        if found.errors().is_none() && !found.has_rescue() {
             return match (found.write_error(), survey::serves_now(operator).await?) {
                 (None, true) => Ok(Conclusion::NothingToDo),
                 _ => {

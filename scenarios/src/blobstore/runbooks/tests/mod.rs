@@ -1,6 +1,7 @@
 //! The runbooks in each state in which they must refuse, and the guards of their steps: no
 //! Docker.
 
+mod folder;
 mod service;
 mod vm;
 
@@ -53,7 +54,7 @@ async fn waits_for_service(runbook: &dyn Runbook, vm: Vm) {
 async fn a_remount_is_refused_where_it_is_wrong() {
     let remount = &RemountAndRestart;
     let rescue = Vm::read_only();
-    rescue.leave_rescue();
+    rescue.folder.leave_rescue();
     refuses(remount, rescue, "repair").await;
     refuses(remount, Vm { mounted: false, ..Vm::read_only() }, "nothing is mounted").await;
     refuses(remount, Vm { errors: 2, ..Vm::read_only() }, "2 errors").await;
@@ -79,8 +80,8 @@ async fn a_remount_heals_the_mount_that_is_read_only() {
 #[tokio::test]
 async fn what_can_be_written_to_is_not_remounted() {
     let stopped = Vm { jobs: false, ..Vm::new() };
-    stopped.set("master", false);
-    stopped.set("workers", false);
+    stopped.folder.set("master", false);
+    stopped.folder.set("workers", false);
     for vm in [stopped, Vm { confused: true, ..Vm::new() }] {
         let bench = bench(vm);
         is_done(&bench, &RemountAndRestart).await;
@@ -121,11 +122,32 @@ async fn a_check_is_refused_where_it_mends_nothing_or_harms() {
 
 #[tokio::test]
 async fn a_repair_keeps_what_was_in_memory_only() {
-    let bench = bench(Vm::with_error());
-    is_done(&bench, &RepairFilesystem).await;
-    assert_eq!(bench.nodes().blob("young").as_deref(), Some("a young blob"));
-    assert_eq!(bench.nodes().blob("old").as_deref(), Some("an old blob"));
-    assert!(!bench.nodes().has_rescue());
+    // As far as e2fsck mends: 3 is "mended, and reboot".
+    for check in [0, 1, 3] {
+        let bench = bench(Vm { check, ..Vm::with_error() });
+        is_done(&bench, &RepairFilesystem).await;
+        holds(&bench, "an old blob");
+    }
+}
+
+/// Nothing is lost, the old blob is this one, and no copy is left.
+fn holds(bench: &Bench<Vm>, old: &str) {
+    let nodes = bench.nodes();
+    assert_eq!(nodes.folder.blob("young").as_deref(), Some("a young blob"));
+    assert_eq!(nodes.folder.blob("old").as_deref(), Some(old));
+    assert!(!nodes.folder.has_rescue());
+}
+
+#[tokio::test]
+async fn a_repair_that_is_killed_once_loses_nothing() {
+    for step in 1..=8 {
+        let bench = bench(Vm::with_error());
+        let killed = bench.call_killed(&RepairFilesystem, step).await;
+        assert!(matches!(killed, Err(Error::Killed { .. })), "step {step}: {killed:?}");
+        let ended = bench.call(&RepairFilesystem).await.expect("no error");
+        assert!(matches!(ended, Conclusion::Done | Conclusion::NothingToDo), "after step {step}: {ended:?}");
+        holds(&bench, "an old blob");
+    }
 }
 
 /// The trap is in the fake as well: else the test above would prove nothing.
@@ -133,13 +155,13 @@ async fn a_repair_keeps_what_was_in_memory_only() {
 async fn a_check_without_a_copy_loses_it() {
     let bench = bench(Vm::with_error());
     assert_eq!(bench.call(&CheckWithoutCopy).await.expect("no error"), Conclusion::Done);
-    assert_eq!(bench.nodes().blob("young").as_deref(), Some(""));
+    assert_eq!(bench.nodes().folder.blob("young").as_deref(), Some(""));
 }
 
-/// Killed after each of its steps; after those that start the jobs, a client puts and changes
-/// blobs before it is run again.
+/// Killed after one step more each time; as soon as the jobs run, a client changes a blob before
+/// the repair is called again.
 #[tokio::test]
-async fn a_repair_that_is_killed_is_brought_to_its_end() {
+async fn a_repair_puts_no_old_copy_over_a_new_blob() {
     let bench = bench(Vm::with_error());
     let mut stored_anew = false;
     for step in 1..20 {
@@ -149,15 +171,12 @@ async fn a_repair_that_is_killed_is_brought_to_its_end() {
             other => panic!("killed after step {step}: {other:?}"),
         }
         if bench.nodes().stores() && !stored_anew {
-            bench.nodes().put("old", "a new value");
+            bench.nodes().folder.put("old", "a new value");
             stored_anew = true;
         }
     }
     assert!(stored_anew, "it was never killed between the jobs' start and its end");
-    assert_eq!(bench.nodes().blob("young").as_deref(), Some("a young blob"));
-    assert_eq!(bench.nodes().blob("old").as_deref(), Some("a new value"), "an old copy was put over a new blob");
-    assert!(!bench.nodes().has_rescue());
-    assert!(bench.nodes().stores());
+    holds(&bench, "a new value");
 }
 
 #[tokio::test]
@@ -167,14 +186,14 @@ async fn a_check_that_leaves_errors_ends_the_repair() {
         Err(Error::Failed(why)) => assert!(why.contains("left errors"), "{why}"),
         other => panic!("e2fsck left errors: {other:?}"),
     }
-    assert!(bench.nodes().has_rescue(), "the copy is gone");
+    assert!(bench.nodes().folder.has_rescue(), "the copy is gone");
     assert!(!bench.nodes().mounted, "a file system with errors was mounted");
 }
 
 #[tokio::test]
 async fn workers_with_a_master_are_left_alone() {
-    refuses(&EndOrphanedWorkers, Vm { confused: true, ..Vm::new() }, "has its master").await;
-    refuses(&EndOrphanedWorkers, Vm::read_only(), "has its master").await;
+    refuses(&EndOrphanedWorkers, Vm { confused: true, ..Vm::new() }, "another cause").await;
+    refuses(&EndOrphanedWorkers, Vm::read_only(), "another cause").await;
     let healthy = bench(Vm::new());
     assert_eq!(healthy.call(&EndOrphanedWorkers).await.expect("no error"), Conclusion::NothingToDo);
     assert_eq!(changes(&healthy), Vec::<String>::new());
@@ -184,10 +203,10 @@ async fn workers_with_a_master_are_left_alone() {
 async fn orphaned_workers_are_ended() {
     for stubborn in [false, true] {
         let vm = Vm::orphaned();
-        vm.set("stubborn", stubborn);
+        vm.folder.set("stubborn", stubborn);
         let bench = bench(vm);
         is_done(&bench, &EndOrphanedWorkers).await;
-        assert_eq!(bench.nodes().is("killed"), stubborn);
+        assert_eq!(bench.nodes().folder.is("killed"), stubborn);
     }
 }
 
@@ -206,8 +225,8 @@ async fn a_master_that_is_a_moment_old_is_waited_for() {
 #[tokio::test]
 async fn workers_that_have_a_master_again_are_not_killed() {
     let vm = Vm::orphaned();
-    vm.set("quick_monit", true);
+    vm.folder.set("quick_monit", true);
     let bench = bench(vm);
     is_done(&bench, &EndOrphanedWorkers).await;
-    assert!(!bench.nodes().is("killed"));
+    assert!(!bench.nodes().folder.is("killed"));
 }

@@ -1,16 +1,15 @@
 //! A VM that is not there: its disk, its jobs and monit, as far as the runbooks meet them.
-//!
-//! Its folders are real ones, and so are the runbooks' scripts that work in them: only the
-//! programs that would reach beyond are stood in for.
 
-use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
+use std::net::SocketAddr;
 
 use reenact::runbook::{Output, testing::Nodes};
-use tempfile::TempDir;
 
-use super::super::{
-    super::{DISK, PORTS, STORE, VM},
-    survey::LOOK,
+use super::{
+    super::{
+        super::{DISK, PORTS, STORE, VM},
+        survey::LOOK,
+    },
+    folder::Folder,
 };
 
 /// What the file system believes to be its size, in bytes.
@@ -18,7 +17,8 @@ const SIZE: u64 = 300 << 20;
 
 /// The VM's state, for a test to set.
 pub(super) struct Vm {
-    root: TempDir,
+    /// Its folders and its processes.
+    pub(super) folder: Folder,
     /// Whether the disk is mounted.
     pub(super) mounted: bool,
     /// The mount's own options.
@@ -56,9 +56,8 @@ pub(super) struct Vm {
 impl Vm {
     /// A healthy one.
     pub(super) fn new() -> Self {
-        let root = tempfile::tempdir().expect("a folder");
-        let vm = Self {
-            root,
+        Self {
+            folder: Folder::new(),
             mounted: true,
             options: "rw,relatime",
             super_options: "rw,errors=remount-ro",
@@ -75,18 +74,7 @@ impl Vm {
             unsynced: Vec::new(),
             addresses: [None; 2],
             last_put: Vec::new(),
-        };
-        fs::create_dir_all(vm.blobs()).expect("a folder");
-        fs::create_dir(vm.path("data")).expect("a folder");
-        vm.set("master", true);
-        vm.set("workers", true);
-        for (program, script) in STAND_INS {
-            let path = vm.path(&format!("bin/{program}"));
-            fs::create_dir_all(vm.path("bin")).expect("a folder");
-            fs::write(&path, format!("#!/bin/bash\ncd {}\n{script}\n", vm.root.path().display())).expect("a script");
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a program");
         }
-        vm
     }
 
     /// One that was left read-only while nginx runs.
@@ -98,55 +86,16 @@ impl Vm {
     /// that is in memory only.
     pub(super) fn with_error() -> Self {
         let vm = Self { super_options: ERROR, errors: 1, unsynced: vec!["young"], ..Self::new() };
-        vm.put("old", "an old blob");
-        vm.put("young", "a young blob");
+        vm.folder.put("old", "an old blob");
+        vm.folder.put("young", "a young blob");
         vm
     }
 
     /// One whose nginx has lost its master.
     pub(super) fn orphaned() -> Self {
         let vm = Self::new();
-        vm.set("master", false);
+        vm.folder.set("master", false);
         vm
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn blobs(&self) -> PathBuf {
-        self.path("store/shared/blobs")
-    }
-
-    /// Puts a blob into the store.
-    pub(super) fn put(&self, name: &str, text: &str) {
-        fs::write(self.blobs().join(name), text).expect("a blob");
-    }
-
-    /// What a blob holds; `None`: it is not there.
-    pub(super) fn blob(&self, name: &str) -> Option<String> {
-        fs::read_to_string(self.blobs().join(name)).ok()
-    }
-
-    /// Whether a copy of the blobs stands beside the store.
-    pub(super) fn has_rescue(&self) -> bool {
-        self.path("data/rescue").exists()
-    }
-
-    /// Leaves what a repair leaves that was killed on its way.
-    pub(super) fn leave_rescue(&self) {
-        fs::create_dir(self.path("data/rescue")).expect("a folder");
-    }
-
-    /// Sets a mark such as `master`, `workers`, `stubborn` or `quick_monit`.
-    pub(super) fn set(&self, mark: &str, is: bool) {
-        let path = self.path(mark);
-        if is { fs::write(path, "").expect("a mark") } else { drop(fs::remove_file(path)) }
-    }
-
-    /// Whether a mark is set.
-    pub(super) fn is(&self, mark: &str) -> bool {
-        self.path(mark).exists()
     }
 
     /// Why nothing can be written to the disk.
@@ -163,14 +112,14 @@ impl Vm {
 
     /// Whether nginx stores a blob.
     pub(super) fn stores(&self) -> bool {
-        !self.dead && !self.confused && self.is("workers") && self.write_error().is_none()
+        !self.dead && !self.confused && self.folder.is("workers") && self.write_error().is_none()
     }
 
     /// monit starts what is gone, once nobody else has its port.
     pub(super) fn monit_looks(&self) {
-        if self.jobs && !self.is("workers") && !self.dead {
-            self.set("master", true);
-            self.set("workers", true);
+        if self.jobs && !self.folder.is("workers") && !self.dead {
+            self.folder.set("master", true);
+            self.folder.set("workers", true);
         }
     }
 
@@ -187,7 +136,7 @@ impl Vm {
             ("write", self.write_error().unwrap_or_default().into()),
         ];
         let mut text: String = facts.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
-        if self.has_rescue() {
+        if self.folder.has_rescue() {
             text.push_str("rescue 1\n");
         }
         said(0, text)
@@ -211,7 +160,7 @@ impl Vm {
     }
 
     fn unmount(&mut self) -> Output {
-        if self.is("workers") {
+        if self.folder.is("workers") {
             return said(1, "Unmounting: target is busy");
         }
         if !self.mounted {
@@ -219,18 +168,16 @@ impl Vm {
         }
         // What a failed file system has in memory only, an unmount drops: the names stay.
         for name in self.unsynced.drain(..).collect::<Vec<_>>() {
-            self.put(name, "");
+            self.folder.put(name, "");
         }
-        fs::rename(self.path("store"), self.path("disk")).expect("the disk");
-        fs::create_dir(self.path("store")).expect("a folder");
+        self.folder.unmount();
         self.mounted = false;
         said(0, "")
     }
 
     fn mount(&mut self) -> Output {
         if !self.mounted {
-            fs::remove_dir(self.path("store")).expect("an empty folder");
-            fs::rename(self.path("disk"), self.path("store")).expect("the disk");
+            self.folder.mount();
             (self.mounted, self.options) = (true, "rw,relatime");
             self.super_options = if self.errors > 0 { ERROR } else { "rw,errors=remount-ro" };
         }
@@ -249,8 +196,8 @@ impl Vm {
 
     fn stop(&mut self) -> Output {
         self.jobs = false;
-        self.set("master", false);
-        self.set("workers", false);
+        self.folder.set("master", false);
+        self.folder.set("workers", false);
         said(0, "")
     }
 
@@ -263,37 +210,12 @@ impl Vm {
         self.monit_looks();
         said(0, "")
     }
-
-    /// Runs a script for real, in the VM's own folders.
-    fn script(&self, script: &str) -> Output {
-        let folder = self.root.path().to_str().expect("a path");
-        let path = format!("{folder}/bin:{}", std::env::var("PATH").unwrap_or_default());
-        let script = script.replace("/var/vcap", folder);
-        let ran = Command::new("bash").args(["-c", &script]).env("PATH", path).output().expect("bash");
-        let text = [ran.stdout, ran.stderr].concat();
-        said(ran.status.code().unwrap_or(-1).into(), String::from_utf8_lossy(&text))
-    }
 }
 
 /// The options of a file system that has stopped at an error.
 const ERROR: &str = "rw,errors=remount-ro,emergency_ro";
 
-/// Programs that would reach beyond the VM's folders. A `quick_monit` starts nginx in the very
-/// moment in which the old workers are asked to end.
-const STAND_INS: [(&str, &str); 4] = [
-    ("chown", "true"),
-    ("pgrep", r#"case "$*" in *master*) [ -e master ] ;; *worker*) [ -e workers ] ;; esac"#),
-    (
-        "pkill",
-        r#"case $1 in
--QUIT) [ ! -e quick_monit ] || touch master; [ -e quick_monit ] || [ -e stubborn ] || rm -f workers ;;
--KILL) rm -f workers; touch killed ;;
-esac"#,
-    ),
-    ("timeout", r#"shift; exec /usr/bin/timeout 0.3 "$@""#),
-];
-
-fn said(code: i64, text: impl Into<String>) -> Output {
+pub(super) fn said(code: i64, text: impl Into<String>) -> Output {
     Output { code, text: text.into() }
 }
 
@@ -305,8 +227,8 @@ impl Nodes for Vm {
     fn run(&mut self, _: &str, command: &[&str]) -> Output {
         match command {
             ["bash", "-c", LOOK] => self.look(),
-            ["bash", "-c", script] => self.script(script),
-            ["pgrep", "-f", pattern] => self.script(&format!("pgrep -f '{pattern}'")),
+            ["bash", "-c", script] => self.folder.script(script),
+            ["pgrep", "-f", pattern] => self.folder.script(&format!("pgrep -f '{pattern}'")),
             ["mount", "-o", options, what] => self.remount(options, what),
             ["agent", "stop"] => self.stop(),
             ["agent", "unmount_disk", DISK] => self.unmount(),
