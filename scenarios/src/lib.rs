@@ -2,7 +2,7 @@
 //! `incidents/` one file per incident or twin.
 
 mod answer;
-// pub mod blobstore;
+pub mod blobstore;
 // pub mod bosh;
 // pub mod diego;
 pub mod galera;

@@ -16,22 +16,23 @@ mod incidents {
 mod http;
 mod others;
 mod probes;
-mod recipe;
+mod report;
 mod runbooks;
+mod stories;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use reenact::{
     Error, Result,
-    campaign::{Action, Menu, Playable, Remedy, Schedule},
-    fault::OnTestbed,
-    fault::{FilesystemError, RemountReadOnly, Signal},
+    campaign::{FaultSpace, FaultSpec, Menu, Playground, Remedy},
+    fault::{OnTestbed, Signal},
+    incident::{Deploy, Lab, System},
     judge::Contents,
     probe::{Files, KernelLog, LogTail, Machine, Mounts, Ports, Probe, Processes, Writer},
-    stage::{Lab, System},
-    testbed::{Disk, Node, NodeSpec, Testbed},
+    runbook::Hands,
+    testbed::{Disk, Node, NodeSpec, Session, Testbed},
     wait::Look,
     workload::{Traffic, Workload},
 };
@@ -39,6 +40,7 @@ use reenact::{
 use blob::Sizes;
 use client::Uploader;
 use detectors::{FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED};
+use faults::MigrationFails;
 use http::Service;
 use probes::{Health, Monit, RoundTrip};
 use runbooks::{EndOrphanedWorkers, RemountAndRestart, RepairFilesystem};
@@ -55,6 +57,8 @@ const DISK: &str = "/dev/sdd1";
 const NEW_DISK: &str = "/dev/sde1";
 /// The size of the report's disk, in MiB where the report has GB.
 const MEBIBYTES: u32 = 300;
+/// A disk, in MiB, that cannot hold what clients put within some ten seconds.
+const SMALL_DISK: u32 = 8;
 /// nginx's and monit's ports.
 const PORTS: [u16; 2] = [8080, 2822];
 /// nginx runs as `vcap`, who owns this folder of the disk only.
@@ -94,53 +98,33 @@ pub(crate) struct Blobstore {
 }
 
 impl Blobstore {
-    /// Starts the VM.
-    pub(crate) async fn deploy(lab: &Lab, setup: Setup) -> Result<Self> {
-        let make = if setup.slowable { Disk::slowable_device } else { Disk::device };
-        let mut disks = vec![make(DISK, STORE, MEBIBYTES)];
-        disks.extend(setup.new_disk.map(|mebibytes| Disk::device(NEW_DISK, STORE, mebibytes)));
-        let image = lab.session().image("blobstore").await?;
-        let env = vec![format!("DISK={DISK}"), format!("MOUNT_OPTIONS={}", setup.mount_options)];
-        let mut specs = vec![NodeSpec { name: VM, image, env, disks, ..NodeSpec::default() }];
-        if setup.read_only_neighbour {
-            let image = lab.session().image("helper").await?;
-            let disks = vec![Disk::read_only_volume("/srv/published", 1)];
-            specs.push(NodeSpec { name: "reader", image, disks, read_only: true, ..NodeSpec::default() });
-        }
-        let names: Vec<_> = specs.iter().map(|spec| spec.name).collect();
-        let bed = Testbed::create(lab.session(), lab.id(), &names, |_| specs).await?;
-        lab.adopt(&bed);
-        Ok(Self { bed, sizes: setup.sizes })
-    }
-
     fn vm(&self) -> Result<&Node> {
         self.bed.node(VM)
     }
 }
 
-reenact::playable! {
-    Playable {
-        system: "blobstore",
-        images: &["blobstore"],
-        menu: Menu { processes: &KILLED, others: disk_faults, ..Menu::NOTHING },
-        remedies: &[
-            Remedy {
-                name: "repair_filesystem",
-                cures: &[FILESYSTEM_ERROR],
-                make: || Box::new(RepairFilesystem),
-            },
-            Remedy {
-                name: "remount_and_restart",
-                cures: &[LEFT_READ_ONLY, WRITE_PROTECTED, READS_ONLY],
-                make: || Box::new(RemountAndRestart),
-            },
-            Remedy {
-                name: "end_orphaned_workers",
-                cures: &[ORPHANED_WORKERS],
-                make: || Box::new(EndOrphanedWorkers),
-            },
-        ],
-        play: |lab, schedule| Box::pin(play(lab, schedule)),
+reenact::playable!(Blobstore);
+
+impl Playground for Blobstore {
+    const SYSTEM: &'static str = "blobstore";
+    const MENU: Menu = Menu { processes: &KILLED, others: disk_faults, ..Menu::NOTHING };
+    const REMEDIES: &'static [Remedy] = &[
+        Remedy { name: "repair_filesystem", cures: &[FILESYSTEM_ERROR], make: || Box::new(RepairFilesystem) },
+        Remedy {
+            name: "remount_and_restart",
+            cures: &[LEFT_READ_ONLY, WRITE_PROTECTED, READS_ONLY],
+            make: || Box::new(RemountAndRestart),
+        },
+        Remedy { name: "end_orphaned_workers", cures: &[ORPHANED_WORKERS], make: || Box::new(EndOrphanedWorkers) },
+    ];
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn plain() -> Setup {
+        Setup { new_disk: Some(SMALL_DISK), ..Setup::PLAIN }
+    }
+
+    fn faults() -> FaultSpace<Self> {
+        FaultSpace::engine().with::<MigrationFails>("migration_fails")
     }
 }
 
@@ -150,17 +134,8 @@ const KILLED: [(&str, &str, &[Signal]); 1] = [(VM, "nginx: master", &[Signal::Ki
 /// What goes wrong with the disk. A file system that is shut down is not among it: nginx
 /// answers 201 before a blob is on the disk, and what the kernel has not written by then is
 /// gone (found by a campaign: 211 of 414 blobs), whatever anybody does about it afterwards.
-fn disk_faults() -> Vec<Action> {
-    let node = || VM.to_owned();
-    vec![
-        Action::RemountReadOnly(RemountReadOnly { node: node() }),
-        Action::FilesystemError(FilesystemError { node: node() }),
-    ]
-}
-
-/// Plays a schedule on a healthy blobstore under load.
-async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
-    recipe::steady(&lab, Setup::PLAIN).await?.exercise(&schedule, Duration::from_secs(30)).await
+fn disk_faults() -> Vec<FaultSpec> {
+    ["remount_read_only", "filesystem_error"].map(|kind| FaultSpec::new(kind, [("node", VM.into())])).into()
 }
 
 impl OnTestbed for Blobstore {
@@ -170,7 +145,43 @@ impl OnTestbed for Blobstore {
 }
 
 #[async_trait]
+impl Deploy for Blobstore {
+    fn images(setup: &Setup) -> Vec<&'static str> {
+        if setup.read_only_neighbour { vec!["blobstore", "helper"] } else { vec!["blobstore"] }
+    }
+
+    async fn deploy(session: &Arc<Session>, lab: &Lab, setup: &Setup) -> Result<Self> {
+        let make = if setup.slowable { Disk::slowable_device } else { Disk::device };
+        let mut disks = vec![make(DISK, STORE, MEBIBYTES)];
+        disks.extend(setup.new_disk.map(|mebibytes| Disk::device(NEW_DISK, STORE, mebibytes)));
+        let image = session.image("blobstore").await?;
+        let env = vec![format!("DISK={DISK}"), format!("MOUNT_OPTIONS={}", setup.mount_options)];
+        let mut specs = vec![NodeSpec { name: VM, image, env, disks, ..NodeSpec::default() }];
+        if setup.read_only_neighbour {
+            let image = session.image("helper").await?;
+            let disks = vec![Disk::read_only_volume("/srv/published", 1)];
+            specs.push(NodeSpec { name: "reader", image, disks, read_only: true, ..NodeSpec::default() });
+        }
+        let names: Vec<_> = specs.iter().map(|spec| spec.name).collect();
+        let bed = Testbed::create(session, lab.id(), &names, |_| specs).await?;
+        lab.adopt(&bed);
+        Ok(Self { bed, sizes: setup.sizes })
+    }
+}
+
+#[async_trait]
 impl System for Blobstore {
+    type Setup = Setup;
+
+    fn hands(&self) -> Box<dyn Hands> {
+        self.bed.hands()
+    }
+
+    /// Some 50 blobs a second: 16 KiB each, they leave most of the disk free.
+    fn traffic(&self) -> Traffic {
+        Traffic { clients: 3, think: (Duration::from_millis(40), Duration::from_millis(80)) }
+    }
+
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();

@@ -1,44 +1,33 @@
 //! The trap: e2fsck at once, and blobs that were answered 201 are gone.
 
-use std::time::Duration;
-
-use reenact::{Error, Result, campaign::Scenario, fault::FilesystemError, scenario, stage::Lab};
+use reenact::{fault::FilesystemError, incident::*};
 
 use super::super::{
-    Setup, VM,
+    Blobstore, Setup, VM,
     detectors::{FILESYSTEM_ERROR, READS_ONLY},
-    recipe,
-    runbooks::CheckWithoutCopy,
+    report::EXT4_ERROR,
+    runbooks::{CheckWithoutCopy, RemountAndRestart},
 };
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Blobstore,
+    Incident {
         id: "blobstore::check_without_copy",
-        story: "After an error of ext4's own the disk is unmounted and checked, as the manuals say. nginx does not \
-                sync what it stores: the blobs of the last seconds, answered 201 and read back right while the disk \
-                was still mounted, were in the page cache only. Afterwards all is green and they are gone.",
+        story: "After an error that ext4 found itself, the disk is unmounted and checked, as the manuals say. nginx does \
+                not sync what it stores. The blobs of the last seconds were answered 201 and read back right while \
+                the disk was still mounted, but they were in the page cache only. Afterwards all is green and they \
+                are gone.",
         source: "measured facts, data trap: 50 of 50 blobs wrong after e2fsck, three times",
-        faults: &["an error of ext4's own, under load", "unmount and e2fsck without a copy"],
-        detector: Some(FILESYSTEM_ERROR),
-        also: &[READS_ONLY],
-        runbooks: &["harmful: unmount, e2fsck, mount, start, without copying out first"],
-        images: &["blobstore"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
+        setup: Setup::STOPS_AT_ERRORS,
+        acts: vec![Act {
+            breaks: vec![inject(FilesystemError { node: VM.into() })],
+            fingerprints: seen(EXT4_ERROR, secs(10)),
+            detected: by(FILESYSTEM_ERROR, secs(10)).also(&[READS_ONLY]),
+            control: stays_broken(secs(30)),
+            wrong: tried([refuses(RemountAndRestart)]),
+            // The write probe syncs, and with it the journal: the blobs' names are on the disk,
+            // and their contents are not.
+            ends: harm([call(CheckWithoutCopy)], &[Harm::Corrupted]),
+        }],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let broken = recipe::steady(&lab, Setup::STOPS_AT_ERRORS)
-        .await?
-        .inject(FilesystemError { node: VM.into() })
-        .await?
-        .detect(FILESYSTEM_ERROR, Duration::from_secs(10))
-        .await?;
-    broken.force(&CheckWithoutCopy).await?;
-    let found = broken.harmed().await?;
-    if found.lost.is_empty() && found.corrupted.is_empty() {
-        return Err(Error::failed(format!("the check should have lost acknowledged blobs, but: {found}")));
-    }
-    Ok(())
-}
+);

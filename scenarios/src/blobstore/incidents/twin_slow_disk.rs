@@ -3,42 +3,37 @@
 use std::time::Duration;
 
 use reenact::{
-    Error, Result,
-    campaign::Scenario,
     fault::SlowDevice,
+    incident::*,
     probe::{Answer, Observation, Signal},
-    scenario,
-    stage::Lab,
 };
 
-use super::super::{DISK, Setup, VM, recipe};
+use super::super::{Blobstore, DISK, Setup, VM};
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Blobstore,
+    Incident {
         id: "blobstore::twin_slow_disk",
-        story: "The storage is busy: every write to the disk takes 150 ms longer, a synced one most of a second, and \
-                then for a while it does not answer within three seconds. It is neither read-only nor broken, and a \
+        story: "The storage is busy: every write to the disk takes 150 ms longer, a synced one most of a second. Then \
+                for a while the disk does not answer within three seconds. It is neither read-only nor broken, and a \
                 remount or a check would only add to it.",
         source: "issue: a slow disk",
-        faults: &["each write to the device takes 150 ms longer", "then a second longer"],
-        images: &["blobstore"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: Setup { slowable: true, ..Setup::PLAIN },
+        acts: vec![Act::benign(
+            [150, 1000]
+                .into_iter()
+                .flat_map(slow_for_a_while)
+                .chain([shown("a write that hung", hung), heals_itself(secs(30)), quiet(secs(3))])
+                .collect(),
+            secs(30)
+        )],
     }
-}
+);
 
-async fn run(lab: Lab) -> Result<()> {
-    let mut stage = recipe::steady(&lab, Setup { slowable: true, ..Setup::PLAIN }).await?;
-    for ms in [150, 1000] {
-        let by = Duration::from_millis(ms);
-        let slow = stage.strike(SlowDevice { node: VM.into(), device: DISK.into(), by }).await?;
-        stage = stage.quiet(Duration::from_secs(6)).await?;
-        stage.mend_one(slow).await?;
-    }
-    if !lab.stream().read(hung) {
-        return Err(Error::inconclusive("no write ever hung, so this was no look-alike"));
-    }
-    stage.heals_itself(Duration::from_secs(30)).await?.quiet(recipe::QUIET).await?.finish().await
+/// Each write takes so many milliseconds longer, for six seconds.
+fn slow_for_a_while(ms: u64) -> [Action<Blobstore>; 3] {
+    let slow = SlowDevice { node: VM.into(), device: DISK.into(), by: Duration::from_millis(ms) };
+    [inject_as("slow", slow), quiet(secs(6)), heal("slow")]
 }
 
 /// Whether the service's write was ever given up on.

@@ -1,0 +1,41 @@
+//! What the blobstore's stories have in common.
+
+use reenact::{
+    incident::*,
+    wait::{self, Look},
+};
+
+use super::{Blobstore, STORE, VM, others::Others};
+
+/// How soon the kernel's log and the next look at the mounts tell of a change.
+const TOLD: std::time::Duration = secs(3);
+
+/// Pauses the workload and has all that it put on the disk itself: what is on its way to
+/// a disk that goes is lost to every recovery.
+pub(super) fn all_is_on_disk() -> [Action<Blobstore>; 2] {
+    [pause_workload(), command(VM, &["sync"])]
+}
+
+/// Claims what other tools' rules say of this state: see the table in the docs.
+pub(super) fn others_say(expected: Others) -> Action<Blobstore> {
+    others(format!("{expected:?}"), move |said| said == expected)
+}
+
+/// The same for the rules that look at mounts, where the kernel's log is uncertain.
+pub(super) fn others_say_of_mounts(expected: bool) -> Action<Blobstore> {
+    let what = format!("of the mount {}", if expected { "read-only" } else { "nothing" });
+    others(what, move |said| said.statfs_flag == expected && said.ro_option == expected)
+}
+
+fn others(what: String, as_expected: impl Fn(Others) -> bool + Copy + Send + Sync + 'static) -> Action<Blobstore> {
+    story(format!("other tools' rules say {what}"), move |run: &Run<Blobstore>| {
+        Box::pin(async move {
+            let said = wait::until("other tools' rules to say what the docs' table has", TOLD, || async {
+                let said = run.read(|seen| Others::of(seen, VM, STORE));
+                if as_expected(said) { Look::Ready(said) } else { Look::NotYet(format!("they say {said:?}")) }
+            });
+            run.lab().note("others", format!("{:?}", said.await?));
+            Ok(())
+        })
+    })
+}
