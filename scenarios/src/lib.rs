@@ -3,7 +3,7 @@
 
 mod answer;
 // pub mod blobstore;
-// pub mod bosh;
+pub mod bosh;
 // pub mod diego;
 pub mod galera;
 mod postgres;
