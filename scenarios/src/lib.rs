@@ -3,8 +3,8 @@
 
 mod answer;
 pub mod blobstore;
-// pub mod bosh;
-// pub mod diego;
+pub mod bosh;
+pub mod diego;
 pub mod galera;
 #[cfg(test)]
 mod laws;

@@ -103,8 +103,8 @@ impl Database {
     /// As [`Database::rows`].
     pub(super) async fn locks_left(&self) -> Result<Duration> {
         let sql = "SELECT greatest(0, extract(epoch FROM max(expired_at) - now() AT TIME ZONE 'UTC')) FROM locks";
-        let seconds: f64 = self.first(sql).await?.unwrap_or_default().join("").parse().unwrap_or_default();
-        Ok(Duration::from_secs_f64(seconds))
+        let said = self.first(sql).await?.unwrap_or_default().join("");
+        seconds(&said).ok_or_else(|| Error::failed(format!("the database says that locks live for {said:?}")))
     }
 
     /// What is not as it should be: a task of the report's deployment that has not ended
@@ -191,6 +191,11 @@ impl Database {
     }
 }
 
+/// A number of seconds.
+fn seconds(said: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(said.parse().ok()?).ok()
+}
+
 /// `service-instance-7` and a value.
 fn entry(name: &str, value: &str) -> Option<(u64, u64)> {
     Some((name.rsplit('-').next()?.parse().ok()?, value.parse().ok()?))
@@ -222,4 +227,18 @@ fn answer(error: &tokio_postgres::Error) -> Answer {
     }
     let code = error.code().map_or("client", |state| state.code());
     Answer::Error { code: code.into(), text: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_no_number_of_seconds_is_not_zero() {
+        assert_eq!(seconds("4.8"), Some(Duration::from_millis(4_800)));
+        assert_eq!(seconds("0"), Some(Duration::ZERO));
+        for wrong in ["", "-1", "soon", "inf"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+    }
 }

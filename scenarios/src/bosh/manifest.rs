@@ -1,6 +1,7 @@
 //! What is deployed, as JSON, which is YAML: the report's deployment, the cloud-config,
 //! and the small deployments of a platform's other users.
 
+use reenact::{Error, Result};
 use serde_json::{Value, json};
 
 /// The report's deployment.
@@ -18,6 +19,15 @@ pub(super) const WEBS: usize = 3;
 pub(super) const SUBNETS: [(&str, &str); 3] = [("z1", "10.0.1.0/24"), ("z2", "10.0.2.0/24"), ("z3", "10.0.3.0/24")];
 /// What the report's cloud-config says of z3: a network that cannot be reached.
 pub(super) const WRONG_RANGE: &str = "10.0.30.0/24";
+
+/// A zone's range.
+///
+/// # Errors
+/// [`Error::Usage`] if there is no such zone.
+pub(super) fn range(az: &str) -> Result<&'static str> {
+    let found = SUBNETS.iter().find(|(zone, _)| *zone == az).map(|(_, range)| *range);
+    found.ok_or_else(|| Error::usage(format!("there is no zone {az:?}"), "there are: z1, z2, z3"))
+}
 
 /// A cloud-config with these subnets, each a zone and its range.
 pub(super) fn cloud_config(subnets: &[(&str, &str)]) -> Value {

@@ -19,29 +19,29 @@ mod incidents {
 }
 mod manifest;
 mod probes;
-mod recipe;
+mod report;
 mod runbooks;
 mod signals;
 mod state;
 mod stories;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::Ipv4Addr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use reenact::{
     Result,
-    campaign::{Menu, Playable, Remedy, Schedule},
-    fault::OnTestbed,
-    fault::Signal,
+    campaign::{FaultSpace, Menu, Playground, Remedy},
+    fault::{OnTestbed, Signal},
+    incident::{Deploy, Lab, System},
     judge::Contents,
     probe::{LogTail, Machine, Probe},
-    stage::{Lab, System},
-    testbed::{Node, NodeSpec, Testbed},
+    runbook::Hands,
+    testbed::{Node, NodeSpec, Session, Testbed},
     wait::{self, Look},
     workload::{Traffic, Workload},
 };
@@ -50,6 +50,7 @@ use api::Api;
 use client::Platform;
 use db::Database;
 use detectors::{CANCEL_OVERDUE, LEAKED_VMS, STALE_LOCK, STARVATION, STUCK_TASK, ZOMBIE_HOLDER};
+use faults::{CallsBehave, ClockSkewed, DatabaseAway, LockStolen, SubnetUnreachable, WorkerAndJobKilled, WrongSubnet};
 use iaas::Iaas;
 use probes::{OnMachine, Tables};
 use runbooks::{EndStuckTask, EndZombie, FreeWorkers};
@@ -64,12 +65,28 @@ const AUTHORITY: &str = "/var/vcap/store/director/tls/ca.pem";
 /// How long the director may take to serve at first, on a loaded machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// Some ten writes a second, of which one is a deploy: see `client`.
+const TRAFFIC: Traffic = Traffic { clients: 3, think: (Duration::from_millis(150), Duration::from_millis(300)) };
+
+/// The factor on every interval of production. The detectors are meant for 0.02 and more:
+/// there a lock lives for 4.8 s and is renewed every 2.4 s.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace(f64);
+
+impl Pace {
+    /// A fiftieth of production's intervals.
+    pub(crate) const PLAIN: Self = Self(0.02);
+
+    /// So many seconds of production as they pass here.
+    fn production(self, seconds: u64) -> Duration {
+        Duration::from_secs(seconds).mul_f64(self.0)
+    }
+}
+
 /// How the director is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
-    /// The factor on every interval of production. The detectors are meant for 0.02 and
-    /// more: there a lock lives for 4.8 s and is renewed every 2.4 s.
-    scale: f64,
+    pace: Pace,
     /// How many workers there are: the real default is three.
     workers: usize,
     /// How long a CPI call takes that does not hang, in milliseconds.
@@ -77,23 +94,20 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Three workers, at a fiftieth of production's intervals.
-    pub(crate) const PLAIN: Self = Self { scale: 0.02, workers: 3, call_ms: 20 };
-
-    /// So many seconds of production as they pass here.
-    fn production(&self, seconds: u64) -> Duration {
-        Duration::from_secs(seconds).mul_f64(self.scale)
+    /// Three workers.
+    const fn at(pace: Pace) -> Self {
+        Self { pace, workers: 3, call_ms: 20 }
     }
 
     /// `worker_1`, `worker_2`, …
-    fn workers(&self) -> impl Iterator<Item = String> + use<> {
-        (1..=self.workers).map(|number| format!("worker_{number}"))
+    fn workers(&self) -> Vec<String> {
+        (1..=self.workers).map(|number| format!("worker_{number}")).collect()
     }
 
     fn env(&self, db: Ipv4Addr) -> Vec<String> {
         vec![
             format!("DIRECTOR_DATABASE=postgres://bosh@{db}:5432/bosh"),
-            format!("TIME_SCALE={}", self.scale),
+            format!("TIME_SCALE={}", self.pace.0),
             format!("WORKERS={}", self.workers),
             format!("IAAS_BEHAVIOUR={}", manifest::behaviour(self.call_ms)),
         ]
@@ -110,29 +124,12 @@ pub(crate) struct Director {
     iaas: Iaas,
     /// The doubled `create_vm` that belong to the story itself.
     told: Mutex<BTreeSet<u64>>,
+    /// The processes that [`WorkerAndJobKilled`] has killed, by their task: the worker comes
+    /// back under its name, and only its pid tells it from the one before.
+    killed: Mutex<BTreeMap<u64, Vec<u32>>>,
 }
 
 impl Director {
-    /// Starts the database and the director's machine, and uploads the cloud-config.
-    pub(crate) async fn deploy(lab: &Lab, setup: Setup) -> Result<Self> {
-        let (db, services) = tokio::try_join!(lab.session().image("postgres"), lab.session().image("services"))?;
-        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
-            let (env, command) = (setup.env(ips[DB]), vec!["director-vm"]);
-            vec![
-                crate::postgres::machine(DB, db),
-                NodeSpec { name: DIRECTOR, image: services, env, command, ..NodeSpec::default() },
-            ]
-        };
-        let bed = Testbed::create(lab.session(), lab.id(), &[DB, DIRECTOR], specs).await?;
-        lab.adopt(&bed);
-        let node = bed.node(DIRECTOR)?;
-        let api = wait::until("the director's API to answer", START_LIMIT, || answering(&bed, node)).await?;
-        api.update_cloud_config(&manifest::right_cloud_config()).await?;
-        let (database, exporter) = (Database::of(bed.node(DB)?), Exporter::of(node));
-        let iaas = Iaas::of(node, bed.probe_shell());
-        Ok(Self { bed, setup, api, database, exporter, iaas, told: Mutex::default() })
-    }
-
     /// The doubled `create_vm` so far belong to the story: what is counted as harm is what
     /// comes after.
     ///
@@ -151,7 +148,7 @@ impl Director {
             Ok(state) => state,
             Err(answer) => return Ok(Some(format!("the director's machine: {answer:?}"))),
         };
-        let wanted = self.setup.workers().map(|name| format!("director worker --name {name}"));
+        let wanted = self.setup.workers().into_iter().map(|name| format!("director worker --name {name}"));
         let away = std::iter::once("director serve".to_owned()).chain(wanted).find(|process| !state.runs(process));
         if let Some(process) = away {
             return Ok(Some(format!("{process} does not run")));
@@ -162,7 +159,10 @@ impl Director {
         let known = self.database.known_vms().await?;
         let paastas = |vm: &str| vm.starts_with(&format!("{}|", manifest::PAASTA));
         let leaked = state.vms.iter().find(|(cid, vm)| paastas(vm) && !known.contains(cid));
-        Ok(leaked.map(|(cid, vm)| format!("{cid} ({vm}) is a VM that the director does not know")))
+        if let Some((cid, vm)) = leaked {
+            return Ok(Some(format!("{cid} ({vm}) is a VM that the director does not know")));
+        }
+        faults::skewed(&self.bed).await
     }
 }
 
@@ -181,29 +181,35 @@ async fn answering(bed: &Testbed, node: &Node) -> Look<Api> {
     }
 }
 
-reenact::playable! {
-    Playable {
-        system: "bosh",
-        images: &["postgres", "services"],
-        menu: Menu { peers: &[DIRECTOR, DB], machines: &[DIRECTOR], processes: &KILLED, ..Menu::NOTHING },
-        remedies: &[
-            Remedy {
-                name: "end_stuck_task",
-                cures: &[STUCK_TASK, CANCEL_OVERDUE, STALE_LOCK, LEAKED_VMS],
-                make: || Box::new(EndStuckTask { setup: Setup::PLAIN }),
-            },
-            Remedy {
-                name: "free_workers",
-                cures: &[STARVATION],
-                make: || Box::new(FreeWorkers { setup: Setup::PLAIN }),
-            },
-            Remedy {
-                name: "end_zombie",
-                cures: &[ZOMBIE_HOLDER],
-                make: || Box::new(EndZombie { setup: Setup::PLAIN }),
-            },
-        ],
-        play: |lab, schedule| Box::pin(play(lab, schedule)),
+reenact::playable!(Director);
+
+impl Playground for Director {
+    const SYSTEM: &'static str = "bosh";
+    const MENU: Menu = Menu { peers: &[DIRECTOR, DB], machines: &[DIRECTOR], processes: &KILLED, ..Menu::NOTHING };
+    const REMEDIES: &'static [Remedy] = &[
+        Remedy {
+            name: "end_stuck_task",
+            cures: &[STUCK_TASK, CANCEL_OVERDUE, STALE_LOCK, LEAKED_VMS],
+            make: || Box::new(EndStuckTask { pace: Pace::PLAIN }),
+        },
+        Remedy { name: "free_workers", cures: &[STARVATION], make: || Box::new(FreeWorkers { pace: Pace::PLAIN }) },
+        Remedy { name: "end_zombie", cures: &[ZOMBIE_HOLDER], make: || Box::new(EndZombie { pace: Pace::PLAIN }) },
+    ];
+    const PATIENCE: Duration = Duration::from_secs(45);
+
+    fn plain() -> Setup {
+        Setup::at(Pace::PLAIN)
+    }
+
+    fn faults() -> FaultSpace<Self> {
+        FaultSpace::engine()
+            .with::<WrongSubnet>("wrong_subnet")
+            .with::<SubnetUnreachable>("subnet_unreachable")
+            .with::<CallsBehave>("cpi_calls")
+            .with::<LockStolen>("lock_stolen")
+            .with::<ClockSkewed>("clock_skewed")
+            .with::<DatabaseAway>("database_away")
+            .with::<WorkerAndJobKilled>("worker_and_job_killed")
     }
 }
 
@@ -214,11 +220,6 @@ const KILLED: [(&str, &str, &[Signal]); 3] = [
     (DIRECTOR, "director serve", &[Signal::Kill, Signal::Term, Signal::Stop]),
 ];
 
-/// Plays a schedule on a healthy director under load.
-async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
-    recipe::steady(&lab, Setup::PLAIN).await?.exercise(&schedule, Duration::from_secs(45)).await
-}
-
 impl OnTestbed for Director {
     fn bed(&self) -> &Testbed {
         &self.bed
@@ -226,11 +227,45 @@ impl OnTestbed for Director {
 }
 
 #[async_trait]
+impl Deploy for Director {
+    fn images(_: &Setup) -> Vec<&'static str> {
+        vec!["postgres", "services"]
+    }
+
+    /// Starts the database and the director's machine, and uploads the cloud-config.
+    async fn deploy(session: &Arc<Session>, lab: &Lab, setup: &Setup) -> Result<Self> {
+        let (db, services) = tokio::try_join!(session.image("postgres"), session.image("services"))?;
+        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
+            let (env, command) = (setup.env(ips[DB]), vec!["director-vm"]);
+            vec![
+                crate::postgres::machine(DB, db),
+                NodeSpec { name: DIRECTOR, image: services, env, command, ..NodeSpec::default() },
+            ]
+        };
+        let bed = Testbed::create(session, lab.id(), &[DB, DIRECTOR], specs).await?;
+        lab.adopt(&bed);
+        let node = bed.node(DIRECTOR)?;
+        let api = wait::until("the director's API to answer", START_LIMIT, || answering(&bed, node)).await?;
+        api.update_cloud_config(&manifest::right_cloud_config()).await?;
+        let (database, exporter) = (Database::of(bed.node(DB)?), Exporter::of(node));
+        let iaas = Iaas::of(node, bed.probe_shell());
+        let (setup, told, killed) = (*setup, Mutex::default(), Mutex::default());
+        Ok(Self { bed, setup, api, database, exporter, iaas, told, killed })
+    }
+}
+
+#[async_trait]
 impl System for Director {
+    type Setup = Setup;
+
+    fn hands(&self) -> Box<dyn Hands> {
+        self.bed.hands()
+    }
+
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = vec![
-            (ms(250), Box::new(Tables::new(self.database.clone(), self.setup))),
+            (ms(250), Box::new(Tables::new(self.database.clone(), self.setup.pace, &self.setup.workers()))),
             (ms(250), Box::new(OnMachine::new(self.exporter.clone()))),
         ];
         for node in self.bed.nodes() {
@@ -238,6 +273,10 @@ impl System for Director {
             probes.push((Duration::ZERO, Box::new(LogTail::new(node))));
         }
         probes
+    }
+
+    fn traffic(&self) -> Traffic {
+        TRAFFIC
     }
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
@@ -272,7 +311,8 @@ impl System for Director {
     }
 
     /// Every process runs, the report's deployment is deployed if it ever was to be, no
-    /// lock is left of an ended task, no VM is unknown to the director, and the API answers.
+    /// lock is left of an ended task, no VM is unknown to the director, every worker's clock
+    /// is right, and the API answers.
     async fn healthy(&self) -> Look<()> {
         match self.trouble().await {
             Ok(None) => {}

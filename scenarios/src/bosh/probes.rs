@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio_postgres::Client;
 
 use super::{
-    DIRECTOR, Setup,
+    DIRECTOR, Pace,
     db::{self, Database, Row},
     manifest::PAASTA,
     signals::Tasks,
@@ -43,7 +43,10 @@ UNION ALL (SELECT 'cloud', '', content FROM configs WHERE type = 'cloud' AND NOT
 /// Reads the director's tables; its tasks' event output too.
 pub(super) struct Tables {
     database: Database,
-    setup: Setup,
+    /// The director's intervals, as its operator has set them.
+    pace: Pace,
+    /// The workers' names, as its operator has set them.
+    workers: String,
     sql: String,
     client: Option<Client>,
     /// How much of each task's event output was passed on.
@@ -53,12 +56,12 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn new(database: Database, setup: Setup) -> Self {
+    pub(super) fn new(database: Database, pace: Pace, workers: &[String]) -> Self {
         let mut sql = SNAPSHOT.to_owned();
         for time in ["expired_at", "checkpoint_time", "started_at", "run_at"] {
             sql = sql.replace(&format!("ms({time})"), &format!("floor(extract(epoch FROM {time}) * 1000)::bigint"));
         }
-        Self { database, setup, sql, client: None, passed: HashMap::new(), told: None }
+        Self { database, pace, workers: workers.join(" "), sql, client: None, passed: HashMap::new(), told: None }
     }
 
     async fn snapshot(&mut self) -> Result<Vec<Row>, Answer> {
@@ -88,7 +91,7 @@ impl Tables {
                 values.insert("now_ms".into(), now_ms.to_string());
             }
             if of == "sql:jobs" {
-                values.insert("workers".into(), self.setup.workers().collect::<Vec<_>>().join(" "));
+                values.insert("workers".into(), self.workers.clone());
             }
             signals.push(Signal::Query { of: of.into(), answer: Answer::Values { values } });
         }
@@ -108,14 +111,14 @@ impl Tables {
         if self.told.as_ref() == Some(&cloud) {
             return None;
         }
-        let ms = |seconds| self.setup.production(seconds).as_millis().to_string();
+        let ms = |seconds| self.pace.production(seconds).as_millis().to_string();
         let mut values: Values = [
             ("renew_ms", ms(120)),
             ("expiry_ms", ms(241)),
             ("checkpoint_ms", ms(30)),
             ("timeout_ms", ms(180)),
             ("agent_wait_ms", ms(600)),
-            ("scale", self.setup.scale.to_string()),
+            ("scale", self.pace.0.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();

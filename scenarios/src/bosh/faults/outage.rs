@@ -5,18 +5,21 @@ use std::fmt;
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, OnTestbed, Undo},
+    fault::{Effect, Fault, Undo},
     testbed::Node,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use super::super::DB;
+use super::super::{DB, Director};
 
 /// The director's database closes every connection and takes no other, as while it is
 /// restarted. A power cut would do the same, but for longer than the time between two
 /// renewals of a lock, on a loaded machine.
-#[derive(Debug, Clone)]
-pub(in super::super) struct DatabaseAway;
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatabaseAway {}
 
 /// One statement, past the closed database; the first field of its answer. Over the network:
 /// a `docker exec` may take longer than the whole outage is to last.
@@ -34,20 +37,18 @@ async fn ask(node: &Node, sql: &str) -> Result<String> {
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for DatabaseAway {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
-        let node = bed.node(DB)?.clone();
+impl Fault<Director> for DatabaseAway {
+    async fn inject(&self, director: &Director) -> Result<Undo> {
+        let node = director.bed.node(DB)?.clone();
         ask(&node, "ALTER DATABASE bosh ALLOW_CONNECTIONS false").await?;
         ask(&node, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'bosh'").await?;
         Ok(Undo::by(async move { ask(&node, "ALTER DATABASE bosh ALLOW_CONNECTIONS true").await.map(drop) }))
     }
 
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
+    async fn effect(&self, director: &Director) -> Result<Effect> {
         let sql = "SELECT concat(d.datallowconn, '|', count(a.pid)) FROM pg_database d
                    LEFT JOIN pg_stat_activity a ON a.datname = d.datname WHERE d.datname = 'bosh' GROUP BY d.datallowconn";
-        let said = ask(bed.node(DB)?, sql).await?;
+        let said = ask(director.bed.node(DB)?, sql).await?;
         Ok(Effect::new(said == "f|0", format!("open to connections, and how many there are: {said}")))
     }
 }

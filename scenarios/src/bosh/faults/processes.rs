@@ -1,32 +1,28 @@
 //! Processes that end or stand still at once, in part or as a tree.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, sync::PoisonError};
 
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, Kill, OnTestbed, Signal, Undo},
+    fault::{Effect, Fault, Kill, Signal, Undo},
     testbed::{Process, Testbed},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::super::DIRECTOR;
+use super::super::{DIRECTOR, Director};
 
 /// The worker that is at a task is killed together with the task's process, as by the OOM
 /// killer that takes a whole group; the CPI's processes live on, in nobody's care.
-#[derive(Debug, Clone)]
-pub(in super::super) struct WorkerAndJobKilled {
-    task: u64,
-    killed: Arc<OnceLock<Vec<u32>>>,
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkerAndJobKilled {
+    /// The task.
+    pub(crate) task: u64,
 }
 
 impl WorkerAndJobKilled {
-    pub(in super::super) fn at(task: u64) -> Self {
-        Self { task, killed: Arc::default() }
-    }
-
     /// The worker, and then its child: in the other order it would mark the task as failed.
     async fn processes(&self, bed: &Testbed) -> Result<Vec<Process>> {
         let all = bed.node(DIRECTOR)?.processes().await?;
@@ -42,24 +38,24 @@ impl WorkerAndJobKilled {
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for WorkerAndJobKilled {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
+impl Fault<Director> for WorkerAndJobKilled {
+    async fn inject(&self, director: &Director) -> Result<Undo> {
+        let bed = &director.bed;
         let pids: Vec<_> = self.processes(bed).await?.iter().map(|process| process.pid).collect();
         if pids.len() != 2 {
             return Err(Error::inconclusive(format!("task {} has no worker with a process at it", self.task)));
         }
         let words: Vec<_> = pids.iter().map(u32::to_string).collect();
         bed.shell().must(&format!("kill -KILL {}", words.join(" "))).await?;
-        let _ = self.killed.set(pids);
+        director.killed.lock().unwrap_or_else(PoisonError::into_inner).insert(self.task, pids);
         Ok(Undo::none())
     }
 
     /// Neither is there any more; monit may have made another worker.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let Some(killed) = self.killed.get() else { return Ok(Effect::new(false, "none is killed")) };
-        let all = bed.node(DIRECTOR)?.processes().await?;
+    async fn effect(&self, director: &Director) -> Result<Effect> {
+        let killed = director.killed.lock().unwrap_or_else(PoisonError::into_inner).get(&self.task).cloned();
+        let Some(killed) = killed else { return Ok(Effect::new(false, "none is killed")) };
+        let all = director.bed.node(DIRECTOR)?.processes().await?;
         let left = all.iter().filter(|process| killed.contains(&process.pid)).count();
         Ok(Effect::new(left == 0, format!("killed: {killed:?}, left: {left}")))
     }
@@ -73,6 +69,20 @@ impl fmt::Display for WorkerAndJobKilled {
 
 /// The CPI calls in flight stand still: what they wait for on a connection that has died
 /// does not come, also when the network is back. To be undone by nobody but who ends them.
-pub(in super::super) fn calls_lost() -> Kill {
-    Kill { node: DIRECTOR.into(), process: "director cpi ".into(), signal: Signal::Stop }
+pub(crate) fn calls_lost() -> Kill {
+    suspended("director cpi ".into())
+}
+
+/// A task's own process is frozen, with its renewals and checkpoints; its CPI calls go on.
+pub(crate) fn job_suspended(task: u64) -> Kill {
+    suspended(format!("director run-job --task {task} "))
+}
+
+/// A worker takes no job while it is frozen.
+pub(crate) fn worker_suspended(worker: &str) -> Kill {
+    suspended(format!("director worker --name {worker}"))
+}
+
+fn suspended(process: String) -> Kill {
+    Kill { node: DIRECTOR.into(), process, signal: Signal::Stop }
 }

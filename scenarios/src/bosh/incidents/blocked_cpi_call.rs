@@ -1,46 +1,45 @@
 //! A CPI call that never returns: the cancel never ends.
 
-use std::time::Duration;
-
 use reenact::{
-    Result,
-    campaign::Scenario,
-    scenario,
-    stage::{Fingerprint, Lab, logged},
+    fingerprint::{Fingerprint, logged},
+    incident::*,
 };
 
 use super::super::{
-    Setup,
+    Director, Pace, Setup,
     detectors::{CANCEL_OVERDUE, STUCK_TASK, WRONG_SUBNET},
-    manifest, recipe,
-    runbooks::{CancelAgain, EndStuckTask},
-    stories,
+    manifest, report,
+    runbooks::{CancelAgain, DeleteLock, EndStuckTask},
+    stories::{self, FIRST},
 };
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Director,
+    Incident {
         id: "bosh::blocked_cpi_call",
         story: "The cloud-config is right, but z3's network fails for a moment while task 100 makes its VMs there. The \
                 CPI has no timeout: its calls wait on dead connections, also when the network is back. The task is \
                 cancelled, stays `cancelling`, renews its lock and writes checkpoints. A second cancel is refused; \
                 what ends it is the end of the calls.",
         source: "measured facts, how a cancel ends: in a CPI call never, until the CPI returns",
-        faults: &[
-            "z3's network is unreachable, and comes back",
-            "the create_vm calls in flight stand still",
-            "bosh cancel-task 100",
-        ],
-        detector: Some(STUCK_TASK),
-        also: &[CANCEL_OVERDUE, WRONG_SUBNET],
-        runbooks: &[
-            "right: end the CPI calls that hang, deploy",
-            "refuses: cancel again; the director answers 400",
-        ],
-        fingerprints: PRINTS,
-        images: &["postgres", "services"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
+        setup: Setup::at(Pace::PLAIN),
+        acts: vec![Act {
+            breaks: blocked_and_cancelled(),
+            fingerprints: seen(PRINTS, stories::stuck_within(Pace::PLAIN)),
+            detected: by(STUCK_TASK, stories::stuck_within(Pace::PLAIN))
+                .also(&[CANCEL_OVERDUE, WRONG_SUBNET])
+                .then([still_detected(CANCEL_OVERDUE), stories::doubles_are_told()]),
+            control: stories::hangs_on(Pace::PLAIN),
+            wrong: tried([refuses(CancelAgain), refuses(DeleteLock { forced: false })]),
+            ends: healed_by(EndStuckTask { pace: Pace::PLAIN }, stories::RECOVERY),
+        }],
     }
+);
+
+fn blocked_and_cancelled() -> Vec<Action<Director>> {
+    let mut story = stories::blocked(&[]);
+    story.push(stories::cancel_in_vain(FIRST, 60));
+    story
 }
 
 const PRINTS: &[Fingerprint] = &[
@@ -55,25 +54,14 @@ const PRINTS: &[Fingerprint] = &[
     Fingerprint {
         id: "cancelling",
         report: "the cancelled task stays `cancelling`",
-        shows: |seen| stories::was(seen, recipe::FIRST, "cancelling"),
+        shows: |seen| report::was(seen, FIRST, "cancelling"),
     },
     Fingerprint {
         id: "renews-on",
         report: "it goes on to renew its lock",
         shows: |seen| {
-            let from = stories::first_as(seen, recipe::FIRST, "cancelling");
+            let from = report::first_as(seen, FIRST, "cancelling");
             from.is_some_and(|from| logged(&seen[from..], &["task 100 debug: ", "Renewing lock: "]))
         },
     },
 ];
-
-async fn run(lab: Lab) -> Result<()> {
-    let (stage, _) = stories::blocked(&lab, Setup::PLAIN, &[]).await?;
-    recipe::cancel_in_vain(&stage, recipe::FIRST, 60).await?;
-    let limit = Setup::PLAIN.production(900) + Duration::from_secs(10);
-    let broken = stage.fingerprints(PRINTS, limit).await?.detect(STUCK_TASK, limit).await?;
-    let broken = broken.still_detects(CANCEL_OVERDUE)?;
-    broken.must_refuse(&CancelAgain).await?;
-    let broken = broken.stays_broken(Setup::PLAIN.production(600)).await?;
-    recipe::healed_by(&EndStuckTask { setup: Setup::PLAIN }, broken).await
-}

@@ -1,60 +1,68 @@
 //! The report's third fix: deploy the director again.
 
-use std::time::Duration;
-
-use reenact::{Error, Result, campaign::Scenario, runbook::Conclusion, scenario, stage::Lab};
+use reenact::{Error, incident::*};
 
 use super::super::{
-    Setup,
+    Director, Pace, Setup,
     detectors::{CANCEL_OVERDUE, DOUBLE_CREATE, STALE_LOCK, STUCK_TASK, WRONG_SUBNET, ZOMBIE_HOLDER},
-    recipe::{self, FINGERPRINTS, FIRST},
     runbooks::{EndStuckTask, FixRedeployDirector, NextDeploy},
+    stories::{self, FIRST},
 };
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Director,
+    Incident {
         id: "bosh::fix_redeploy_director",
         story: "The report's third fix: the director is deployed again, its machine made anew on the same disk. That \
-                ends the tasks and, for they ran on it, the CPI's processes; the lock expires meanwhile. The \
-                cloud-config, in the database, is as wrong as before: the next deploy hangs like the others.",
+                ends the tasks and the CPI's processes, which ran on that machine; the lock expires meanwhile. The \
+                cloud-config is in the database, and as wrong as before: the next deploy hangs like the others.",
         source: "report 000, 3.2.3",
-        faults: &[
-            "the report's: tasks 100 and 163 hang",
-            "the director's machine is made anew",
-            "the same is deployed again and hangs",
+        setup: Setup::at(Pace::PLAIN),
+        acts: vec![
+            Act {
+                breaks: stories::report(),
+                fingerprints: stories::report_marks(),
+                detected: stories::report_detected().also(&[STALE_LOCK]).then(stories::others_rest()),
+                control: stories::hangs_on(Pace::PLAIN),
+                wrong: tried([deceives(FixRedeployDirector, secs(2))]),
+                ends: goes_on(),
+            },
+            Act {
+                breaks: vec![
+                    stories::becomes(FIRST, "cancelled", secs(5)),
+                    no_call_is_left(),
+                    // Nothing is left that it would double.
+                    done(NextDeploy { forced: false }),
+                    stories::last_deploy_is("next"),
+                    stories::hangs("next"),
+                    effect_begins(),
+                    stories::no_new_doubles(),
+                    resume_workload(),
+                ],
+                fingerprints: none("the first act shows the report's marks"),
+                detected: by(STUCK_TASK, stories::stuck_within(Pace::PLAIN)).also(&[
+                    CANCEL_OVERDUE,
+                    ZOMBIE_HOLDER,
+                    WRONG_SUBNET,
+                    DOUBLE_CREATE,
+                    STALE_LOCK,
+                ]),
+                control: stories::hangs_on(Pace::PLAIN),
+                wrong: tried([refuses(NextDeploy { forced: false })]),
+                ends: healed_by(EndStuckTask { pace: Pace::PLAIN }, stories::RECOVERY),
+            },
         ],
-        detector: Some(STUCK_TASK),
-        also: &[CANCEL_OVERDUE, ZOMBIE_HOLDER, WRONG_SUBNET, DOUBLE_CREATE, STALE_LOCK],
-        runbooks: &[
-            "false success: deploy the director again",
-            "right: end the CPI calls that hang, correct the cloud-config, deploy",
-        ],
-        fingerprints: FINGERPRINTS,
-        images: &["postgres", "services"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
     }
-}
+);
 
-async fn run(lab: Lab) -> Result<()> {
-    let broken = recipe::detected(recipe::stuck(&lab).await?).await?;
-    let told = broken.system().story_ends().await?;
-    recipe::others_rest(&broken).await?;
-    let broken = broken.is_deceived(&FixRedeployDirector, Duration::from_secs(2)).await?;
-    recipe::becomes(&broken, FIRST, "cancelled", Duration::from_secs(5)).await?;
-    if broken.system().exporter.state().await.is_ok_and(|state| state.runs("director cpi")) {
-        return Err(Error::failed("a CPI call outlived its machine"));
-    }
-    match broken.force(&NextDeploy { forced: false }).await? {
-        Conclusion::Done => {}
-        other => return Err(Error::failed(format!("nothing is left that a deploy would double, but: {other:?}"))),
-    }
-    let next = recipe::last_deploy(&broken).await?;
-    recipe::hangs(&broken, next).await?;
-    let doubles = broken.system().story_ends().await?;
-    if doubles != told {
-        return Err(Error::failed(format!("{doubles} create_vm doubled another, of which {told} did before the fix")));
-    }
-    broken.workload().resume();
-    recipe::healed_by(&EndStuckTask { setup: Setup::PLAIN }, broken).await
+fn no_call_is_left() -> Action<Director> {
+    story("no CPI call outlives its machine", |run: &Run<Director>| {
+        Box::pin(async move {
+            match run.system().exporter.state().await {
+                Ok(state) if state.runs("director cpi") => Err(Error::failed("a CPI call outlived its machine")),
+                Ok(_) => Ok(()),
+                Err(answer) => Err(Error::inconclusive(format!("what runs cannot be told: {answer:?}"))),
+            }
+        })
+    })
 }

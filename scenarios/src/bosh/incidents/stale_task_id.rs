@@ -1,79 +1,70 @@
 //! `bosh locks` names a task that does not hold the lock.
 
-use std::time::Duration;
-
-use reenact::{Error, Result, campaign::Scenario, scenario, stage::Lab};
+use reenact::{Error, incident::*};
 
 use super::super::{
-    Setup,
+    Director, Pace, Setup,
     detectors::{CANCEL_OVERDUE, DOUBLE_CREATE, STUCK_TASK, WRONG_SUBNET, ZOMBIE_HOLDER},
     faults::{WrongSubnet, job_suspended},
-    manifest::PAASTA_LOCK,
-    recipe::{self, FIRST, SECOND},
+    report::TAKEN_OVER,
     runbooks::{EndStuckTask, KillNamedTask},
+    stories::{self, FIRST, SECOND},
 };
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Director,
+    Incident {
         id: "bosh::stale_task_id",
-        story: "Task 100, which hangs in the CPI, is frozen for longer than its lock lives. Task 163 takes the expired \
-                row over, which leaves its task_id as it is, and hangs alike. When 100 thaws it finds its lock lost \
-                and becomes `cancelling`, with nobody having cancelled it. From now on `bosh locks` and the error of \
-                every further deploy name task 100, and 163 holds the lock.",
+        story: "Task 100, which hangs in the CPI, is frozen for longer than its lock lives. Task 163 takes the \
+                expired row over, which leaves its task_id as it is, and hangs alike. Thawed, task 100 finds its \
+                lock lost and becomes `cancelling`, although nobody has cancelled it. From now on `bosh locks` and \
+                the error of every further deploy name task 100, while task 163 holds the lock.",
         source: "measured facts: a takeover of an expired lock does not update task_id",
-        faults: &[
-            "the cloud-config has z3 in a subnet that cannot be reached",
-            "task 100 hangs, and is frozen until its lock has expired",
-            "task 163 takes the lock over and hangs",
-        ],
-        detector: Some(STUCK_TASK),
-        also: &[ZOMBIE_HOLDER, WRONG_SUBNET, DOUBLE_CREATE, CANCEL_OVERDUE],
-        runbooks: &[
-            "right: identify the owner by events, end the CPI calls that hang, correct the cloud-config, deploy",
-            "refuses: kill the task that `bosh locks` names, which is not the holder",
-            "false success: the same, forced: 163 keeps the lock and hangs",
-        ],
-        images: &["postgres", "services"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
+        setup: Setup::at(Pace::PLAIN),
+        acts: vec![Act {
+            breaks: takeover(),
+            fingerprints: seen(TAKEN_OVER, secs(10)),
+            detected: by(STUCK_TASK, stories::stuck_within(Pace::PLAIN))
+                .also(&[ZOMBIE_HOLDER, WRONG_SUBNET, DOUBLE_CREATE, CANCEL_OVERDUE])
+                .then([the_owner_is_told(), stories::doubles_are_told()]),
+            control: stories::hangs_on(Pace::PLAIN),
+            wrong: tried([
+                refuses(KillNamedTask { forced: false }),
+                // Task 163 keeps the lock and hangs.
+                deceives(KillNamedTask { forced: true }, secs(2)).still(&[STUCK_TASK]),
+            ]),
+            ends: healed_by(EndStuckTask { pace: Pace::PLAIN }, stories::RECOVERY),
+        }],
     }
-}
+);
 
-async fn run(lab: Lab) -> Result<()> {
-    let steady = recipe::steady(&lab, Setup::PLAIN).await?;
-    let wrong = WrongSubnet::of(steady.system());
-    let mut stage = steady.inject(wrong).await?;
-    recipe::deploy_as(&stage, FIRST).await?;
-    recipe::hangs(&stage, FIRST).await?;
-    let frozen = stage.strike(job_suspended(FIRST)).await?;
-    recipe::locks_run_out(&stage, 0).await?;
-    recipe::deploy_as(&stage, SECOND).await?;
-    recipe::hangs(&stage, SECOND).await?;
-    stage.effect_begins();
-    stage.mend_one(frozen).await?;
-    let named = stage.system().database.lock(PAASTA_LOCK).await?.map(|row| row.task_id);
-    if named.as_deref() != Some("100") {
-        return Err(Error::inconclusive(format!("the lock's row names {named:?}: it was not taken over")));
-    }
-    recipe::becomes(&stage, FIRST, "cancelling", Setup::PLAIN.production(241) + Duration::from_secs(5)).await?;
-    let broken = stage.detect(STUCK_TASK, Setup::PLAIN.production(900) + Duration::from_secs(10)).await?;
-    tells_the_owner(&lab)?;
-    broken.must_refuse(&KillNamedTask { forced: false }).await?;
-    let broken =
-        broken.is_deceived(&KillNamedTask { forced: true }, Duration::from_secs(2)).await?.still_detects(STUCK_TASK)?;
-    recipe::healed_by(&EndStuckTask { setup: Setup::PLAIN }, broken).await
+fn takeover() -> Vec<Action<Director>> {
+    vec![
+        act(WrongSubnet {}),
+        stories::deploy_as(FIRST),
+        stories::hangs(FIRST),
+        inject_as("frozen", job_suspended(FIRST)),
+        stories::locks_run_out(0),
+        stories::deploy_as(SECOND),
+        stories::hangs(SECOND),
+        effect_begins(),
+        heal("frozen"),
+        stories::lock_names(FIRST),
+        stories::becomes(FIRST, "cancelling", Pace::PLAIN.production(241) + secs(5)),
+    ]
 }
 
 /// The detector names both: who holds the lock, and whom the row names.
-fn tells_the_owner(lab: &Lab) -> Result<()> {
-    let wanted = [format!("task {SECOND} holds it"), format!("`locks` names task {FIRST}, which does not hold it")];
-    let episodes = lab.episodes();
-    let told = |words: &String| {
-        let stuck = episodes.iter().filter(|episode| episode.detector == STUCK_TASK);
-        stuck.flat_map(|episode| &episode.evidence).any(|line| line.contains(words))
-    };
-    match wanted.iter().find(|words| !told(words)) {
-        None => Ok(()),
-        Some(words) => Err(Error::failed(format!("{STUCK_TASK} does not say that {words}"))),
-    }
+fn the_owner_is_told() -> Action<Director> {
+    story("the detector names the owner, and whom `locks` names", |run: &Run<Director>| {
+        let wanted = [format!("task {SECOND} holds it"), format!("`locks` names task {FIRST}, which does not hold it")];
+        let episodes = run.lab().episodes();
+        let told = |words: &String| {
+            let stuck = episodes.iter().filter(|episode| episode.detector == STUCK_TASK);
+            stuck.flat_map(|episode| &episode.evidence).any(|line| line.contains(words))
+        };
+        let untold = wanted.iter().find(|words| !told(words));
+        let held = untold.map_or(Ok(()), |words| Err(Error::failed(format!("{STUCK_TASK} does not say that {words}"))));
+        Box::pin(async { held })
+    })
 }

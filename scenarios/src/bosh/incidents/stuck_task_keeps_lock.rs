@@ -1,42 +1,35 @@
 //! The report: a stuck task keeps the deployment lock, and the next deploy hangs alike.
 
-use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
+use reenact::incident::*;
 
 use super::super::{
-    Setup,
-    detectors::{CANCEL_OVERDUE, DOUBLE_CREATE, STUCK_TASK, WRONG_SUBNET, ZOMBIE_HOLDER},
-    recipe::{self, FINGERPRINTS},
-    runbooks::EndStuckTask,
+    Director, Pace, Setup,
+    runbooks::{CancelAgain, DeleteLock, EndStuckTask, NextDeploy},
+    stories,
 };
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Director,
+    Incident {
         id: "bosh::stuck_task_keeps_lock",
         story: "The cloud-config has a zone's subnet wrong. Task 100, a deploy, hangs in the CPI in a network that \
-                cannot be reached, and is cancelled in vain: it stays `cancelling`. Somebody deletes its lock's row; \
-                task 163 takes the deployment over and hangs alike, its debug log only renewing the lock and writing \
-                checkpoints after the writes of link_consumer_intents, with a second create_vm in flight for each \
+                cannot be reached. It is cancelled in vain: it stays `cancelling`. Somebody deletes its lock's row; \
+                task 163 takes the deployment over and hangs alike. After the writes of link_consumer_intents its \
+                debug log only renews the lock and writes checkpoints. A second create_vm is now in flight for each \
                 instance.",
         source: "report 000; the measured facts' reading of it",
-        faults: &[
-            "the cloud-config has z3 in a subnet that cannot be reached",
-            "task 100 hangs; bosh cancel-task 100",
-            "its lock's row is deleted",
-            "task 163 deploys the same and hangs",
-        ],
-        detector: Some(STUCK_TASK),
-        also: &[CANCEL_OVERDUE, ZOMBIE_HOLDER, WRONG_SUBNET, DOUBLE_CREATE],
-        runbooks: &["right: cancel, end the CPI calls that hang, correct the cloud-config, deploy"],
-        fingerprints: FINGERPRINTS,
-        images: &["postgres", "services"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
+        setup: Setup::at(Pace::PLAIN),
+        acts: vec![Act {
+            breaks: stories::report(),
+            fingerprints: stories::report_marks(),
+            detected: stories::report_detected(),
+            control: stories::hangs_on(Pace::PLAIN),
+            wrong: tried([
+                refuses(CancelAgain),
+                refuses(DeleteLock { forced: false }),
+                refuses(NextDeploy { forced: false }),
+            ]),
+            ends: healed_by(EndStuckTask { pace: Pace::PLAIN }, stories::RECOVERY),
+        }],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let stuck = recipe::stuck(&lab).await?;
-    let broken = recipe::detected(stuck).await?;
-    let broken = broken.stays_broken(Setup::PLAIN.production(600)).await?;
-    recipe::healed_by(&EndStuckTask { setup: Setup::PLAIN }, broken).await
-}
+);

@@ -1,55 +1,47 @@
 //! Twin: `bosh locks` lists a lock that has expired.
 
-use std::time::Duration;
-
 use reenact::{
-    Error, Result,
-    campaign::Scenario,
     fault::{PowerOff, PowerOn},
-    scenario,
-    stage::Lab,
+    incident::*,
 };
 
-use super::super::{DIRECTOR, Setup, faults::IaasBehaves, manifest::PAASTA_LOCK, recipe, stories};
+use super::super::{DIRECTOR, Director, Pace, Setup, faults::CallsBehave, stories};
 
 /// A tenth of production's pace: the director has six seconds to be back before the lock
 /// expires, and six until the row is listed no more.
-const SETUP: Setup = Setup { scale: 0.1, ..Setup::PLAIN };
+const PACE: Pace = Pace(0.1);
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Director,
+    Incident {
         id: "bosh::twin_expired_row_listed",
         story: "The director loses its power in a deploy and comes back just when the dead task's lock expires. For \
                 another 60 s `bosh locks` lists the row, with a time that has passed: it is no lock. Then the list is \
                 empty, and the next deploy goes through.",
         source: "measured facts, look-alikes: an expired row is listed up to 60 s more",
-        faults: &["create_vm takes five seconds", "the director loses its power in a deploy", "it boots"],
-        images: &["postgres", "services"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: Setup::at(PACE),
+        acts: vec![Act::benign(expired_row(), secs(20))],
     }
-}
+);
 
-async fn run(lab: Lab) -> Result<()> {
-    let mut stage = recipe::steady(&lab, SETUP).await?;
+fn expired_row() -> Vec<Action<Director>> {
     // What others had in hand would be lost as well: that is another story.
-    recipe::others_rest(&stage).await?;
-    let slow = IaasBehaves::slow(stage.system());
-    let slow = stage.strike(slow).await?;
-    let dead = recipe::deploy(&stage).await?;
-    recipe::hangs(&stage, dead).await?;
-    stage.strike(PowerOff::of(&[DIRECTOR])).await?;
-    stories::lock_is_left(&stage, PAASTA_LOCK, 60).await?;
-    if stage.system().database.lock(PAASTA_LOCK).await?.is_none() {
-        return Err(Error::inconclusive("the dead task left no lock, so this was no look-alike"));
-    }
-    stage.strike(PowerOn::of(&[DIRECTOR])).await?;
-    stage.mend_one(slow).await?;
-    stories::lists_an_expired_lock(&stage).await?;
-    stories::lists_no_lock(&stage).await?;
-    recipe::asked_for(&stage, dead, "timeout").await?;
-    let next = recipe::deploy(&stage).await?;
-    recipe::becomes(&stage, next, "done", Duration::from_secs(20)).await?;
-    stage.workload().resume();
-    stage.heals_itself(Duration::from_secs(20)).await?.quiet(recipe::QUIET).await?.finish().await
+    let mut story = Vec::from(stories::others_rest());
+    story.extend([
+        inject_as("slow", CallsBehave::slow(5_000)),
+        stories::deploy("dead"),
+        stories::hangs("dead"),
+        inject(PowerOff::of(&[DIRECTOR])),
+        stories::lock_is_left(PACE, 60),
+        stories::lock_is_left_behind(),
+        inject(PowerOn::of(&[DIRECTOR])),
+        heal("slow"),
+        stories::lists_an_expired_lock(),
+        stories::lists_no_lock(),
+        stories::asked_for("dead", "timeout"),
+        stories::deploy("next"),
+        stories::becomes("next", "done", secs(20)),
+        resume_workload(),
+    ]);
+    story
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        Setup,
+        Pace,
         manifest::{self, PAASTA, PAASTA_LOCK},
     },
     bosh::{self, psql, shell, until_none},
@@ -36,7 +36,7 @@ const CANCEL: u64 = 30;
 #[derive(Debug)]
 pub(crate) struct EndStuckTask {
     /// The director's pace.
-    pub(crate) setup: Setup,
+    pub(crate) pace: Pace,
 }
 
 impl fmt::Display for EndStuckTask {
@@ -97,7 +97,7 @@ impl EndStuckTask {
             if living.is_empty() {
                 break;
             }
-            tokio::time::sleep(self.setup.production(WINDOW)).await;
+            tokio::time::sleep(self.pace.production(WINDOW)).await;
             let after = survey::progress(operator, living).await?;
             if let Some(task) = living.iter().find(|task| before.get(task) != after.get(task)) {
                 return Ok(Some(format!("task {task} gets on: its debug log has grown")));
@@ -125,7 +125,7 @@ impl EndStuckTask {
         if living.is_empty() {
             return self.forget_the_dead(operator).await;
         }
-        let wait = self.setup.production(CANCEL).max(Duration::from_millis(500));
+        let wait = self.pace.production(CANCEL).max(Duration::from_millis(500));
         if until_none(operator, "the cancel to be noticed", wait, &open(living)).await.is_ok() {
             return self.forget_the_dead(operator).await;
         }
@@ -181,7 +181,7 @@ impl EndStuckTask {
 
     /// No lock, or none that is renewed: the safest is to let it expire.
     async fn lock_is_free(&self, operator: &Operator<'_>) -> Result<()> {
-        let limit = self.setup.production(241) + LIMIT;
+        let limit = self.pace.production(241) + LIMIT;
         let sql = format!(
             "SELECT task_id, expired_at FROM locks WHERE name = '{PAASTA_LOCK}'
              AND expired_at > now() AT TIME ZONE 'UTC'"

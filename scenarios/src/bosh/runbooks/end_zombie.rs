@@ -11,7 +11,7 @@ use reenact::{
 };
 
 use super::{
-    super::{Setup, manifest::PAASTA_LOCK},
+    super::{Pace, manifest::PAASTA_LOCK},
     bosh::psql,
     end_stuck_task::kill,
     survey::{self, Survey},
@@ -30,7 +30,7 @@ const STOPS: u64 = 30;
 #[derive(Debug)]
 pub(crate) struct EndZombie {
     /// The director's pace.
-    pub(crate) setup: Setup,
+    pub(crate) pace: Pace,
 }
 
 impl fmt::Display for EndZombie {
@@ -43,7 +43,7 @@ impl fmt::Display for EndZombie {
 impl Runbook for EndZombie {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
         let before = zombies(operator).await?;
-        tokio::time::sleep(self.setup.production(STOPS).max(Duration::from_millis(500))).await;
+        tokio::time::sleep(self.pace.production(STOPS).max(Duration::from_millis(500))).await;
         let found = Survey::take(operator).await?;
         let zombies: BTreeSet<_> = zombies(operator).await?.intersection(&before).copied().collect();
         if zombies.is_empty() {

@@ -10,7 +10,7 @@ use reenact::{
 };
 
 use super::{
-    super::Setup,
+    super::Pace,
     bosh,
     end_stuck_task::{deploy, kill},
     survey::{self, Process, Survey},
@@ -28,7 +28,7 @@ const WINDOW: u64 = 60;
 #[derive(Debug)]
 pub(crate) struct FreeWorkers {
     /// The director's pace.
-    pub(crate) setup: Setup,
+    pub(crate) pace: Pace,
 }
 
 impl fmt::Display for FreeWorkers {
@@ -57,9 +57,15 @@ impl Runbook for FreeWorkers {
             operator.step("end their CPI calls", end_calls(operator, &stuck)).await?;
             wait::until("the tasks to end", LIMIT, || ended(operator, &stuck)).await?;
         }
-        if !was_done {
-            operator.step("deploy", deploy(operator)).await?;
+        if was_done {
+            return Ok(Conclusion::Done);
         }
+        // What a dead task has left in flight would make the same VMs as the deploy.
+        let orphans = survey::orphans(operator).await?;
+        if !orphans.is_empty() {
+            operator.step("end the CPI calls of dead tasks", kill(operator, &orphans)).await?;
+        }
+        operator.step("deploy", deploy(operator)).await?;
         Ok(Conclusion::Done)
     }
 }
@@ -71,7 +77,7 @@ impl FreeWorkers {
             return Ok(BTreeSet::new());
         }
         let before = survey::progress(operator, tasks).await?;
-        tokio::time::sleep(2 * self.setup.production(WINDOW)).await;
+        tokio::time::sleep(2 * self.pace.production(WINDOW)).await;
         let after = survey::progress(operator, tasks).await?;
         Ok(tasks.iter().filter(|task| before.get(task) == after.get(task)).copied().collect())
     }

@@ -37,12 +37,22 @@ impl Runbook for KillNamedTask {
         let found = Survey::take(operator).await?;
         let named = found.lock.as_ref().and_then(|row| row.split('|').nth(2)?.parse::<u64>().ok());
         let Some(named) = named else { return Ok(Conclusion::NothingToDo) };
-        if let Some(owner) = found.owner.filter(|owner| *owner != named && !self.forced) {
-            let why = format!("`bosh locks` names task {named}, but by its acquire event task {owner} holds the lock");
+        if let Some(why) = objection(named, found.owner).filter(|_| !self.forced) {
             return Ok(Conclusion::Refused { why });
         }
         operator.step(&format!("kill task {named}"), end(operator, &found, named)).await?;
         Ok(Conclusion::Done)
+    }
+}
+
+/// Why the task must not be killed: by the events it is not the lock's holder.
+fn objection(named: u64, owner: Option<u64>) -> Option<String> {
+    match owner {
+        Some(owner) if owner == named => None,
+        Some(owner) => {
+            Some(format!("`bosh locks` names task {named}, but by its acquire event task {owner} holds the lock"))
+        }
+        None => Some(format!("`bosh locks` names task {named}, but the lock is nobody's by the events")),
     }
 }
 

@@ -11,6 +11,8 @@ mod next_deploy;
 mod report_fixes;
 mod set_clocks;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 pub(super) use cancel_again::CancelAgain;
 pub(super) use delete_lock::DeleteLock;
