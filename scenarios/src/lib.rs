@@ -4,7 +4,7 @@
 mod answer;
 // pub mod blobstore;
 // pub mod bosh;
-// pub mod diego;
+pub mod diego;
 pub mod galera;
 mod postgres;
 // pub mod shutdown;

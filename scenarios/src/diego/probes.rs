@@ -9,7 +9,6 @@ use reenact::{
 };
 
 use super::{
-    Setup,
     bbs::{Bbs, CloudController},
     consul::Agent,
     etcd::{Member, PEERS},
@@ -206,27 +205,29 @@ impl Probe for Owner {
     }
 }
 
-/// Says once how fast Diego's own clocks go here.
-pub(super) struct Config {
+/// Says once how often nsync passes and how soon a BBS tries the lock again, as their own
+/// settings say.
+pub(super) struct Intervals {
     node: String,
-    setup: Setup,
+    nsync: Duration,
+    retry: Duration,
 }
 
-impl Config {
-    pub(super) fn new(node: &Node, setup: Setup) -> Self {
-        Self { node: node.name().into(), setup }
+impl Intervals {
+    pub(super) fn new(node: &Node, nsync: Duration, retry: Duration) -> Self {
+        Self { node: node.name().into(), nsync, retry }
     }
 }
 
 #[async_trait]
-impl Probe for Config {
+impl Probe for Intervals {
     fn node(&self) -> &str {
         &self.node
     }
 
     async fn look(&mut self) -> Vec<Signal> {
         let ms = |duration: Duration| duration.as_millis().to_string();
-        let said = values([("nsync_ms", ms(self.setup.nsync())), ("retry_ms", ms(self.setup.retry()))]);
+        let said = values([("nsync_ms", ms(self.nsync)), ("retry_ms", ms(self.retry))]);
         vec![Signal::Query { of: "diego:config".into(), answer: Answer::Values { values: said } }]
     }
 }
