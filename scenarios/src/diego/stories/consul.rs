@@ -1,6 +1,6 @@
 //! What incidents of Consul and of the BBS's lock have in common.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use reenact::{
     Error, Result,
@@ -38,18 +38,50 @@ pub(crate) const LOST_LOCK: Fingerprint =
 pub(crate) const NOBODY_LISTENS: Fingerprint = Fingerprint {
     id: "nobody listens",
     report: "no BBS listens",
+    shows: |seen| at_once(seen, "bbs:ping", BBSES, |said| said.iter().all(|answer| **answer == Answer::Refused)),
+};
+
+/// All BBSes listen, by each one's latest word at some moment.
+pub(crate) const ALL_LISTEN: Fingerprint = Fingerprint {
+    id: "all listen",
+    report: "several BBSes think that they lead",
     shows: |seen| {
-        let mut refused = [false; BBSES.len()];
-        seen.iter().any(|observation| {
-            if let (Some(answer), Some(at)) =
-                (asked(observation, "bbs:ping"), BBSES.iter().position(|bbs| *bbs == observation.node))
-            {
-                refused[at] = *answer == Answer::Refused;
-            }
-            refused.iter().all(|refused| *refused)
+        at_once(seen, "bbs:ping", BBSES, |said| said.iter().all(|answer| answer.get("available") == Some("true")))
+    },
+};
+
+/// Consul's servers follow two leaders.
+pub(crate) const TWO_LEADERS: Fingerprint = Fingerprint {
+    id: "two leaders",
+    report: "peers.json with itself only: it leads",
+    shows: |seen| {
+        at_once(seen, "consul:server", CONSULS, |said| {
+            let leaders = said.iter().filter_map(|answer| answer.get("leader")).filter(|leader| !leader.is_empty());
+            leaders.collect::<BTreeSet<_>>().len() == 2
         })
     },
 };
+
+/// A server of Consul's is a peer that may not vote.
+pub(crate) const WITHOUT_VOTE: Fingerprint = Fingerprint {
+    id: "without a vote",
+    report: "autopilot re-adds a dead server as a non-voter",
+    shows: |seen| {
+        told(seen, "consul:server", |answer| match answer {
+            Answer::Values { values } => values.values().any(|role| role == "nonvoter"),
+            _ => false,
+        })
+    },
+};
+
+/// Whether the lock was held by a session, was not any more, and was again.
+pub(crate) fn session_returns(seen: &[Observation]) -> bool {
+    let lock = |observation| asked(observation, "consul:lock");
+    let said = seen.iter().filter(|observation| observation.node == CONSULS[0]).filter_map(lock);
+    let mut sessions: Vec<_> = said.filter_map(|answer| answer.get("session")).collect();
+    sessions.dedup();
+    sessions.iter().enumerate().any(|(at, session)| !session.is_empty() && sessions[..at].contains(session))
+}
 
 /// A BBS answers a ping, and not its list.
 pub(crate) const PING_LIES: Fingerprint = Fingerprint {
@@ -76,6 +108,23 @@ fn asked<'o>(observation: &'o Observation, what: &str) -> Option<&'o Answer> {
     }
 }
 
+/// Whether the latest words of all these nodes on something were so at some moment.
+fn at_once<const N: usize>(
+    seen: &[Observation],
+    what: &str,
+    nodes: [&str; N],
+    is_so: impl Fn(&[&Answer]) -> bool,
+) -> bool {
+    let mut latest = [None; N];
+    seen.iter().any(|observation| {
+        let at = nodes.iter().position(|node| *node == observation.node);
+        let (Some(at), Some(answer)) = (at, asked(observation, what)) else { return false };
+        latest[at] = Some(answer);
+        let all: Option<Vec<_>> = latest.into_iter().collect();
+        all.is_some_and(|all| is_so(&all))
+    })
+}
+
 fn told(seen: &[Observation], what: &str, says: impl Fn(&Answer) -> bool) -> bool {
     seen.iter().filter_map(|observation| asked(observation, what)).any(says)
 }
@@ -98,16 +147,18 @@ pub(crate) async fn leader_and_standby(diego: &Diego) -> Result<(&'static str, &
 }
 
 /// Has the BBS on that machine lead: an operator restarts the other one where that leads.
-pub(crate) fn is_led_by(node: &'static str) -> Vec<Action<Diego>> {
-    let restarted = story(format!("the other BBS than {node}'s does not lead"), move |run: &Run<Diego>| {
+pub(crate) fn is_led_by(node: &'static str) -> Action<Diego> {
+    story(format!("the BBS on {node} leads"), move |run: &Run<Diego>| {
         Box::pin(async move {
             match leader_and_standby(run.system()).await? {
-                (leader, _) if leader == node => Ok(()),
-                (other, _) => run.operator().must(other, &["monit", "restart", "bbs"]).await.map(drop),
-            }
+                (leader, _) if leader == node => return Ok(()),
+                (other, _) => run.operator().must(other, &["monit", "restart", "bbs"]).await?,
+            };
+            let bbs = run.system().bbs(node)?;
+            let leads = || async { super::look_at(bbs.ping(LIMIT).await, |there| *there) };
+            run.wait_for(&format!("the BBS on {node} to lead"), secs(40), leads).await
         })
-    });
-    vec![restarted, leads(node, secs(40))]
+    })
 }
 
 /// Waits until the BBS on that machine leads.
