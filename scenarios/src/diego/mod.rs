@@ -20,6 +20,7 @@ mod incidents {
     automod::dir!("src/diego/incidents");
 }
 mod probes;
+mod report;
 mod runbooks;
 mod stories;
 mod topology;

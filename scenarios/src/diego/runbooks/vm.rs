@@ -53,9 +53,11 @@ pub(super) async fn stop(operator: &Operator<'_>, node: &str, job: &str, process
 }
 
 /// `monit stop JOB`, until monit has given the job up: from then on it starts no other one,
-/// and whatever it does not know runs on. Just booted monit may take the word and forget it,
-/// so it is told again while it neither obeys nor means to.
+/// and whatever it does not know runs on. A start script that still waits would keep it from its
+/// word, and is ended. Just booted monit may take the word and forget it, so it is told again
+/// while it neither obeys nor means to.
 pub(super) async fn give_up(operator: &Operator<'_>, node: &str, job: &str) -> Result<()> {
+    let word = format!("monit stop {job}; pkill -f '[_]ctl start'");
     wait::until(&format!("monit on {node} to give {job} up"), STOP, || async {
         let said = match operator.run(node, &["monit", "summary"]).await {
             Ok(said) => said.text,
@@ -65,7 +67,7 @@ pub(super) async fn give_up(operator: &Operator<'_>, node: &str, job: &str) -> R
             // It cuts a long state short: "Initializing - stop pen...".
             Some(line) if line.contains("- stop p") => Look::NotYet("monit is at it".into()),
             Some(line) if line.contains("Not monitored") => Look::Ready(()),
-            state => match operator.run(node, &["monit", "stop", job]).await {
+            state => match operator.run(node, &["bash", "-c", &word]).await {
                 Ok(_) => Look::NotYet(format!("monit still has it: {state:?}")),
                 Err(error) => Look::Never(error),
             },
