@@ -8,8 +8,9 @@ use reenact::{
     wait::{self, Look},
 };
 
-/// How long monit may take to stop a process: its own limit is 20 s.
-const STOP: Duration = Duration::from_secs(30);
+/// How long monit may take to stop a process: its own limit is 20 s, and it listens to nobody
+/// while it waits for a start, 20 s at most.
+const STOP: Duration = Duration::from_secs(45);
 /// How long a machine may take to shut down.
 const DOWN: Duration = Duration::from_secs(40);
 
@@ -53,11 +54,9 @@ pub(super) async fn stop(operator: &Operator<'_>, node: &str, job: &str, process
 }
 
 /// `monit stop JOB`, until monit has given the job up: from then on it starts no other one,
-/// and whatever it does not know runs on. A start script that still waits would keep it from its
-/// word, and is ended. Just booted monit may take the word and forget it, so it is told again
-/// while it neither obeys nor means to.
+/// and whatever it does not know runs on. Just booted monit may take the word and forget it,
+/// so it is told again while it neither obeys nor means to.
 pub(super) async fn give_up(operator: &Operator<'_>, node: &str, job: &str) -> Result<()> {
-    let word = format!("monit stop {job}; pkill -f '[_]ctl start'");
     wait::until(&format!("monit on {node} to give {job} up"), STOP, || async {
         let said = match operator.run(node, &["monit", "summary"]).await {
             Ok(said) => said.text,
@@ -67,7 +66,7 @@ pub(super) async fn give_up(operator: &Operator<'_>, node: &str, job: &str) -> R
             // It cuts a long state short: "Initializing - stop pen...".
             Some(line) if line.contains("- stop p") => Look::NotYet("monit is at it".into()),
             Some(line) if line.contains("Not monitored") => Look::Ready(()),
-            state => match operator.run(node, &["bash", "-c", &word]).await {
+            state => match operator.run(node, &["monit", "stop", job]).await {
                 Ok(_) => Look::NotYet(format!("monit still has it: {state:?}")),
                 Err(error) => Look::Never(error),
             },
