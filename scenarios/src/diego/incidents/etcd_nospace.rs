@@ -9,6 +9,7 @@ use super::super::{
     Diego, Setup,
     detectors::NOSPACE,
     faults::SpaceUsedUp,
+    report::HEALTH_FALSE,
     runbooks::{FreeSpace, RestartMembers},
     stories::quorum,
 };
@@ -22,7 +23,7 @@ const PRINTS: &[Fingerprint] = &[
         report: "ALARM NOSPACE",
         shows: |seen| logged(seen, &["alarm NOSPACE raised by peer"]),
     },
-    Fingerprint { id: "health-false", report: "503 of /health", shows: quorum::is_unhealthy },
+    HEALTH_FALSE,
 ];
 
 reenact::incident!(

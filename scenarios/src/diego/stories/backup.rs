@@ -4,7 +4,7 @@ use reenact::{Error, Result, fault::PowerOff, incident::*, judge::Findings, prob
 
 use super::{
     super::{
-        Diego, Setup, client,
+        Diego, Setup, client, report,
         runbooks::{Backup, NukeAndPave},
     },
     healthy,
@@ -46,7 +46,7 @@ pub(crate) fn nuked_and_paved(backup: Backup, is_so: fn(&Loss) -> bool) -> Act<D
             inject(PowerOff::of(&["etcd2", "etcd3"])),
             asked_by_hand(&["etcd1"]),
         ],
-        fingerprints: seen(quorum::PRINTS, secs(20)),
+        fingerprints: seen(report::NO_QUORUM, secs(20)),
         detected: quorum::lost(),
         control: none("diego::etcd_quorum_lost_by_kill proves it of the same state"),
         wrong: tried([refuses(NukeAndPave { setup, backup, forced: false })]),

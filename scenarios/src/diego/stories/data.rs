@@ -9,14 +9,17 @@ use reenact::{
     fault::{PowerOff, PowerOn},
     incident::*,
     judge::Contents,
+    probe::{Answer, Signal},
     wait::Look,
     workload::Entry,
 };
+use serde_json::{Map, json};
 
 use super::{
     super::{
         Diego, ETCDS, Setup, client, etcd,
         faults::{Damage, What, Wiped, folder},
+        report::WORD,
     },
     members::statuses,
 };
@@ -49,6 +52,11 @@ pub(crate) fn damaged(nodes: &'static [&'static str], what: &What) -> Vec<Action
 /// A machine loses its power, comes back with an empty disk, and boots.
 pub(crate) fn wiped(node: &'static str) -> Vec<Action<Diego>> {
     vec![inject(PowerOff::of(&[node])), inject(Wiped { node: node.into() }), inject(PowerOn::of(&[node]))]
+}
+
+/// Waits until all serve again by themselves. The BBS may still wait for the one that was away.
+pub(crate) fn comes_back() -> [Action<Diego>; 2] {
+    [heals_itself(secs(40)), writes(10, secs(30))]
 }
 
 /// The workload rests, and every member has all that it wrote. (What is acknowledged by
@@ -161,13 +169,33 @@ pub(crate) fn write_words(word: &'static str, node: &'static str) -> Action<Dieg
             let member = run.system().member("etcd1")?;
             for number in 0..5 {
                 let pair = [("key", format!("word-{number}")), ("value", word.to_owned())];
-                let pair: serde_json::Map<_, _> =
+                let pair: Map<_, _> =
                     pair.map(|(name, text)| (name.into(), BASE64.encode(text).into())).into_iter().collect();
                 let written = member.v3("kv/put", &pair.into(), secs(5)).await;
                 written
                     .map_err(|answer| Error::inconclusive(format!("a key cannot be written: {}", describe(&answer))))?;
             }
             is_on_disk(run, word, node).await
+        })
+    })
+}
+
+/// Reads one of these keys from a member's own copy, by hand.
+pub(crate) fn reads_a_word(node: &'static str) -> Action<Diego> {
+    wait(format!("{node} tells what it holds"), secs(20), move |run: &Run<Diego>| {
+        Box::pin(async move {
+            let member = match run.system().member(node) {
+                Ok(member) => member,
+                Err(error) => return Look::Never(error),
+            };
+            let key = json!({"key": BASE64.encode("word-0"), "serializable": true});
+            let said = match member.v3("kv/range", &key, secs(2)).await {
+                Ok(said) => said["kvs"][0]["value"].to_string(),
+                Err(answer) => return Look::NotYet(describe(&answer)),
+            };
+            let answer = Answer::Values { values: [("said".to_owned(), said)].into() };
+            run.saw_by_hand(node, Signal::Query { of: WORD.into(), answer });
+            Look::Ready(())
         })
     })
 }

@@ -10,9 +10,9 @@ pub(super) mod quorum;
 
 use std::time::Duration;
 
-use reenact::{incident::*, probe::Answer, wait::Look};
+use reenact::{Error, incident::*, probe::Answer, wait::Look};
 
-use super::Diego;
+use super::{Diego, client};
 use crate::answer::describe;
 
 /// Waits until each of these nodes has logged a line with these words since the story began.
@@ -31,6 +31,16 @@ pub(super) fn logs(nodes: &'static [&'static str], words: &'static [&'static str
 pub(super) fn healthy(limit: Duration) -> Action<Diego> {
     wait("every part serves, and every application is desired", limit, |run: &Run<Diego>| {
         Box::pin(run.system().healthy())
+    })
+}
+
+/// Claims that no application is lost, as the Cloud Controller has them all.
+pub(super) fn no_application_is_lost(ends: End<Diego>) -> End<Diego> {
+    ends.claiming("nsync brings every application back", |_, found| {
+        let lost: Vec<_> = found.lost.iter().filter(|id| !client::is_task(**id)).copied().collect();
+        Box::pin(async move {
+            if lost.is_empty() { Ok(()) } else { Err(Error::failed(format!("these are lost: {lost:?}"))) }
+        })
     })
 }
 

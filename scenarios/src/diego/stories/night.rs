@@ -9,27 +9,6 @@ use crate::answer::describe;
 
 /// How long each state may take to come.
 const SOON: Duration = Duration::from_secs(60);
-const LIMIT: Duration = Duration::from_secs(1);
-/// Longer than etcd takes to say that it cannot.
-const LIST: Duration = Duration::from_secs(12);
-
-/// Waits until a BBS answers a ping, and says that it cannot list: ping lies.
-pub(crate) fn pings_and_does_not_list() -> Action<Diego> {
-    wait("a BBS answers pings and fails each list", SOON, |run: &Run<Diego>| {
-        Box::pin(async move {
-            for (_, bbs) in run.system().bbses() {
-                if bbs.ping(LIMIT).await != Ok(true) {
-                    continue;
-                }
-                return match bbs.desires(LIST).await {
-                    Err(Answer::Error { code, .. }) if code == "UnknownError" => Look::Ready(()),
-                    other => Look::NotYet(format!("it lists {other:?}")),
-                };
-            }
-            Look::NotYet("none answers pings".into())
-        })
-    })
-}
 
 /// Claims that a member's client port is closed, where it could be read before.
 pub(crate) fn went_dark(node: &'static str) -> Action<Diego> {
