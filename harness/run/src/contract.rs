@@ -7,7 +7,6 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use reenact_core::{
     Error, Result,
-    probe::Observation,
     runbook::{Conclusion, Runbook},
     wait::{self, Look},
 };
@@ -249,15 +248,15 @@ async fn faithful<S: System>(run: &Run<S>, marks: &Stated<Marks>) -> Result<()> 
         return Ok(());
     };
     lab.phase("wait: the report's fingerprints");
-    let missing = |seen: &[Observation]| -> Vec<&'static str> {
-        all.iter().filter(|print| !(print.shows)(seen)).map(|print| print.id).collect()
+    let missing = || -> Vec<&'static str> {
+        all.iter().filter(|print| !run.shows(print.shows)).map(|print| print.id).collect()
     };
     let waited = wait::until("the report's fingerprints", *within, || async {
-        let missing = run.read(missing);
+        let missing = missing();
         if missing.is_empty() { Look::Ready(()) } else { Look::NotYet(missing.join(", ")) }
     })
     .await;
-    let missed = if waited.is_ok() { Vec::new() } else { run.read(missing) };
+    let missed = if waited.is_ok() { Vec::new() } else { missing() };
     let (seen, total) = (all.len() - missed.len(), all.len());
     lab.note("fingerprints", format!("{seen} of {total} seen; missing: [{}]", missed.join(", ")));
     lab.score(|score| score.fingerprints.add(seen, total, &missed));

@@ -9,6 +9,6 @@ mod settings;
 
 pub(super) use consul::{AloneByPeersJson, ForeignGossipKey, NewKeyInConfig, RaftDatabaseCorrupt, Readdressed};
 pub(super) use etcd_calls::{LeaderMoved, SpaceUsedUp};
-pub(super) use etcd_data::{Damage, What, Wiped, folder};
-pub(super) use lock::{BbsFrozen, LockTaken};
-pub(super) use settings::ToldTo;
+pub(super) use etcd_data::{Damage, Damaged, What, Wiped, folder};
+pub(super) use lock::{BbsFrozen, LockTaken, Taker};
+pub(super) use settings::ToldToFound;

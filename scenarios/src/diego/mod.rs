@@ -20,23 +20,24 @@ mod incidents {
     automod::dir!("src/diego/incidents");
 }
 mod probes;
-mod recipe;
+mod report;
 mod runbooks;
 mod signals;
 mod stories;
 mod topology;
 
-use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
+use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    campaign::{Menu, Playable, Remedy, Schedule},
+    campaign::{FaultSpace, Menu, Playground, Remedy},
     fault::OnTestbed,
+    incident::{Deploy, Lab, System},
     judge::Contents,
     probe::{LogTail, Machine, Probe},
-    stage::{Lab, System},
-    testbed::{Node, Testbed},
+    runbook::Hands,
+    testbed::{Node, Session, Testbed},
     wait::{self, Look},
     workload::{Traffic, Workload},
 };
@@ -49,8 +50,12 @@ use detectors::{
     QUORUM_LOST,
 };
 use etcd::{Member, Version};
+use faults::{
+    AloneByPeersJson, BbsFrozen, Damage, Damaged, ForeignGossipKey, LeaderMoved, LockTaken, NewKeyInConfig,
+    RaftDatabaseCorrupt, Readdressed, SpaceUsedUp, ToldToFound, Wiped,
+};
 use http::Http;
-use probes::{Asks, Config, Owner, Question};
+use probes::{Asks, Intervals, Owner, Question};
 use runbooks::{BringMembersBack, BringServersBack, FreeLock, KillallEtcd, RebuildFromSurvivor, WritePeersJson};
 use topology::Images;
 
@@ -83,11 +88,18 @@ pub(crate) struct Setup {
     /// Whether the BBS gives its lock up as soon as Consul has no leader, as Consul's
     /// client of 2016 did.
     strict: bool,
+    /// After so many seconds monit kills a start script. 10 in Diego, which a loaded machine
+    /// can need for a start that goes well: only where that is the incident it may come to it.
+    /// Not far more, for monit listens to nobody while it waits.
+    start_limit_s: u32,
 }
 
 impl Setup {
     /// etcd 3.4, raft protocol 3.
-    pub(crate) const PLAIN: Self = Self { etcd: Version::V3_4, flags: "", raft_protocol: 3, strict: false };
+    pub(crate) const PLAIN: Self =
+        Self { etcd: Version::V3_4, flags: "", raft_protocol: 3, strict: false, start_limit_s: 20 };
+    /// The same with monit's limit of Diego.
+    pub(crate) const IMPATIENT: Self = Self { start_limit_s: 10, ..Self::PLAIN };
 
     /// By how much faster than Diego's the BBS's intervals are. A session lives for 5 s
     /// here: longer than Consul takes to elect a leader, so that the lock outlives that, as
@@ -97,36 +109,23 @@ impl Setup {
     const NSYNC_S: u32 = 6;
 
     /// From one pass of nsync to the next, as it passes here.
-    fn nsync(self) -> Duration {
-        Duration::from_secs(Self::NSYNC_S.into()) / Self::SCALE
-    }
-
-    /// After which a BBS tries the lock again.
-    fn retry(self) -> Duration {
-        Duration::from_secs(5) / Self::SCALE
-    }
+    const NSYNC: Duration = Duration::from_millis((Self::NSYNC_S * 1000 / Self::SCALE) as u64);
+    /// After which a BBS tries the lock again: 5 s in Diego.
+    const RETRY: Duration = Duration::from_millis((5000 / Self::SCALE) as u64);
 }
+
+/// Some ten writes a second, of which one is an application: see `client`.
+const TRAFFIC: Traffic = Traffic { clients: 3, think: (Duration::from_millis(150), Duration::from_millis(300)) };
 
 /// The deployed Diego.
 pub(crate) struct Diego {
     bed: Testbed,
     setup: Setup,
     http: Http,
+    damaged: Damaged,
 }
 
 impl Diego {
-    /// Starts all machines, and pushes the first applications.
-    pub(crate) async fn deploy(lab: &Lab, setup: Setup) -> Result<Self> {
-        let (diego, postgres) = tokio::try_join!(lab.session().image("diego"), lab.session().image("postgres"))?;
-        let images = Images { diego, postgres };
-        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| topology::specs(setup, &images, ips);
-        let bed = Testbed::create(lab.session(), lab.id(), &topology::names(), specs).await?;
-        lab.adopt(&bed);
-        let diego = Self { bed, setup, http: Http::new() };
-        wait::until("the Cloud Controller to take applications", START_LIMIT, || diego.push()).await?;
-        Ok(diego)
-    }
-
     async fn push(&self) -> Look<()> {
         let cloud_controller = self.cloud_controller();
         for number in 1..=APPS {
@@ -149,6 +148,16 @@ impl Diego {
     /// The member of that name.
     fn member(&self, name: &str) -> Result<Member> {
         Ok(Member::new(self.bed.node(name)?.ip(), self.setup.etcd, &self.http))
+    }
+
+    /// The server of Consul's of that name.
+    fn server(&self, name: &str) -> Result<Agent> {
+        Ok(Agent::new(self.bed.node(name)?.ip(), &self.http))
+    }
+
+    /// The BBS on that machine.
+    fn bbs(&self, name: &str) -> Result<Bbs> {
+        Ok(Bbs::new(self.bed.node(name)?.ip(), &self.http))
     }
 
     /// Consul's servers, with clients of theirs.
@@ -192,13 +201,32 @@ impl Diego {
     }
 }
 
-reenact::playable! {
-    Playable {
-        system: "diego",
-        images: &["diego", "postgres"],
-        menu: Menu { peers: &MACHINES, machines: &MACHINES, ..Menu::NOTHING },
-        remedies: &REMEDIES,
-        play: |lab, schedule| Box::pin(play(lab, schedule)),
+reenact::playable!(Diego);
+
+impl Playground for Diego {
+    const SYSTEM: &'static str = "diego";
+    const MENU: Menu = Menu { peers: &MACHINES, machines: &MACHINES, ..Menu::NOTHING };
+    const REMEDIES: &'static [Remedy] = &REMEDIES;
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn plain() -> Setup {
+        Setup::PLAIN
+    }
+
+    fn faults() -> FaultSpace<Self> {
+        FaultSpace::engine()
+            .with::<Damage>("etcd_damaged")
+            .with::<Wiped>("etcd_wiped")
+            .with::<ToldToFound>("etcd_told_to_found")
+            .with::<LeaderMoved>("etcd_leader_moved")
+            .with::<SpaceUsedUp>("etcd_space_used_up")
+            .with::<Readdressed>("consul_readdressed")
+            .with::<ForeignGossipKey>("consul_foreign_gossip_key")
+            .with::<NewKeyInConfig>("consul_new_key_in_config")
+            .with::<AloneByPeersJson>("consul_alone_by_peers_json")
+            .with::<RaftDatabaseCorrupt>("consul_raft_database_corrupt")
+            .with::<LockTaken>("bbs_lock_taken")
+            .with::<BbsFrozen>("bbs_frozen")
     }
 }
 
@@ -227,11 +255,6 @@ const REMEDIES: [Remedy; 6] = [
 /// Those that hold state, and those that ask them.
 const MACHINES: [&str; 8] = ["etcd1", "etcd2", "etcd3", "consul1", "consul2", "consul3", "bbs1", "bbs2"];
 
-/// Plays a schedule on a healthy Diego under load.
-async fn play(lab: Lab, schedule: Schedule) -> Result<()> {
-    recipe::steady(&lab, Setup::PLAIN).await?.exercise(&schedule, Duration::from_secs(60)).await
-}
-
 impl OnTestbed for Diego {
     fn bed(&self) -> &Testbed {
         &self.bed
@@ -239,7 +262,36 @@ impl OnTestbed for Diego {
 }
 
 #[async_trait]
+impl Deploy for Diego {
+    fn images(_: &Setup) -> Vec<&'static str> {
+        vec!["diego", "postgres"]
+    }
+
+    /// Starts all machines, and pushes the first applications.
+    async fn deploy(session: &Arc<Session>, lab: &Lab, setup: &Setup) -> Result<Self> {
+        let (diego, postgres) = tokio::try_join!(session.image("diego"), session.image("postgres"))?;
+        let images = Images { diego, postgres };
+        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| topology::specs(*setup, &images, ips);
+        let bed = Testbed::create(session, lab.id(), &topology::names(), specs).await?;
+        lab.adopt(&bed);
+        let diego = Self { bed, setup: *setup, http: Http::new(), damaged: Damaged::default() };
+        wait::until("the Cloud Controller to take applications", START_LIMIT, || diego.push()).await?;
+        Ok(diego)
+    }
+}
+
+#[async_trait]
 impl System for Diego {
+    type Setup = Setup;
+
+    fn hands(&self) -> Box<dyn Hands> {
+        self.bed.hands()
+    }
+
+    fn traffic(&self) -> Traffic {
+        TRAFFIC
+    }
+
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         let ms = Duration::from_millis;
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();
@@ -255,7 +307,7 @@ impl System for Diego {
         }
         for node in self.of(&[CC]) {
             // Its interval only bounds how often it would be said again.
-            probes.push((Duration::from_secs(3600), Box::new(Config::new(node, self.setup))));
+            probes.push((Duration::from_secs(3600), Box::new(Intervals::new(node, Setup::NSYNC, Setup::RETRY))));
         }
         probes
     }

@@ -9,7 +9,6 @@ use reenact::{
 };
 
 use super::{
-    Setup,
     bbs::{Bbs, CloudController},
     consul::Agent,
     etcd::{Member, PEERS},
@@ -195,27 +194,28 @@ impl Probe for Owner {
     }
 }
 
-/// Says once how fast Diego's own clocks go here.
-pub(super) struct Config {
+/// Says once how often nsync passes and how soon a BBS tries the lock again, as their own
+/// settings say.
+pub(super) struct Intervals {
     node: String,
-    setup: Setup,
+    nsync: Duration,
+    retry: Duration,
 }
 
-impl Config {
-    pub(super) fn new(node: &Node, setup: Setup) -> Self {
-        Self { node: node.name().into(), setup }
+impl Intervals {
+    pub(super) fn new(node: &Node, nsync: Duration, retry: Duration) -> Self {
+        Self { node: node.name().into(), nsync, retry }
     }
 }
 
 #[async_trait]
-impl Probe for Config {
+impl Probe for Intervals {
     fn node(&self) -> &str {
         &self.node
     }
 
     async fn look(&mut self) -> Vec<Signal> {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let (nsync_ms, retry_ms) = (ms(self.setup.nsync()), ms(self.setup.retry()));
-        vec![Signal::told(&signals::Config { nsync_ms, retry_ms })]
+        vec![Signal::told(&signals::Config { nsync_ms: ms(self.nsync), retry_ms: ms(self.retry) })]
     }
 }

@@ -212,12 +212,12 @@ pub fn quiet<S: System>(time: Duration) -> Action<S> {
     Action::new(Kind::Wait, format!("quiet for {time:.0?}"), move |run| Box::pin(run.quiet(time)))
 }
 
-/// Claims that the probes have seen this since the story began; else it was another story.
+/// Claims that this was seen since the story began, by the probes or by hand; else it was another story.
 pub fn shown<S: System>(what: impl Into<String>, shows: fn(&[Observation]) -> bool) -> Action<S> {
     let what = what.into();
     Action::new(Kind::Story, format!("seen: {what}"), move |run| {
         let shown =
-            if run.read(shows) { Ok(()) } else { Err(Error::inconclusive(format!("it was never seen: {what}"))) };
+            if run.shows(shows) { Ok(()) } else { Err(Error::inconclusive(format!("it was never seen: {what}"))) };
         Box::pin(async { shown })
     })
 }

@@ -11,7 +11,7 @@ use reenact_core::{
     Error, Result,
     detect::Episode,
     judge::{self, Findings},
-    probe::{Moment, Observation, Watch},
+    probe::{Moment, Observation, Signal, Watch},
     runbook::{Conclusion, Operator, Runbook},
     wait::{self, Look},
     workload::{Ledger, Workload},
@@ -34,6 +34,7 @@ pub struct Run<S: System> {
     workload: Workload,
     active: tokio::sync::Mutex<Vec<InForce<S>>>,
     times: Mutex<Times>,
+    by_hand: Mutex<Vec<Observation>>,
     kept: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
 }
 
@@ -72,6 +73,7 @@ impl<S: System> Run<S> {
             workload,
             active: tokio::sync::Mutex::default(),
             times: Mutex::new(Times { story_from: None, effect_at: lab.now() }),
+            by_hand: Mutex::default(),
             kept: Mutex::default(),
         })
     }
@@ -238,6 +240,23 @@ impl<S: System> Run<S> {
     pub fn read<T>(&self, look: impl FnOnce(&[Observation]) -> T) -> T {
         let from = self.story_from();
         self.lab.stream().read(|seen| look(&seen[seen.partition_point(|observation| observation.at < from)..]))
+    }
+
+    /// Keeps what somebody saw who asked by hand. Marks of the report may show in it; no
+    /// detector sees it.
+    pub fn saw_by_hand(&self, node: &str, signal: Signal) {
+        let (at, wall) = (self.lab.now(), jiff::Timestamp::now());
+        self.by_hand().push(Observation { at, wall, node: node.into(), signal });
+    }
+
+    /// Whether this shows in what the probes saw since the story began, or in what was asked
+    /// by hand.
+    pub fn shows(&self, mark: fn(&[Observation]) -> bool) -> bool {
+        self.read(mark) || mark(&self.by_hand())
+    }
+
+    fn by_hand(&self) -> std::sync::MutexGuard<'_, Vec<Observation>> {
+        self.by_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the story began.

@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, OnTestbed, Undo},
+    fault::{Effect, Fault, Undo},
     testbed::{Node, Testbed},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::super::{BBSES, CONSULS, consul::RAFT};
+use super::super::{BBSES, CONSULS, Diego, consul::RAFT};
 
 /// Where an agent's data is.
 const DATA: &str = "/var/vcap/store/consul_agent";
@@ -48,8 +50,12 @@ fn setting(name: &str, value: &str) -> String {
 /// lives spreads the old addresses for most of a minute (measured).
 ///
 /// The harness goes on to reach the nodes at the addresses that Docker gave them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Readdressed(pub(in super::super) &'static [&'static str]);
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Readdressed {
+    /// The servers.
+    nodes: Vec<String>,
+}
 
 /// A server that moves.
 struct Move<'b> {
@@ -58,11 +64,16 @@ struct Move<'b> {
 }
 
 impl Readdressed {
+    /// For these servers.
+    pub(crate) fn of(nodes: &[&str]) -> Self {
+        Self { nodes: nodes.iter().map(|&node| node.into()).collect() }
+    }
+
     /// The addresses that no node has are those behind the nodes'.
     fn moves<'b>(&self, bed: &'b Testbed) -> Result<Vec<Move<'b>>> {
         let last = bed.nodes().iter().map(Node::ip).max().unwrap_or(Ipv4Addr::UNSPECIFIED);
         let new = |index: usize| Ipv4Addr::from(u32::from(last) + 1 + index as u32);
-        let moving = CONSULS.iter().enumerate().filter(|(_, name)| self.0.contains(name));
+        let moving = CONSULS.iter().enumerate().filter(|(_, name)| self.nodes.iter().any(|node| node == *name));
         moving.map(|(index, name)| Ok(Move { node: bed.node(name)?, new: new(index) })).collect()
     }
 
@@ -116,9 +127,9 @@ fn no_way(pid: i64, old: Ipv4Addr) -> String {
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for Readdressed {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
+impl Fault<Diego> for Readdressed {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let bed = &system.bed;
         let moves = self.moves(bed)?;
         // All that can be is made ready before, so that the servers are away for a moment only.
         let told = format!("{} && {CONFIGURE}", setting("CONSUL_SERVERS", &Self::list(bed, &moves).await?));
@@ -142,8 +153,8 @@ impl<S: OnTestbed> Fault<S> for Readdressed {
 
     /// Each server listens for raft at its new address, and another one has no way to the
     /// old one.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let bed = &system.bed;
         let (mut holds, mut seen) = (true, Vec::new());
         for Move { node, new } in self.moves(bed)? {
             let other = CONSULS.iter().find(|name| **name != node.name()).copied().unwrap_or_default();
@@ -163,28 +174,30 @@ impl<S: OnTestbed> Fault<S> for Readdressed {
 
 /// A server gets another key than the others, and its keyring is removed so that it uses
 /// that. Nothing takes it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct ForeignGossipKey {
-    pub(in super::super) node: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForeignGossipKey {
+    /// The server.
+    pub(crate) node: String,
 }
 
 /// 32 bytes, in base64.
 const FOREIGN_KEY: &str = "Zm9yZWlnbiBrZXkgb2YgdGhpcnR5LXR3byBieXRlczA=";
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for ForeignGossipKey {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
+impl Fault<Diego> for ForeignGossipKey {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let bed = &system.bed;
         let key = setting("GOSSIP_KEY", FOREIGN_KEY);
         let script = format!("{UNMONITOR} && {key} && {CONFIGURE} && {STOP} && rm -f {DATA}/serf/*.keyring && {START}");
-        on(bed.node(self.node)?, &script).await?;
+        on(bed.node(&self.node)?, &script).await?;
         Ok(Undo::none())
     }
 
     /// The keyring on its disk.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let keyring = bed.node(self.node)?.read(bed.shell(), &format!("{DATA}/serf/local.keyring")).await?;
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let bed = &system.bed;
+        let keyring = bed.node(&self.node)?.read(bed.shell(), &format!("{DATA}/serf/local.keyring")).await?;
         let keyring = keyring.unwrap_or_default();
         Ok(Effect::new(keyring.contains(FOREIGN_KEY), format!("{}'s keyring: {}", self.node, keyring.trim())))
     }
@@ -192,24 +205,26 @@ impl<S: OnTestbed> Fault<S> for ForeignGossipKey {
 
 /// A server is configured with another key than the others, and keeps its keyring. It holds
 /// from its next start. Nothing takes it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct NewKeyInConfig {
-    pub(in super::super) node: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewKeyInConfig {
+    /// The server.
+    pub(crate) node: String,
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for NewKeyInConfig {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
+impl Fault<Diego> for NewKeyInConfig {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let bed = &system.bed;
         let script = format!("{} && {CONFIGURE}", setting("GOSSIP_KEY", FOREIGN_KEY));
-        on(bed.node(self.node)?, &script).await?;
+        on(bed.node(&self.node)?, &script).await?;
         Ok(Undo::none())
     }
 
     /// Its configuration.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let config = bed.node(self.node)?.read(bed.shell(), "/var/vcap/jobs/consul_agent.json").await?;
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let bed = &system.bed;
+        let config = bed.node(&self.node)?.read(bed.shell(), "/var/vcap/jobs/consul_agent.json").await?;
         let config = config.unwrap_or_default();
         let line = config.lines().find(|line| line.contains("encrypt")).unwrap_or_default();
         Ok(Effect::new(line.contains(FOREIGN_KEY), format!("{} is configured with{line}", self.node)))
@@ -218,16 +233,18 @@ impl<S: OnTestbed> Fault<S> for NewKeyInConfig {
 
 /// A server is started with itself as its only peer, as somebody does who finds no leader and
 /// takes the others for lost. Nothing takes it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct AloneByPeersJson {
-    pub(in super::super) node: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AloneByPeersJson {
+    /// The server.
+    pub(crate) node: String,
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for AloneByPeersJson {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
-        let node = bed.node(self.node)?;
+impl Fault<Diego> for AloneByPeersJson {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let bed = &system.bed;
+        let node = bed.node(&self.node)?;
         let script = format!(
             "{UNMONITOR} && {STOP} && printf '[{{\"id\": \"%s\", \"address\": \"%s\", \"non_voter\": false}}]' \
                 $(<{DATA}/node-id) {}:{RAFT} >{DATA}/raft/peers.json && {START}",
@@ -239,9 +256,9 @@ impl<S: OnTestbed> Fault<S> for AloneByPeersJson {
 
     /// Who votes, by Consul's own command. A server that was just cut off it may still take
     /// for alive, and add as one that does not.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let peers = bed.node(self.node)?.exec(&["consul", "operator", "raft", "list-peers", "-stale=true"]).await?;
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let bed = &system.bed;
+        let peers = bed.node(&self.node)?.exec(&["consul", "operator", "raft", "list-peers", "-stale=true"]).await?;
         let votes =
             |line: &&str| line.contains(&format!(":{RAFT}")) && line.split_whitespace().any(|word| word == "true");
         let voters = peers.text.lines().filter(votes).count();
@@ -251,24 +268,26 @@ impl<S: OnTestbed> Fault<S> for AloneByPeersJson {
 
 /// Both first pages of raft's database of a server that is switched off are overwritten.
 /// Nothing takes it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct RaftDatabaseCorrupt {
-    pub(in super::super) node: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RaftDatabaseCorrupt {
+    /// The server.
+    pub(crate) node: String,
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for RaftDatabaseCorrupt {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
-        let file = bed.node(self.node)?.reach(&format!("{DATA}/raft/raft.db")).await?;
+impl Fault<Diego> for RaftDatabaseCorrupt {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let bed = &system.bed;
+        let file = bed.node(&self.node)?.reach(&format!("{DATA}/raft/raft.db")).await?;
         bed.shell().must(&format!("tr '\\0' '\\377' </dev/zero | dd of={file} bs=4096 count=2 iflag=fullblock conv=notrunc,fsync status=none")).await?;
         Ok(Undo::none())
     }
 
     /// What they begin with.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let file = bed.node(self.node)?.reach(&format!("{DATA}/raft/raft.db")).await?;
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let bed = &system.bed;
+        let file = bed.node(&self.node)?.reach(&format!("{DATA}/raft/raft.db")).await?;
         let first = bed.shell().must(&format!("od -An -tx1 -N24 {file}; od -An -tx1 -j4096 -N24 {file}")).await?;
         let holds = first.split_whitespace().all(|byte| byte == "ff");
         Ok(Effect::new(holds, format!("the first pages begin with {}", first.trim())))
@@ -277,7 +296,7 @@ impl<S: OnTestbed> Fault<S> for RaftDatabaseCorrupt {
 
 impl fmt::Display for Readdressed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at other addresses", self.0.join(", "))
+        write!(f, "{} at other addresses", self.nodes.join(", "))
     }
 }
 

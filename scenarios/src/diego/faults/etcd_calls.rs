@@ -5,17 +5,14 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, OnTestbed, Undo},
+    fault::{Effect, Fault, Undo},
     probe::Answer,
-    testbed::Testbed,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::{
-    ETCDS, Setup,
-    etcd::{CLIENTS, Member},
-    http::{Http, Request},
-};
+use super::super::{Diego, ETCDS, etcd::CLIENTS, http::Request};
 use crate::answer::describe;
 
 /// How long a call may take.
@@ -23,19 +20,16 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// More writes than any quota here bears.
 const MOST_WRITES: usize = 20;
 
-fn member(bed: &Testbed, setup: Setup, node: &str) -> Result<Member> {
-    Ok(Member::new(bed.node(node)?.ip(), setup.etcd, &Http::new()))
-}
-
 fn failed(node: &str) -> impl Fn(Answer) -> Error {
     move |answer| Error::inconclusive(format!("{node}: {}", describe(&answer)))
 }
 
 /// The leader hands over to another member, as before its machine is worked on.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct LeaderMoved {
-    pub(crate) setup: Setup,
-    pub(crate) to: &'static str,
+    /// A member.
+    pub(crate) to: String,
 }
 
 impl fmt::Display for LeaderMoved {
@@ -45,13 +39,12 @@ impl fmt::Display for LeaderMoved {
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for LeaderMoved {
+impl Fault<Diego> for LeaderMoved {
     /// Only the leader itself takes the call.
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
-        let to = member(bed, self.setup, self.to)?.status(LIMIT).await.map_err(failed(self.to))?.id;
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let to = system.member(&self.to)?.status(LIMIT).await.map_err(failed(&self.to))?.id;
         for node in ETCDS {
-            let member = member(bed, self.setup, node)?;
+            let member = system.member(node)?;
             let status = member.status(LIMIT).await.map_err(failed(node))?;
             if status.id == status.leader {
                 let target = json!({"targetID": to.to_string()});
@@ -63,20 +56,20 @@ impl<S: OnTestbed> Fault<S> for LeaderMoved {
     }
 
     /// What the member says of itself: true as long as all of them see each other.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let asked = Http::new().ask(bed.node(self.to)?.ip(), CLIENTS, Request::get("/v2/stats/self", LIMIT)).await;
-        let state = asked.map_err(failed(self.to))?["state"].as_str().unwrap_or_default().to_owned();
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let asked = system.http.ask(system.member(&self.to)?.ip, CLIENTS, Request::get("/v2/stats/self", LIMIT)).await;
+        let state = asked.map_err(failed(&self.to))?["state"].as_str().unwrap_or_default().to_owned();
         Ok(Effect::new(state == "StateLeader", format!("{} says {state}", self.to)))
     }
 }
 
 /// A client writes one large version 3 key over and over, until etcd's quota is used up by
 /// its old revisions.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SpaceUsedUp {
-    pub(crate) setup: Setup,
-    pub(crate) by: &'static str,
+    /// A member.
+    pub(crate) by: String,
 }
 
 impl fmt::Display for SpaceUsedUp {
@@ -91,25 +84,23 @@ fn put(bytes: usize) -> Value {
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for SpaceUsedUp {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
-        let member = member(bed, self.setup, self.by)?;
+impl Fault<Diego> for SpaceUsedUp {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let member = system.member(&self.by)?;
         let large = put(400_000);
         for _ in 0..MOST_WRITES {
             match member.v3("kv/put", &large, LIMIT).await {
                 Ok(_) => {}
                 Err(Answer::Error { text, .. }) if text.contains(NO_SPACE) => return Ok(Undo::none()),
-                Err(answer) => return Err(failed(self.by)(answer)),
+                Err(answer) => return Err(failed(&self.by)(answer)),
             }
         }
         Err(Error::inconclusive(format!("{MOST_WRITES} writes were taken")))
     }
 
     /// A small write is refused too.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        match member(bed, self.setup, self.by)?.v3("kv/put", &put(3), LIMIT).await {
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        match system.member(&self.by)?.v3("kv/put", &put(3), LIMIT).await {
             Ok(_) => Ok(Effect::new(false, "a small write is taken")),
             Err(answer) => Ok(Effect::new(describe(&answer).contains(NO_SPACE), describe(&answer))),
         }

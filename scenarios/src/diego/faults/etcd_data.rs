@@ -1,17 +1,21 @@
 //! What goes wrong with the files of a member of etcd.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    fault::{Effect, Fault, OnTestbed, Undo},
+    fault::{Effect, Fault, Undo},
     testbed::{Node, Testbed},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::Diego;
 
 /// Where a member's data is.
 const DATA: &str = "/var/vcap/store/etcd";
@@ -21,8 +25,9 @@ const SCRIPT: &str = include_str!("damage.pl");
 
 /// What is damaged. Offsets are counted from what the files hold: the log is 64 MB long
 /// from the first, and mostly empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum What {
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum What {
     /// One bit of the record in the middle of the log.
     LogBit,
     /// The log ends in the midst of a record that was being written, as after a power cut.
@@ -41,37 +46,42 @@ pub(in super::super) enum What {
     DatabaseAway,
     /// One word in the database's values is another one of the same length, with no sum to
     /// tell.
-    DatabaseWord(&'static str, &'static str),
+    DatabaseWord(String, String),
 }
 
 /// The files of a member that does not run are damaged. To mend them is an operator's
 /// business.
-#[derive(Debug, Clone)]
-pub(in super::super) struct Damage {
-    node: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Damage {
+    node: String,
     what: What,
-    done: Arc<OnceLock<Done>>,
 }
 
 /// A member that does not run has lost its whole data folder.
-#[derive(Debug, Clone)]
-pub(in super::super) struct Wiped {
-    pub(in super::super) node: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wiped {
+    /// The member.
+    pub(crate) node: String,
 }
 
 /// Files by their paths in the member's folder: checksum and size.
 type Sums = BTreeMap<String, String>;
 
+/// What was damaged, by the fault's own name.
+pub(crate) type Damaged = Mutex<HashMap<String, Done>>;
+
 /// What the script has hit, and how all files were before.
-#[derive(Debug)]
-struct Done {
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
     hit: Vec<String>,
     before: Sums,
 }
 
 impl What {
     /// As the script calls it.
-    const fn name(self) -> &'static str {
+    const fn name(&self) -> &'static str {
         match self {
             Self::LogBit => "one bit of the log flipped",
             Self::LogTorn => "a record torn at the log's end",
@@ -87,13 +97,13 @@ impl What {
 }
 
 impl Damage {
-    pub(in super::super) fn new(node: &'static str, what: What) -> Self {
-        Self { node, what, done: Arc::default() }
+    pub(crate) fn new(node: &str, what: What) -> Self {
+        Self { node: node.into(), what }
     }
 }
 
 /// The member's folder, as the helper sees it.
-pub(in super::super) async fn folder(node: &Node) -> Result<String> {
+pub(crate) async fn folder(node: &Node) -> Result<String> {
     node.reach(&format!("{DATA}/member")).await
 }
 
@@ -119,29 +129,31 @@ async fn sums(bed: &Testbed, node: &Node) -> Result<Sums> {
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for Damage {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
-        let node = bed.node(self.node)?;
+impl Fault<Diego> for Damage {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let bed = &system.bed;
+        let node = bed.node(&self.node)?;
         must_not_run(node).await?;
         let (folder, before) = (folder(node).await?, sums(bed, node).await?);
-        let words = match self.what {
+        let words = match &self.what {
             What::DatabaseWord(word, other) => format!("{word} {other}"),
             _ => String::new(),
         };
         let way = self.what.name();
         let said = bed.shell().must(&format!("perl - \"{way}\" {folder} {words} <<'END'\n{SCRIPT}END\n")).await?;
         let hit = said.lines().filter_map(|path| Some(path.strip_prefix(&folder)?.trim_start_matches('/').to_owned()));
-        let _ = self.done.set(Done { hit: hit.collect(), before });
+        let done = Done { hit: hit.collect(), before };
+        system.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(self.to_string(), done);
         Ok(Undo::none())
     }
 
     /// Each file that was to be hit has another sum or size, or is away. The others are the
     /// control.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let now = sums(bed, bed.node(self.node)?).await?;
-        let Some(Done { hit, before }) = self.done.get() else {
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let bed = &system.bed;
+        let now = sums(bed, bed.node(&self.node)?).await?;
+        let done = system.damaged.lock().unwrap_or_else(PoisonError::into_inner).get(&self.to_string()).cloned();
+        let Some(Done { hit, before }) = done else {
             return Ok(Effect::new(false, format!("{} files, none damaged", now.len())));
         };
         let is_hit = |path: &String| before.get(path) != now.get(path);
@@ -151,16 +163,16 @@ impl<S: OnTestbed> Fault<S> for Damage {
         }
         let sum = |sums: &Sums, path| sums.get(path).cloned().unwrap_or_else(|| "away".into());
         let seen: Vec<_> =
-            hit.iter().map(|path| format!("{path}: {} → {}", sum(before, path), sum(&now, path))).collect();
+            hit.iter().map(|path| format!("{path}: {} → {}", sum(&before, path), sum(&now, path))).collect();
         Ok(Effect::new(!hit.is_empty() && hit.iter().all(is_hit), seen.join("; ")))
     }
 }
 
 #[async_trait]
-impl<S: OnTestbed> Fault<S> for Wiped {
-    async fn inject(&self, system: &S) -> Result<Undo> {
-        let bed = system.bed();
-        let node = bed.node(self.node)?;
+impl Fault<Diego> for Wiped {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let bed = &system.bed;
+        let node = bed.node(&self.node)?;
         must_not_run(node).await?;
         let folder = node.reach(DATA).await?;
         bed.shell().must(&format!("rm -rf {folder}")).await?;
@@ -168,9 +180,9 @@ impl<S: OnTestbed> Fault<S> for Wiped {
     }
 
     /// Not a file is left.
-    async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let files = sums(bed, bed.node(self.node)?).await?;
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let bed = &system.bed;
+        let files = sums(bed, bed.node(&self.node)?).await?;
         Ok(Effect::new(files.is_empty(), format!("files of etcd's: {}", files.len())))
     }
 }

@@ -1,80 +1,104 @@
 //! All three members found clusters of their own: three leaders, three truths.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use reenact::{
-    Error, Result,
-    campaign::Scenario,
+    Error,
     fault::{Partition, PowerOff, PowerOn},
-    scenario,
-    stage::{Lab, System},
-    wait,
+    incident::*,
 };
 
 use super::super::{
-    ETCDS, Setup,
+    Diego, ETCDS, Setup,
     detectors::{ORPHAN, QUORUM_LOST, SPLIT_CLUSTER},
     faults::Wiped,
-    recipe,
+    report::{FOUNDS_ALONE, THREE_LEADERS},
     runbooks::{ChooseCluster, RebuildFromSurvivor, ReplaceMember},
-    stories::{data, members},
+    stories::{data, healthy, members},
 };
 
-scenario! {
-    Scenario {
+const SETUP: Setup = Setup::PLAIN;
+
+/// Who holds most keys, and another one.
+#[derive(Debug, Clone, Copy)]
+struct Holders {
+    most: &'static str,
+    fewer: &'static str,
+}
+
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::etcd_all_bootstrapped_alone",
         story: "All etcd machines lose their disks while they are cut off from each other, as in a wipe of all under a \
                 failing network. Each one's script finds nobody and founds a cluster. Three healthy leaders take \
                 writes, each its own. One of them must be chosen, by somebody who knows what it costs: what was \
                 there before is lost, but for the applications, which the Cloud Controller has.",
         source: "report 003, step 2; measured facts (c): all three self-bootstrapped",
-        faults: &["etcd's machines are cut off from each other", "all lose power and their disks, and boot", "the cuts are mended"],
-        detector: Some(SPLIT_CLUSTER),
-        // With all of them off nobody has a leader.
-        also: &[QUORUM_LOST, ORPHAN],
-        runbooks: &[
-            "right: keep the one that the operator names, which has most, and make the others its members",
-            "refuses: keep one, unnamed or with fewer keys",
-            "refuses: replace one, without a quorum",
+        setup: SETUP,
+        acts: vec![
+            Act {
+                breaks: two_found_clusters(),
+                fingerprints: seen(&[FOUNDS_ALONE], secs(40)),
+                // With all of them off nobody has a leader.
+                detected: by(SPLIT_CLUSTER, secs(40)).also(&[QUORUM_LOST, ORPHAN]),
+                control: none("the third one's return is the next act"),
+                wrong: none("the third one's return is the next act"),
+                ends: goes_on(),
+            },
+            Act {
+                breaks: vec![
+                    data::is_desired_on("etcd2"),
+                    inject(PowerOn::of(&["etcd1"])),
+                    members::found_their_own(&ETCDS),
+                    heal("cut"),
+                ],
+                fingerprints: seen(&[THREE_LEADERS], secs(20)),
+                detected: by(SPLIT_CLUSTER, secs(40)).then([members::all_say_healthy(), who_holds_most()]),
+                control: stays_broken(secs(15)),
+                wrong: tried([
+                    refuses(ChooseCluster { setup: SETUP, keep: None }),
+                    refuses(Procedure::chosen("keep the cluster of one that has fewer keys", |run| {
+                        let keep = Some(run.kept::<Holders>()?.fewer);
+                        Ok(Arc::new(ChooseCluster { setup: SETUP, keep }))
+                    })),
+                    refuses(ReplaceMember { setup: SETUP, node: "etcd2" }),
+                    refuses(RebuildFromSurvivor { setup: SETUP, from: None }),
+                ]),
+                ends: harm([call(keep_the_most()), healthy(secs(60))], &[Harm::Lost]),
+            },
         ],
-        images: &["diego", "postgres"],
-        budget: Duration::from_secs(300),
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
     }
+);
+
+/// One founds a cluster and is off again; then the other two do. The BBS writes to the one that
+/// answers, and to another one when that is away.
+fn two_found_clusters() -> Vec<Action<Diego>> {
+    let mut story = vec![inject_as("cut", Partition::shatter(&ETCDS)), inject(PowerOff::of(&ETCDS))];
+    story.extend(ETCDS.map(|node| inject(Wiped { node: node.into() })));
+    story.extend([
+        inject(PowerOn::of(&["etcd1"])),
+        data::is_desired_on("etcd1"),
+        inject(PowerOff::of(&["etcd1"])),
+        inject(PowerOn::of(&["etcd2", "etcd3"])),
+    ]);
+    story
 }
 
-async fn run(lab: Lab) -> Result<()> {
-    let setup = Setup::PLAIN;
-    let mut stage = recipe::steady(&lab, setup).await?;
-    let cut = stage.strike(Partition::shatter(&ETCDS)).await?;
-    stage.strike(PowerOff::of(&ETCDS)).await?;
-    for node in ETCDS {
-        stage.strike(Wiped { node }).await?;
-    }
-    // The BBS writes to the one that answers, and to another one when that is away.
-    let mut stage = stage.inject(PowerOn::of(&["etcd1"])).await?;
-    data::is_desired_on(&stage, "etcd1").await?;
-    stage.strike(PowerOff::of(&["etcd1"])).await?;
-    stage.strike(PowerOn::of(&["etcd2", "etcd3"])).await?;
-    let mut broken = stage.detect(SPLIT_CLUSTER, Duration::from_secs(40)).await?;
-    data::is_desired_on(&broken, "etcd2").await?;
-    broken.strike(PowerOn::of(&["etcd1"])).await?;
-    members::found_their_own(&broken, &ETCDS).await?;
-    broken.mend_one(cut).await?;
-    members::all_say_healthy(&broken).await?;
-    let most = members::holds_most(broken.system()).await.map_err(Error::inconclusive)?;
-    let fewer = if most == "etcd1" { "etcd2" } else { "etcd1" };
-    broken.must_refuse(&ChooseCluster { setup, keep: None }).await?;
-    broken.must_refuse(&ChooseCluster { setup, keep: Some(fewer) }).await?;
-    broken.must_refuse(&ReplaceMember { setup, node: fewer }).await?;
-    broken.must_refuse(&RebuildFromSurvivor { setup, from: None }).await?;
-    broken.force(&ChooseCluster { setup, keep: Some(most) }).await?;
-    let healthy = wait::until("Diego to be healthy", Duration::from_secs(60), || broken.system().healthy());
-    healthy.await?;
-    let found = broken.harmed().await?;
-    if found.lost.is_empty() {
-        return Err(Error::failed(format!("three disks were wiped, and the judge misses nothing: {found}")));
-    }
-    Ok(())
+fn who_holds_most() -> Action<Diego> {
+    story("an operator counts the keys of each", |run: &Run<Diego>| {
+        Box::pin(async move {
+            let most = members::holds_most(run.system()).await.map_err(Error::inconclusive)?;
+            run.keep(Holders { most, fewer: if most == "etcd1" { "etcd2" } else { "etcd1" } });
+            Ok(())
+        })
+    })
+}
+
+/// What the operator decides in the end.
+fn keep_the_most() -> Procedure<Diego> {
+    Procedure::chosen("keep the cluster of the one that has most keys, and make the others its members", |run| {
+        let keep = Some(run.kept::<Holders>()?.most);
+        Ok(Arc::new(ChooseCluster { setup: SETUP, keep }))
+    })
 }

@@ -1,43 +1,18 @@
 //! etcd reaches its quota.
 
-use std::time::Duration;
-
 use reenact::{
-    Result,
-    campaign::Scenario,
-    scenario,
-    stage::{Fingerprint, Lab, logged},
+    fingerprint::{Fingerprint, logged},
+    incident::*,
 };
 
 use super::super::{
-    Setup,
+    Diego, Setup,
     detectors::NOSPACE,
     faults::SpaceUsedUp,
-    recipe,
+    report::HEALTH_FALSE,
     runbooks::{FreeSpace, RestartMembers},
     stories::quorum,
 };
-
-scenario! {
-    Scenario {
-        id: "diego::etcd_nospace",
-        story: "Some client of etcd's version 3 API rewrites a large key, and nobody compacts: the old revisions reach \
-                the quota. Each write of version 3 is refused from there on, and /health is false. Diego's own keys \
-                are of version 2, which has no quota: tasks and applications go on. The alarm outlives restarts; \
-                compact, defragment and disarm end it.",
-        source: "measured facts: Met today, NOSPACE",
-        faults: &["a version 3 key of 400 kB is rewritten until it is refused"],
-        detector: Some(NOSPACE),
-        runbooks: &[
-            "right: compact, defragment each member, disarm the alarm",
-            "useless: restart the members, one after another",
-        ],
-        fingerprints: PRINTS,
-        images: &["diego", "postgres"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
-    }
-}
 
 /// With as little room as the facts were measured with.
 const SETUP: Setup = Setup { flags: "--quota-backend-bytes=4194304", ..Setup::PLAIN };
@@ -48,18 +23,27 @@ const PRINTS: &[Fingerprint] = &[
         report: "ALARM NOSPACE",
         shows: |seen| logged(seen, &["alarm NOSPACE raised by peer"]),
     },
-    Fingerprint { id: "health-false", report: "503 of /health", shows: |seen| quorum::is_unhealthy(seen) },
+    HEALTH_FALSE,
 ];
 
-async fn run(lab: Lab) -> Result<()> {
-    let steady = recipe::steady(&lab, SETUP).await?;
-    let broken = steady.inject(SpaceUsedUp { setup: SETUP, by: "etcd1" }).await?;
-    quorum::health(&broken, "etcd1").await?;
-    let broken = broken.fingerprints(PRINTS, Duration::from_secs(10)).await?;
-    let broken = broken.detect(NOSPACE, Duration::from_secs(15)).await?;
-    // Version 2 has no quota.
-    broken.writes(10, Duration::from_secs(20)).await?;
-    let broken = broken.stays_broken(Duration::from_secs(10)).await?;
-    let broken = broken.does_not_help(&RestartMembers { setup: SETUP }, Duration::from_secs(5)).await?;
-    recipe::healed_by(&FreeSpace { setup: SETUP }, broken, Duration::from_secs(60)).await
-}
+reenact::incident!(
+    Diego,
+    Incident {
+        id: "diego::etcd_nospace",
+        story: "Some client of etcd's version 3 API rewrites a large key, and nobody compacts: the old revisions reach \
+                the quota. From then on etcd refuses each write of version 3, and /health is false. Diego's own keys \
+                are of version 2, which has no quota: tasks and applications go on. The alarm outlives restarts; \
+                compact, defragment and disarm end it.",
+        source: "measured facts: Met today, NOSPACE",
+        setup: SETUP,
+        acts: vec![Act {
+            breaks: vec![inject(SpaceUsedUp { by: "etcd1".into() }), quorum::health("etcd1")],
+            fingerprints: seen(PRINTS, secs(10)),
+            // Version 2 has no quota.
+            detected: by(NOSPACE, secs(15)).then([writes(10, secs(20))]),
+            control: stays_broken(secs(10)),
+            wrong: tried([useless(RestartMembers { setup: SETUP }, secs(5))]),
+            ends: healed_by(FreeSpace { setup: SETUP }, secs(60)),
+        }],
+    }
+);

@@ -1,47 +1,40 @@
 //! Two of etcd's three machines stand still.
 
-use std::time::Duration;
-
-use reenact::{Result, campaign::Scenario, fault::Pause, scenario, stage::Lab};
+use reenact::{fault::Pause, incident::*};
 
 use super::super::{
-    Setup,
-    detectors::QUORUM_LOST,
-    recipe,
+    Diego, Setup,
+    report::NO_QUORUM,
     runbooks::{ReplaceMember, RestartVms, WipeAll},
     stories::quorum,
 };
 
-scenario! {
-    Scenario {
+const SETUP: Setup = Setup::PLAIN;
+
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::etcd_quorum_lost_by_pause",
         story: "Two of etcd's three machines stand still, as while they are moved to another host: their kernels take \
                 connections, and nobody answers. The third one can be read and takes no write; the BBS answers pings, \
                 and each of its lists fails. When the two go on so does etcd, and nothing is lost.",
         source: "report 003; measured facts (a): pause of two",
-        faults: &["etcd2 is paused", "etcd3 is paused"],
-        detector: Some(QUORUM_LOST),
-        runbooks: &[
-            "right: none; have the machines go on",
-            "refuses: remove and add the survivor, without a quorum",
-            "refuses: restart the VMs of Consul, etcd and the BBS, while the survivor can be read",
-            "refuses: wipe every member, while the survivor can be read",
-        ],
-        fingerprints: quorum::PRINTS,
-        images: &["diego", "postgres"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
+        setup: SETUP,
+        acts: vec![Act {
+            breaks: vec![
+                inject(Pause { node: "etcd2".into() }),
+                inject(Pause { node: "etcd3".into() }),
+                quorum::asked_by_hand(&["etcd1"]),
+            ],
+            fingerprints: seen(NO_QUORUM, secs(20)),
+            detected: quorum::lost(),
+            control: none("etcd comes back by itself when the machines go on"),
+            wrong: tried([
+                refuses(ReplaceMember { setup: SETUP, node: "etcd1" }).beside_faults(),
+                refuses(RestartVms { setup: SETUP, forced: false }).beside_faults(),
+                refuses(WipeAll { setup: SETUP, forced: false }).beside_faults(),
+            ]),
+            ends: by_itself(secs(60)),
+        }],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let setup = Setup::PLAIN;
-    let steady = recipe::steady(&lab, setup).await?;
-    let broken = steady.inject(Pause { node: "etcd2".into() }).await?;
-    let broken = broken.inject(Pause { node: "etcd3".into() }).await?;
-    let broken = quorum::shown(broken, &["etcd1"], quorum::PRINTS).await?;
-    let broken = broken.refuses(&ReplaceMember { setup, node: "etcd1" }).await?;
-    let broken = broken.refuses(&RestartVms { setup, forced: false }).await?;
-    let broken = broken.refuses(&WipeAll { setup, forced: false }).await?;
-    recipe::comes_back(broken, Duration::from_secs(60)).await
-}
+);

@@ -1,47 +1,44 @@
 //! A member holds other values than the others, under the same sums of everything else.
 
-use std::time::Duration;
-
-use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
+use reenact::incident::*;
 
 use super::super::{
-    Setup,
+    Diego, Setup,
     detectors::SILENT_CORRUPTION,
     faults::What,
-    recipe,
+    report::{HASHES_DIFFER, WRONG_DATA},
     runbooks::{RebuildFromSurvivor, ReplaceMember},
     stories::{data, members},
 };
 
-scenario! {
-    Scenario {
+const SETUP: Setup = Setup::PLAIN;
+
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::etcd_silent_corruption",
         story: "Bytes of values change in a member's database while its machine is off. No checksum covers them: it \
                 starts, says that it is healthy, and answers with wrong values. Only the sum over all keys tells it \
                 from the other two. It must be replaced before it leads.",
         source: "report 003, \"corruption issues\"; measured facts (b): db value bytes flipped",
-        faults: &["etcd3 loses power", "values change in its database", "it boots"],
-        detector: Some(SILENT_CORRUPTION),
-        runbooks: &[
-            "right: remove the one that differs from most, wipe it alone, add it again",
-            "refuses: replace one of the two that agree",
-            "refuses: --force-new-cluster, beside a quorum",
-        ],
-        images: &["diego", "postgres"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
+        setup: SETUP,
+        acts: vec![Act {
+            breaks: corrupted(),
+            fingerprints: seen(&[WRONG_DATA, HASHES_DIFFER], secs(20)),
+            detected: by(SILENT_CORRUPTION, secs(20)).then([members::all_say_healthy()]),
+            control: stays_broken(secs(10)),
+            wrong: tried([
+                refuses(ReplaceMember { setup: SETUP, node: "etcd1" }),
+                refuses(RebuildFromSurvivor { setup: SETUP, from: None }),
+            ]),
+            ends: healed_by(ReplaceMember { setup: SETUP, node: "etcd3" }, secs(60)),
+        }],
     }
-}
+);
 
-async fn run(lab: Lab) -> Result<()> {
-    let setup = Setup::PLAIN;
-    let steady = recipe::steady(&lab, setup).await?;
-    data::write_words(&steady, "righteous", "etcd3").await?;
-    let broken = data::damaged(steady, &["etcd3"], What::DatabaseWord("righteous", "felonious")).await?;
-    let broken = broken.detect(SILENT_CORRUPTION, Duration::from_secs(20)).await?;
-    members::all_say_healthy(&broken).await?;
-    let broken = broken.stays_broken(Duration::from_secs(10)).await?;
-    broken.must_refuse(&ReplaceMember { setup, node: "etcd1" }).await?;
-    let broken = broken.refuses(&RebuildFromSurvivor { setup, from: None }).await?;
-    recipe::healed_by(&ReplaceMember { setup, node: "etcd3" }, broken, Duration::from_secs(60)).await
+fn corrupted() -> Vec<Action<Diego>> {
+    let mut story = vec![data::write_words("righteous", "etcd3")];
+    story.extend(data::damaged(&["etcd3"], &What::DatabaseWord("righteous".into(), "felonious".into())));
+    story.extend([data::reads_a_word("etcd1"), data::reads_a_word("etcd3")]);
+    story
 }

@@ -1,33 +1,26 @@
 //! Two of three logs are damaged: no quorum is left, and none will come back.
 
-use std::time::Duration;
-
 use reenact::{
-    Result,
-    campaign::Scenario,
-    scenario,
-    stage::{Fingerprint, Lab, logged},
+    fingerprint::{Fingerprint, logged},
+    incident::*,
 };
 
 use super::super::{
-    Setup,
+    Diego, Setup,
     detectors::{MEMBER_CORRUPT, QUORUM_LOST},
     faults::What,
-    recipe,
+    report::logged_on,
     runbooks::{RebuildFromSurvivor, ReplaceMember, RestartMachine},
     stories::data,
 };
 
-const FINGERPRINTS: &[Fingerprint] = &[
+const SETUP: Setup = Setup::PLAIN;
+
+const PRINTS: &[Fingerprint] = &[
     Fingerprint {
         id: "crash_loops",
         report: "crash loops: `walpb: crc mismatch` again and again, on both",
-        shows: |seen| {
-            ["etcd2", "etcd3"].into_iter().all(|node| {
-                let lines = seen.iter().filter(|line| line.node == node && line.is_log_with(&["walpb: crc mismatch"]));
-                lines.count() >= 2
-            })
-        },
+        shows: |seen| logged_on(seen, &["etcd2", "etcd3"], &["walpb: crc mismatch"], 2),
     },
     Fingerprint {
         id: "bbs_fails",
@@ -36,44 +29,36 @@ const FINGERPRINTS: &[Fingerprint] = &[
     },
 ];
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::etcd_two_members_corrupt",
         story: "Two etcd machines lose their power, and each one's log is damaged on the disk. Both crash at each \
                 start; the third has no quorum, takes no write, and still shows everything in its own copy. The \
                 recipe's wipe of all would lose it. Restarted, the survivor goes dark. Told to be a cluster of its \
                 own it serves again at once, and the others are added to it, empty.",
         source: "report 003; measured facts (b): two members corrupt",
-        faults: &["etcd2 and etcd3 lose power", "a bit of each one's log flips", "they boot"],
-        detector: Some(MEMBER_CORRUPT),
-        // With two machines off nobody has a leader, and nothing is known of their data yet.
-        also: &[QUORUM_LOST],
-        runbooks: &[
-            "right: make a cluster of the survivor, add the others to it one by one, empty",
-            "refuses: remove and add one of the two, without a quorum",
-            "refuses: make a cluster of one that is behind",
-            "harmful to its clients: restart the survivor, which goes dark",
-        ],
-        fingerprints: FINGERPRINTS,
-        images: &["diego", "postgres"],
-        budget: Duration::from_secs(300),
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
+        setup: SETUP,
+        acts: vec![Act {
+            breaks: both_corrupt(),
+            fingerprints: seen(PRINTS, secs(40)),
+            // With two machines off nobody has a leader, and nothing is known of their data yet.
+            detected: by(MEMBER_CORRUPT, secs(60)).also(&[QUORUM_LOST]).then([data::shows_everything("etcd1")]),
+            control: stays_broken(secs(15)),
+            wrong: tried([
+                refuses(ReplaceMember { setup: SETUP, node: "etcd2" }),
+                refuses(RebuildFromSurvivor { setup: SETUP, from: Some("etcd2") }),
+                useless(RestartMachine { node: "etcd1" }, secs(15)),
+            ]),
+            // monit may be at a start of each when the runbook comes to it.
+            ends: healed_by(RebuildFromSurvivor { setup: SETUP, from: None }, secs(120)),
+        }],
     }
-}
+);
 
-async fn run(lab: Lab) -> Result<()> {
-    let setup = Setup::PLAIN;
-    let steady = recipe::steady(&lab, setup).await?;
-    data::rests(&steady).await?;
-    let broken = data::damaged(steady, &["etcd2", "etcd3"], What::LogBit).await?;
-    broken.workload().resume();
-    let broken = broken.fingerprints(FINGERPRINTS, Duration::from_secs(40)).await?;
-    let broken = broken.detect(MEMBER_CORRUPT, Duration::from_secs(60)).await?;
-    data::shows_everything(&broken, "etcd1").await?;
-    let broken = broken.stays_broken(Duration::from_secs(15)).await?;
-    let broken = broken.refuses(&ReplaceMember { setup, node: "etcd2" }).await?;
-    broken.must_refuse(&RebuildFromSurvivor { setup, from: Some("etcd2") }).await?;
-    let broken = broken.does_not_help(&RestartMachine { node: "etcd1" }, Duration::from_secs(15)).await?;
-    recipe::healed_by(&RebuildFromSurvivor { setup, from: None }, broken, Duration::from_secs(90)).await
+fn both_corrupt() -> Vec<Action<Diego>> {
+    let mut story = data::rests();
+    story.extend(data::damaged(&["etcd2", "etcd3"], &What::LogBit));
+    story.push(resume_workload());
+    story
 }

@@ -1,54 +1,68 @@
 //! Two damaged members start first: a healthy cluster without half of its data.
 
-use std::time::Duration;
-
 use reenact::{
-    Error, Result,
-    campaign::Scenario,
     fault::PowerOn,
-    scenario,
-    stage::{Lab, System},
-    wait,
+    fingerprint::{Fingerprint, logged},
+    incident::*,
 };
 
-use super::super::{detectors::QUORUM_LOST, runbooks::ReplaceMember, stories::data};
+use super::super::{
+    Diego,
+    report::logged_on,
+    runbooks::{RebuildFromSurvivor, ReplaceMember, RestartMachine},
+    stories::{data, healthy, quorum},
+};
 
-scenario! {
-    Scenario {
+const PRINTS: &[Fingerprint] = &[
+    Fingerprint {
+        id: "repaired",
+        report: "WAL cut in half: `repaired WAL error (unexpected EOF)`",
+        shows: |seen| logged_on(seen, &["etcd1", "etcd2"], &["repaired WAL error"], 1),
+    },
+    Fingerprint {
+        id: "publish_error",
+        report: "the intact third member: `publish error: etcdserver: request timed out`",
+        shows: |seen| logged(seen, &["publish error: etcdserver: request timed out"]),
+    },
+];
+
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::etcd_worst_case",
         story: "All etcd machines lose their power, and two of their logs come back cut in half, as after a repair of \
                 the file system. These two start first, and are a quorum: all is healthy, and half of the tasks are \
-                gone. The third one has everything, and never opens its port, as its leader knows less than it has \
-                committed. Whoever replaces it as broken destroys the only whole copy.",
+                gone. The third one has everything, and never opens its port, because its leader knows less than it \
+                has committed. Whoever replaces it as broken destroys the only whole copy.",
         source: "report 003; measured facts (b): worst case",
-        faults: &[
-            "all of etcd's machines lose power",
-            "the logs of etcd1 and etcd2 are cut in half",
-            "these two boot, and then etcd3",
+        setup: data::LONG_LOG,
+        acts: vec![
+            Act {
+                breaks: data::two_logs_cut_in_half(),
+                fingerprints: none("every machine is off: nothing says a word"),
+                detected: quorum::lost(),
+                control: none("the next act switches the machines on"),
+                wrong: none("the next act switches the machines on, in the wrong order"),
+                ends: goes_on(),
+            },
+            Act {
+                breaks: vec![
+                    inject(PowerOn::of(&["etcd1", "etcd2"])),
+                    writes(20, secs(60)),
+                    inject(PowerOn::of(&["etcd3"])),
+                ],
+                fingerprints: seen(PRINTS, secs(20)),
+                detected: nobody("once two of them lead, nothing that they say of themselves is amiss"),
+                control: stays_broken(secs(15)),
+                wrong: tried([
+                    refuses(RebuildFromSurvivor { setup: data::LONG_LOG, from: Some("etcd3") }),
+                    useless(RestartMachine { node: "etcd3" }, secs(15)),
+                ]),
+                ends: harm(
+                    [call(ReplaceMember { setup: data::LONG_LOG, node: "etcd3" }), healthy(secs(60))],
+                    &[Harm::Lost],
+                ),
+            },
         ],
-        // Only of the outage: once two of them lead, nothing that they say of themselves is amiss.
-        detector: Some(QUORUM_LOST),
-        runbooks: &["harmful: replace the one that does not answer"],
-        images: &["diego", "postgres"],
-        budget: Duration::from_secs(300),
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::INCIDENT
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let setup = data::LONG_LOG;
-    let mut broken = data::two_logs_cut_in_half(&lab).await?.detect(QUORUM_LOST, Duration::from_secs(15)).await?;
-    broken.strike(PowerOn::of(&["etcd1", "etcd2"])).await?;
-    broken.writes(20, Duration::from_secs(60)).await?;
-    broken.strike(PowerOn::of(&["etcd3"])).await?;
-    data::logs(&broken, "etcd3", "publish error: etcdserver: request timed out").await?;
-    broken.force(&ReplaceMember { setup, node: "etcd3" }).await?;
-    let healthy = wait::until("Diego to look healthy", Duration::from_secs(60), || broken.system().healthy());
-    healthy.await.map_err(|error| Error::inconclusive(format!("the trap did not close: {error}")))?;
-    let found = broken.harmed().await?;
-    if found.lost.is_empty() {
-        return Err(Error::failed(format!("half of two logs is gone, and the judge misses nothing: {found}")));
-    }
-    Ok(())
-}
+);

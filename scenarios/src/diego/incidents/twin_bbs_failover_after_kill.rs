@@ -1,33 +1,32 @@
 //! Twin of a stuck lock: the BBS that leads vanishes.
 
-use std::time::Duration;
-
-use reenact::{Result, campaign::Scenario, fault::PowerOff, scenario, stage::Lab};
-
-use super::super::{
-    Setup, recipe,
-    stories::consul::{leader_and_standby, until_leads},
+use reenact::{
+    fault::{PowerOff, PowerOn},
+    incident::*,
 };
 
-scenario! {
-    Scenario {
+use super::super::{
+    Diego, Setup,
+    stories::consul::{is_led_by, leads},
+};
+
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::twin_bbs_failover_after_kill",
         story: "The machine of the BBS that leads loses power. Its session lives on, and for a while no BBS listens; \
                 Consul ends it after at most twice its time to live, and the other one leads. Switched on again the \
                 first one waits.",
         source: "measured facts (f): vanished, TTL 10 s: 20 s",
-        faults: &["the machine of the BBS that leads loses power"],
-        images: &["diego", "postgres"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: Setup::PLAIN,
+        acts: vec![Act::benign(
+            vec![
+                is_led_by("bbs1"),
+                inject(PowerOff::of(&["bbs1"])),
+                leads("bbs2", secs(40)),
+                inject(PowerOn::of(&["bbs1"])),
+            ],
+            secs(40)
+        )],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let mut stage = recipe::steady(&lab, Setup::PLAIN).await?;
-    let (leader, standby) = leader_and_standby(&stage).await?;
-    stage.strike(PowerOff::of(&[leader])).await?;
-    until_leads(&stage, standby, Duration::from_secs(40)).await?;
-    stage.operator().power_on(leader).await?;
-    stage.heals_itself(Duration::from_secs(40)).await?.quiet(recipe::QUIET).await?.finish().await
-}
+);

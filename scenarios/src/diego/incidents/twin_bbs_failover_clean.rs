@@ -1,32 +1,23 @@
 //! Twin of a stuck lock: the BBS that leads is restarted in order.
 
-use std::time::Duration;
-
-use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
+use reenact::incident::*;
 
 use super::super::{
-    Setup, recipe,
-    stories::consul::{leader_and_standby, until_leads},
+    Diego, Setup,
+    stories::consul::{is_led_by, leads},
 };
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::twin_bbs_failover_clean",
         story: "An operator restarts the BBS that leads. It destroys its session as it exits, and the other one has the \
                 lock at once.",
         source: "measured facts, what Diego did: a clean exit destroys the session",
-        faults: &["monit restarts the BBS that leads"],
-        images: &["diego", "postgres"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: Setup::PLAIN,
+        acts: vec![Act::benign(
+            vec![is_led_by("bbs1"), command("bbs1", &["monit", "restart", "bbs"]), leads("bbs2", secs(20))],
+            secs(30)
+        )],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let stage = recipe::steady(&lab, Setup::PLAIN).await?;
-    let (leader, standby) = leader_and_standby(&stage).await?;
-    lab.phase(format!("restart of the BBS on {leader}"));
-    stage.operator().must(leader, &["monit", "restart", "bbs"]).await?;
-    until_leads(&stage, standby, Duration::from_secs(20)).await?;
-    stage.heals_itself(Duration::from_secs(30)).await?.quiet(recipe::QUIET).await?.finish().await
-}
+);

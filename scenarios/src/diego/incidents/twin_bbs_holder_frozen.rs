@@ -1,35 +1,25 @@
 //! Twin of two masters: the BBS that leads is frozen until the other one leads.
 
-use std::time::Duration;
-
-use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
+use reenact::incident::*;
 
 use super::super::{
-    Setup,
+    Diego, Setup,
     faults::BbsFrozen,
-    recipe,
-    stories::consul::{leader_and_standby, until_leads},
+    stories::consul::{is_led_by, leads},
 };
 
-scenario! {
-    Scenario {
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::twin_bbs_holder_frozen",
         story: "The process of the BBS that leads stands still, as on a machine that swaps. It renews nothing, Consul \
                 ends its session, and the other one leads. Thawed, the first one finds its session gone and exits: \
                 for a moment two have listened, and nothing was lost.",
         source: "measured facts (f): holder SIGSTOPped: the standby took over after 16 s",
-        faults: &["the BBS that leads is frozen", "it is thawed once the other one leads"],
-        images: &["diego", "postgres"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: Setup::PLAIN,
+        acts: vec![Act::benign(
+            vec![is_led_by("bbs1"), inject(BbsFrozen { node: "bbs1".into() }), leads("bbs2", secs(40))],
+            secs(40)
+        )],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let mut stage = recipe::steady(&lab, Setup::PLAIN).await?;
-    let (leader, standby) = leader_and_standby(&stage).await?;
-    stage.strike(BbsFrozen { node: leader }).await?;
-    until_leads(&stage, standby, Duration::from_secs(40)).await?;
-    stage.mend().await?;
-    stage.heals_itself(Duration::from_secs(40)).await?.quiet(recipe::QUIET).await?.finish().await
-}
+);

@@ -1,30 +1,26 @@
 //! Twin: etcd's leader hands over.
 
-use std::time::Duration;
+use reenact::incident::*;
 
-use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
+use super::super::{Diego, Setup, faults::LeaderMoved, stories::members};
 
-use super::super::{ETCDS, Setup, faults::LeaderMoved, recipe, stories::quorum};
-
-scenario! {
-    Scenario {
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::twin_etcd_leader_transfer",
         story: "Before its machine is worked on, etcd's leader hands over to another member, and that one to the third: \
                 new terms, new leaders, and no election that anybody waits for.",
         source: "the list of twins",
-        faults: &["etcd's leader hands over to each of the others in turn"],
-        images: &["diego", "postgres"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: Setup::PLAIN,
+        acts: vec![Act::benign(
+            vec![
+                members::is_led_by("etcd1"),
+                inject(LeaderMoved { to: "etcd2".into() }),
+                writes(10, secs(30)),
+                inject(LeaderMoved { to: "etcd3".into() }),
+                writes(10, secs(30)),
+            ],
+            secs(30)
+        )],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    let mut stage = recipe::steady(&lab, Setup::PLAIN).await?;
-    let leader = quorum::leader(stage.system()).await?;
-    for to in ETCDS.into_iter().filter(|node| *node != leader) {
-        stage.strike(LeaderMoved { setup: Setup::PLAIN, to }).await?;
-        stage.writes(10, Duration::from_secs(30)).await?;
-    }
-    stage.heals_itself(Duration::from_secs(30)).await?.quiet(recipe::QUIET).await?.finish().await
-}
+);

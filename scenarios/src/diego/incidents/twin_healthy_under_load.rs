@@ -1,22 +1,16 @@
 //! Twin: nothing happens.
 
-use std::time::Duration;
+use reenact::incident::*;
 
-use reenact::{Result, campaign::Scenario, scenario, stage::Lab};
+use super::super::{Diego, Setup};
 
-use super::super::{Setup, recipe};
-
-scenario! {
-    Scenario {
+reenact::incident!(
+    Diego,
+    Incident {
         id: "diego::twin_healthy_under_load",
         story: "Nothing happens: users ask for tasks and push applications, nsync passes.",
         source: "the control of all others",
-        images: &["diego", "postgres"],
-        run: |lab| Box::pin(run(lab)),
-        ..Scenario::TWIN
+        setup: Setup::PLAIN,
+        acts: vec![Act::benign(vec![quiet(secs(6))], secs(10))],
     }
-}
-
-async fn run(lab: Lab) -> Result<()> {
-    recipe::steady(&lab, Setup::PLAIN).await?.quiet(Duration::from_secs(6)).await?.finish().await
-}
+);

@@ -8,8 +8,9 @@ use reenact::{
     wait::{self, Look},
 };
 
-/// How long monit may take to stop a process: its own limit is 20 s.
-const STOP: Duration = Duration::from_secs(30);
+/// How long monit may take to stop a process: its own limit is 20 s, and it listens to nobody
+/// while it waits for a start, 20 s at most.
+const STOP: Duration = Duration::from_secs(45);
 /// How long a machine may take to shut down.
 const DOWN: Duration = Duration::from_secs(40);
 

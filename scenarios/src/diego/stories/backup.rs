@@ -1,59 +1,78 @@
 //! A backup is restored over what was lost, or was not.
 
-use std::time::Duration;
+use reenact::{Error, Result, fault::PowerOff, incident::*, judge::Findings, probe::Moment, workload::Ack};
 
-use reenact::{Error, Result, fault::PowerOff, judge::Findings, probe::Moment, stage::Lab, wait::Look, workload::Ack};
-
-use super::super::{
-    Setup, client,
-    detectors::QUORUM_LOST,
-    recipe,
-    runbooks::{Backup, NukeAndPave},
+use super::{
+    super::{
+        Diego, Setup, client, report,
+        runbooks::{Backup, NukeAndPave},
+    },
+    healthy,
+    quorum::{self, asked_by_hand},
 };
 
 /// So many writes come after the backup.
 const AFTER: usize = 30;
 
+/// When the backup was taken.
+#[derive(Debug, Clone, Copy)]
+struct Taken(Moment);
+
 /// What was lost, of what.
 #[derive(Debug)]
-pub(in super::super) struct Loss {
+pub(crate) struct Loss {
     /// Lost tasks that were acknowledged before the backup, and after it.
-    pub(in super::super) before: usize,
-    pub(in super::super) after: usize,
+    pub(crate) before: usize,
+    pub(crate) after: usize,
     /// All tasks that were acknowledged before the backup.
-    pub(in super::super) of: usize,
+    pub(crate) of: usize,
     /// Lost applications.
-    pub(in super::super) apps: usize,
+    pub(crate) apps: usize,
 }
 
 /// A backup is taken; later etcd loses its quorum to a power cut that would have healed by
-/// itself, and everything is wiped and restored.
-pub(in super::super) async fn nuked_and_paved(lab: &Lab, backup: Backup) -> Result<Loss> {
+/// itself, and everything is wiped and restored. The loss must be as a backup of this kind
+/// makes it.
+pub(crate) fn nuked_and_paved(backup: Backup, is_so: fn(&Loss) -> bool) -> Act<Diego> {
     let setup = Setup::PLAIN;
-    let steady = recipe::steady(lab, setup).await?;
-    steady.workload().pause();
-    steady.workload().idle().await?;
-    backup.take(&steady.operator()).await?;
-    let taken = lab.now();
-    steady.workload().resume();
-    steady.writes(AFTER, Duration::from_secs(30)).await?;
-    let broken = steady.inject(PowerOff::of(&["etcd2", "etcd3"])).await?;
-    let broken = broken.detect(QUORUM_LOST, Duration::from_secs(30)).await?;
-    broken.must_refuse(&NukeAndPave { setup, backup, forced: false }).await?;
-    broken.force(&NukeAndPave { setup, backup, forced: true }).await?;
-    let what = "every application to be desired again, and all to be healthy";
-    broken.wait_for(what, Duration::from_secs(60), || healthy(&broken)).await?;
-    let lab = broken.lab().clone();
-    let found = broken.harmed().await?;
-    Ok(loss(&lab, &found, taken))
+    let forced = call(NukeAndPave { setup, backup, forced: true });
+    let ends = harm([forced, healthy(secs(60))], &[Harm::Lost]);
+    Act {
+        breaks: vec![
+            pause_workload(),
+            taken(backup),
+            resume_workload(),
+            writes(AFTER, secs(30)),
+            inject(PowerOff::of(&["etcd2", "etcd3"])),
+            asked_by_hand(&["etcd1"]),
+        ],
+        fingerprints: seen(report::NO_QUORUM, secs(20)),
+        detected: quorum::lost(),
+        control: none("diego::etcd_quorum_lost_by_kill proves it of the same state"),
+        wrong: tried([refuses(NukeAndPave { setup, backup, forced: false })]),
+        ends: ends.claiming("the loss is as a backup of this kind makes it", move |run, found| {
+            let loss = loss(run, found);
+            Box::pin(async move {
+                let loss = loss?;
+                if is_so(&loss) { Ok(()) } else { Err(Error::failed(format!("{loss:?}"))) }
+            })
+        }),
+    }
 }
 
-async fn healthy<P>(stage: &reenact::stage::Stage<super::super::Diego, P>) -> Look<()> {
-    reenact::stage::System::healthy(stage.system()).await
+fn taken(backup: Backup) -> Action<Diego> {
+    story("a backup is taken", move |run: &Run<Diego>| {
+        Box::pin(async move {
+            backup.take(&run.operator()).await?;
+            run.keep(Taken(run.lab().now()));
+            Ok(())
+        })
+    })
 }
 
-fn loss(lab: &Lab, found: &Findings, taken: Moment) -> Loss {
-    lab.ledger().read(|entries| {
+fn loss(run: &Run<Diego>, found: &Findings) -> Result<Loss> {
+    let Taken(taken) = run.kept()?;
+    Ok(run.ledger().read(|entries| {
         let mut loss = Loss { before: 0, after: 0, of: 0, apps: 0 };
         for entry in entries.iter().filter(|entry| entry.ack == Ack::Ok) {
             let (is_lost, is_old) = (found.lost.contains(&entry.id), entry.to < taken);
@@ -66,10 +85,5 @@ fn loss(lab: &Lab, found: &Findings, taken: Moment) -> Loss {
             loss.after += usize::from(is_lost && !is_old);
         }
         loss
-    })
-}
-
-/// Holds what a backup must lose, and what it must not.
-pub(in super::super) fn must(holds: bool, loss: &Loss) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::failed(format!("another loss than a backup of this kind makes: {loss:?}"))) }
+    }))
 }

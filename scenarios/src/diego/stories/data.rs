@@ -7,24 +7,19 @@ use futures::future::try_join_all;
 use reenact::{
     Error, Result,
     fault::{PowerOff, PowerOn},
+    incident::*,
     judge::Contents,
-    probe::Observation,
-    stage::{
-        Fingerprint, Lab, Stage,
-        phase::{Detected, Faulted, Steady},
-    },
+    probe::{Answer, Signal},
     wait::Look,
     workload::Entry,
 };
+use serde_json::{Map, json};
 
 use super::{
     super::{
-        Diego, ETCDS, Setup, client,
-        detectors::MEMBER_CORRUPT,
-        etcd,
+        Diego, ETCDS, Setup, client, etcd,
         faults::{Damage, What, Wiped, folder},
-        recipe,
-        runbooks::ReplaceMember,
+        report::WORD,
     },
     members::statuses,
 };
@@ -33,118 +28,65 @@ use crate::answer::describe;
 /// More writes than etcd makes a snapshot of here, twice over.
 const SNAPSHOTS: u64 = 220;
 
-/// A steady Diego, of which every member has made a snapshot.
-pub(in super::super) async fn with_snapshots(lab: &Lab, setup: Setup) -> Result<Stage<Diego, Steady>> {
-    let stage = recipe::steady(lab, setup).await?;
-    stage
-        .wait_for("etcd to have made snapshots", Duration::from_secs(60), || async {
-            match statuses(stage.system()).await {
-                Ok(all) => match all.iter().map(|(_, status)| status.index).min() {
-                    Some(least) if least > SNAPSHOTS => Look::Ready(()),
-                    least => Look::NotYet(format!("a member is at {least:?}")),
-                },
+/// Waits until every member has made a snapshot.
+pub(crate) fn snapshots_are_made() -> Action<Diego> {
+    wait("etcd has made snapshots", secs(60), |run: &Run<Diego>| {
+        Box::pin(async move {
+            match furthest(run.system()).await {
+                Ok((least, _)) if least > SNAPSHOTS => Look::Ready(()),
+                Ok((least, _)) => Look::NotYet(format!("a member is at {least}")),
                 Err(why) => Look::NotYet(why),
             }
         })
-        .await?;
-    Ok(stage)
+    })
 }
 
-/// Machines lose their power, and their disks are damaged meanwhile.
-pub(in super::super) async fn damaged_while_off(
-    stage: &mut Stage<Diego, Steady>,
-    nodes: &[&'static str],
-    what: What,
-) -> Result<()> {
-    stage.strike(PowerOff::of(nodes)).await?;
-    for node in nodes {
-        stage.strike(Damage::new(node, what)).await?;
-    }
-    Ok(())
-}
-
-/// The same, and they boot.
-pub(in super::super) async fn damaged(
-    mut stage: Stage<Diego, Steady>,
-    nodes: &[&'static str],
-    what: What,
-) -> Result<Stage<Diego, Faulted>> {
-    damaged_while_off(&mut stage, nodes, what).await?;
-    stage.inject(PowerOn::of(nodes)).await
-}
-
-/// The data of one member beside two that serve are damaged: it shows the marks, and cannot
-/// start.
-pub(in super::super) async fn one_cannot_start(
-    steady: Stage<Diego, Steady>,
-    what: What,
-    marks: &[Fingerprint],
-) -> Result<Stage<Diego, Detected>> {
-    let broken = damaged(steady, &[DAMAGED], what).await?;
-    let broken = broken.fingerprints(marks, Duration::from_secs(15)).await?;
-    let broken = broken.detect(MEMBER_CORRUPT, Duration::from_secs(20)).await?;
-    broken.stays_broken(Duration::from_secs(15)).await
-}
-
-/// It is taken out of the cluster, wiped alone, and added again.
-pub(in super::super) async fn is_replaced(broken: Stage<Diego, Detected>) -> Result<()> {
-    let runbook = ReplaceMember { setup: broken.system().setup, node: DAMAGED };
-    recipe::healed_by(&runbook, broken, Duration::from_secs(60)).await
-}
-
-/// The one.
-const DAMAGED: &str = "etcd3";
-
-/// A node's log says so, once the story has begun.
-pub(in super::super) async fn logs<P>(stage: &Stage<Diego, P>, node: &str, words: &str) -> Result<()> {
-    stage
-        .wait_for(&format!("{node} to log \"{words}\""), Duration::from_secs(20), || async {
-            let said = |line: &Observation| line.node == node && line.is_log_with(&[words]);
-            if stage.lab().stream().read(|seen| seen.iter().any(said)) {
-                Look::Ready(())
-            } else {
-                Look::NotYet("it does not".into())
-            }
-        })
-        .await
+/// Machines lose their power, their disks are damaged meanwhile, and they boot.
+pub(crate) fn damaged(nodes: &'static [&'static str], what: &What) -> Vec<Action<Diego>> {
+    let mut story = vec![inject(PowerOff::of(nodes))];
+    story.extend(nodes.iter().map(|node| inject(Damage::new(node, what.clone()))));
+    story.push(inject(PowerOn::of(nodes)));
+    story
 }
 
 /// A machine loses its power, comes back with an empty disk, and boots.
-pub(in super::super) async fn wiped(
-    mut stage: Stage<Diego, Steady>,
-    node: &'static str,
-) -> Result<Stage<Diego, Faulted>> {
-    stage.strike(PowerOff::of(&[node])).await?;
-    stage.strike(Wiped { node }).await?;
-    stage.inject(PowerOn::of(&[node])).await
+pub(crate) fn wiped(node: &'static str) -> Vec<Action<Diego>> {
+    vec![inject(PowerOff::of(&[node])), inject(Wiped { node: node.into() }), inject(PowerOn::of(&[node]))]
+}
+
+/// Waits until all serve again by themselves. The BBS may still wait for the one that was away.
+pub(crate) fn comes_back() -> [Action<Diego>; 2] {
+    [heals_itself(secs(40)), writes(10, secs(30))]
 }
 
 /// The workload rests, and every member has all that it wrote. (What is acknowledged by
 /// two of them just before their power is cut only those two have. And a member that knows of an entry
 /// has it on its disk, but that it is committed only with the next one: made a cluster of its
 /// own, it discards the last ones. So others' writes must follow: nsync's, the cell's.)
-pub(in super::super) async fn rests(stage: &Stage<Diego, Steady>) -> Result<()> {
-    stage.workload().pause();
-    stage.workload().idle().await?;
-    stage
-        .wait_for("every member to have the same", Duration::from_secs(10), || async {
-            match held(stage.system()).await {
+pub(crate) fn rests() -> Vec<Action<Diego>> {
+    let same = wait("every member has the same", secs(10), |run: &Run<Diego>| {
+        Box::pin(async move {
+            match held(run.system()).await {
                 Ok(all) if all.windows(2).all(|two| two[0] == two[1]) => Look::Ready(()),
                 Ok(_) => Look::NotYet("they differ".into()),
                 Err(why) => Look::NotYet(why),
             }
         })
-        .await?;
-    let index = furthest(stage.system()).await.map_err(Error::inconclusive)?.1;
-    stage
-        .wait_for("others' writes to follow on every member", Duration::from_secs(20), || async {
-            match furthest(stage.system()).await {
-                Ok((least, _)) if least > index + 2 => Look::Ready(()),
-                Ok((least, _)) => Look::NotYet(format!("one is at {least}, after {index}")),
-                Err(why) => Look::NotYet(why),
-            }
-        })
-        .await
+    });
+    let follow = story("others' writes follow on every member", |run: &Run<Diego>| Box::pin(others_write(run)));
+    vec![pause_workload(), same, follow]
+}
+
+async fn others_write(run: &Run<Diego>) -> Result<()> {
+    let index = furthest(run.system()).await.map_err(Error::inconclusive)?.1;
+    run.wait_for("others' writes to follow on every member", secs(20), || async {
+        match furthest(run.system()).await {
+            Ok((least, _)) if least > index + 2 => Look::Ready(()),
+            Ok((least, _)) => Look::NotYet(format!("one is at {least}, after {index}")),
+            Err(why) => Look::NotYet(why),
+        }
+    })
+    .await
 }
 
 /// How far the members' logs go: the shortest, and the longest.
@@ -161,77 +103,112 @@ async fn held(diego: &Diego) -> Result<Vec<Contents>, String> {
     Ok(all.iter().map(|tasks| etcd::written(tasks.keys())).collect())
 }
 
-/// The member's own copy has every task that was acknowledged, though nobody leads it.
-pub(in super::super) async fn shows_everything(stage: &Stage<Diego, Detected>, name: &str) -> Result<()> {
-    let member = stage.system().member(name)?;
-    let what = format!("{name}'s own copy to show all that was acknowledged");
-    stage
-        .wait_for(&what, Duration::from_secs(10), || async {
-            let tasks = match member.local_keys("/v1/task").await {
-                Ok(tasks) => etcd::written(tasks.keys()),
-                Err(answer) => return Look::NotYet(describe(&answer)),
+/// Waits until the member's own copy has every task that was acknowledged, though nobody leads
+/// it.
+pub(crate) fn shows_everything(node: &'static str) -> Action<Diego> {
+    wait(format!("{node}'s own copy shows all that was acknowledged"), secs(10), move |run: &Run<Diego>| {
+        Box::pin(async move {
+            let tasks = match own_keys(run.system(), node, "/v1/task").await {
+                Ok(tasks) => tasks,
+                Err(look) => return look,
             };
             let is_missing = |entry: &Entry| client::is_task(entry.id) && !tasks.contains_key(&entry.id);
-            match stage.ledger().acknowledged_by(is_missing) {
+            match run.ledger().acknowledged_by(is_missing) {
                 0 => Look::Ready(()),
                 some => Look::NotYet(format!("{some} are missing")),
             }
         })
-        .await
+    })
+}
+
+async fn own_keys(diego: &Diego, node: &str, folder: &str) -> Result<Contents, Look<()>> {
+    let member = diego.member(node).map_err(Look::Never)?;
+    let keys = member.local_keys(folder).await.map_err(|answer| Look::NotYet(describe(&answer)))?;
+    Ok(etcd::written(keys.keys()))
 }
 
 /// etcd keeps no snapshot of so short a log: where half of that is gone, so is what it
 /// stands for.
-pub(in super::super) const LONG_LOG: Setup = Setup { flags: "--snapshot-count=10000", ..Setup::PLAIN };
+pub(crate) const LONG_LOG: Setup = Setup { flags: "--snapshot-count=10000", ..Setup::PLAIN };
 
 /// All of etcd's machines are off, two of them with half of their logs; the third one has
 /// all that was acknowledged.
-pub(in super::super) async fn two_logs_cut_in_half(lab: &Lab) -> Result<Stage<Diego, Faulted>> {
-    let mut stage = recipe::steady(lab, LONG_LOG).await?;
-    stage.writes(40, Duration::from_secs(30)).await?;
-    rests(&stage).await?;
-    stage.strike(PowerOff::of(&ETCDS)).await?;
-    stage.strike(Damage::new("etcd1", What::LogHalf)).await?;
-    let stage = stage.inject(Damage::new("etcd2", What::LogHalf)).await?;
-    stage.workload().resume();
-    Ok(stage)
+pub(crate) fn two_logs_cut_in_half() -> Vec<Action<Diego>> {
+    let mut story = vec![writes(40, secs(30))];
+    story.extend(rests());
+    story.extend([
+        inject(PowerOff::of(&ETCDS)),
+        inject(Damage::new("etcd1", What::LogHalf)),
+        inject(Damage::new("etcd2", What::LogHalf)),
+        resume_workload(),
+    ]);
+    story
 }
 
-/// nsync has desired the Cloud Controller's applications on that member.
-pub(in super::super) async fn is_desired_on<P>(stage: &Stage<Diego, P>, name: &str) -> Result<()> {
-    let member = stage.system().member(name)?;
-    stage
-        .wait_for(&format!("applications to be desired on {name}"), Duration::from_secs(60), || async {
-            match member.local_keys("/v1/desired_lrp/schedule").await {
-                Ok(desires) if !desires.is_empty() => Look::Ready(()),
-                Ok(_) => Look::NotYet("none is".into()),
-                Err(answer) => Look::NotYet(describe(&answer)),
+/// Waits until nsync has desired the Cloud Controller's applications on that member.
+pub(crate) fn is_desired_on(node: &'static str) -> Action<Diego> {
+    wait(format!("applications are desired on {node}"), secs(60), move |run: &Run<Diego>| {
+        Box::pin(async move {
+            match run.system().member(node) {
+                Ok(member) => {
+                    let held = member.local_keys("/v1/desired_lrp/schedule").await;
+                    super::look_at(held, |held| !held.is_empty())
+                }
+                Err(error) => Look::Never(error),
             }
         })
-        .await
+    })
 }
 
 /// A few version 3 keys with that word in their values, as other users of etcd write them. They
 /// are on the node's disk when this ends: a member that follows writes its database a little
 /// later than it has its log.
-pub(in super::super) async fn write_words(stage: &Stage<Diego, Steady>, word: &str, node: &str) -> Result<()> {
-    let member = stage.system().member("etcd1")?;
-    for number in 0..5 {
-        let pair = [("key", format!("word-{number}")), ("value", word.to_owned())];
-        let pair: serde_json::Map<_, _> =
-            pair.map(|(name, text)| (name.into(), BASE64.encode(text).into())).into_iter().collect();
-        let written = member.v3("kv/put", &pair.into(), Duration::from_secs(5)).await;
-        written.map_err(|answer| Error::inconclusive(format!("a key cannot be written: {}", describe(&answer))))?;
-    }
-    let bed = &stage.system().bed;
-    let has = format!("grep -aq {word} {}/snap/db", folder(bed.node(node)?).await?);
-    stage
-        .wait_for(&format!("{node}'s database to have {word}"), Duration::from_secs(20), || async {
-            match bed.probe_shell().run(&has).await {
-                Ok((0, _)) => Look::Ready(()),
-                Ok(_) => Look::NotYet("it has not".into()),
-                Err(error) => Look::Never(error),
+pub(crate) fn write_words(word: &'static str, node: &'static str) -> Action<Diego> {
+    story(format!("somebody writes keys of version 3 with {word:?}"), move |run: &Run<Diego>| {
+        Box::pin(async move {
+            let member = run.system().member("etcd1")?;
+            for number in 0..5 {
+                let pair = [("key", format!("word-{number}")), ("value", word.to_owned())];
+                let pair: Map<_, _> =
+                    pair.map(|(name, text)| (name.into(), BASE64.encode(text).into())).into_iter().collect();
+                let written = member.v3("kv/put", &pair.into(), secs(5)).await;
+                written
+                    .map_err(|answer| Error::inconclusive(format!("a key cannot be written: {}", describe(&answer))))?;
             }
+            is_on_disk(run, word, node).await
         })
-        .await
+    })
+}
+
+/// Reads one of these keys from a member's own copy, by hand.
+pub(crate) fn reads_a_word(node: &'static str) -> Action<Diego> {
+    wait(format!("{node} tells what it holds"), secs(20), move |run: &Run<Diego>| {
+        Box::pin(async move {
+            let member = match run.system().member(node) {
+                Ok(member) => member,
+                Err(error) => return Look::Never(error),
+            };
+            let key = json!({"key": BASE64.encode("word-0"), "serializable": true});
+            let said = match member.v3("kv/range", &key, secs(2)).await {
+                Ok(said) => said["kvs"][0]["value"].to_string(),
+                Err(answer) => return Look::NotYet(describe(&answer)),
+            };
+            let answer = Answer::Values { values: [("said".to_owned(), said)].into() };
+            run.saw_by_hand(node, Signal::Query { of: WORD.into(), answer });
+            Look::Ready(())
+        })
+    })
+}
+
+async fn is_on_disk(run: &Run<Diego>, word: &str, node: &str) -> Result<()> {
+    let bed = &run.system().bed;
+    let has = format!("grep -aq {word} {}/snap/db", folder(bed.node(node)?).await?);
+    run.wait_for(&format!("{node}'s database to have {word}"), Duration::from_secs(20), || async {
+        match bed.probe_shell().run(&has).await {
+            Ok((0, _)) => Look::Ready(()),
+            Ok(_) => Look::NotYet("it has not".into()),
+            Err(error) => Look::Never(error),
+        }
+    })
+    .await
 }

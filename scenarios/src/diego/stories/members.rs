@@ -3,10 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures::future::try_join_all;
-use reenact::{Error, Result, stage::Stage, wait::Look};
-use serde_json::json;
+use reenact::{Error, Result, incident::*, wait::Look};
 
-use super::super::{Diego, ETCDS, etcd::Status};
+use super::super::{Diego, ETCDS, etcd::Status, faults::LeaderMoved};
 use crate::answer::describe;
 
 /// How long one answer may take.
@@ -16,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_secs(40);
 
 /// What each member says of itself, or who is silent.
-pub(in super::super) async fn statuses(diego: &Diego) -> Result<Vec<(&'static str, Status)>, String> {
+pub(crate) async fn statuses(diego: &Diego) -> Result<Vec<(&'static str, Status)>, String> {
     let mut all = Vec::new();
     for name in ETCDS {
         let member = diego.member(name).map_err(|error| error.to_string())?;
@@ -26,21 +25,24 @@ pub(in super::super) async fn statuses(diego: &Diego) -> Result<Vec<(&'static st
     Ok(all)
 }
 
-/// The member that leads, and one that does not.
-pub(in super::super) async fn leader_and_follower(diego: &Diego) -> Result<(&'static str, &'static str)> {
-    let all = statuses(diego).await.map_err(Error::inconclusive)?;
-    let (leading, following): (Vec<_>, Vec<_>) = all.iter().partition(|(_, status)| status.leader == status.id);
-    match (&leading[..], &following[..]) {
-        ([(leader, _)], [.., (follower, _)]) => Ok((leader, follower)),
-        _ => Err(Error::inconclusive(format!("etcd has not one leader: {all:?}"))),
-    }
+/// Has that member lead, as a wish of etcd's operator.
+pub(crate) fn is_led_by(node: &'static str) -> Action<Diego> {
+    story(format!("{node} leads etcd"), move |run: &Run<Diego>| {
+        Box::pin(async move {
+            let all = statuses(run.system()).await.map_err(Error::inconclusive)?;
+            if all.iter().any(|(name, status)| *name == node && status.leader == status.id) {
+                return Ok(());
+            }
+            run.inject(LeaderMoved { to: node.into() }).await
+        })
+    })
 }
 
-/// The others have a leader, and it is not that one.
-pub(in super::super) async fn are_led_without<P>(stage: &Stage<Diego, P>, node: &str) -> Result<()> {
-    stage
-        .wait_for(&format!("another than {node} to lead"), SOON, || async {
-            for (other, member) in stage.system().members() {
+/// Waits until the others have a leader without that member.
+pub(crate) fn are_led_without(node: &'static str) -> Action<Diego> {
+    wait(format!("another than {node} leads"), SOON, move |run: &Run<Diego>| {
+        Box::pin(async move {
+            for (other, member) in run.system().members() {
                 match member.status(LIMIT).await {
                     Ok(status) if other.name() != node && status.leader == status.id => return Look::Ready(()),
                     _ => {}
@@ -48,60 +50,44 @@ pub(in super::super) async fn are_led_without<P>(stage: &Stage<Diego, P>, node: 
             }
             Look::NotYet("nobody else leads".into())
         })
-        .await
+    })
 }
 
-/// Has another member lead than that one, as a wish of etcd's operator.
-pub(in super::super) async fn follows<P>(stage: &Stage<Diego, P>, node: &str) -> Result<()> {
-    let diego = stage.system();
-    let all = statuses(diego).await.map_err(Error::inconclusive)?;
-    let leads = |(name, status): &&(&str, Status)| *name == node && status.leader == status.id;
-    if let (Some(_), Some((_, other))) = (all.iter().find(leads), all.iter().find(|(name, _)| *name != node)) {
-        let body = json!({"targetID": other.id.to_string()});
-        let handed = diego.member(node)?.v3("maintenance/transfer-leadership", &body, SOON).await;
-        handed.map_err(|answer| Error::inconclusive(format!("{node} goes on to lead: {}", describe(&answer))))?;
-    }
-    are_led_without(stage, node).await
-}
-
-/// These nodes are each in a cluster of its own, and lead it.
-pub(in super::super) async fn found_their_own<P>(stage: &Stage<Diego, P>, nodes: &[&str]) -> Result<()> {
-    stage
-        .wait_for(&format!("{} to found a cluster each", nodes.join(", ")), SOON, || async {
-            let all = match statuses(stage.system()).await {
+/// Waits until these nodes are each in a cluster of its own, and lead it.
+pub(crate) fn found_their_own(nodes: &'static [&'static str]) -> Action<Diego> {
+    wait(format!("{} found a cluster each", nodes.join(", ")), SOON, move |run: &Run<Diego>| {
+        Box::pin(async move {
+            let all = match statuses(run.system()).await {
                 Ok(all) => all,
                 Err(why) => return Look::NotYet(why),
             };
-            let alone = |node: &&&str| {
-                let own = all.iter().find(|(name, _)| *name == **node).map(|(_, status)| status);
-                own.is_some_and(|own| {
-                    own.leader == own.id && all.iter().filter(|(_, other)| other.cluster == own.cluster).count() == 1
-                })
-            };
-            match nodes.iter().filter(|node| !alone(node)).count() {
+            match nodes.iter().filter(|node| !is_alone(node, &all)).count() {
                 0 => Look::Ready(()),
                 some => Look::NotYet(format!("{some} are not")),
             }
         })
-        .await
+    })
 }
 
-/// Each member says that it is healthy, whatever is wrong: so much for asking it.
-pub(in super::super) async fn all_say_healthy<P>(stage: &Stage<Diego, P>) -> Result<()> {
-    stage
-        .wait_for("each member to say that it is healthy", SOON, || async {
-            let all = stage.system().members().map(|(_, member)| async move { member.says_healthy(LIMIT).await });
-            match try_join_all(all).await {
-                Ok(all) if all.iter().all(|healthy| *healthy) => Look::Ready(()),
-                Ok(all) => Look::NotYet(format!("they say {all:?}")),
-                Err(answer) => Look::NotYet(describe(&answer)),
-            }
+fn is_alone(node: &str, all: &[(&str, Status)]) -> bool {
+    let own = all.iter().find(|(name, _)| *name == node).map(|(_, status)| status);
+    own.is_some_and(|own| {
+        own.leader == own.id && all.iter().filter(|(_, other)| other.cluster == own.cluster).count() == 1
+    })
+}
+
+/// Waits until each member says that it is healthy, whatever is wrong: so much for asking it.
+pub(crate) fn all_say_healthy() -> Action<Diego> {
+    wait("each member says that it is healthy", SOON, |run: &Run<Diego>| {
+        Box::pin(async move {
+            let all = run.system().members().map(|(_, member)| async move { member.says_healthy(LIMIT).await });
+            super::look_at(try_join_all(all).await, |all| all.iter().all(|healthy| *healthy))
         })
-        .await
+    })
 }
 
 /// The member that holds most keys, of those that do.
-pub(in super::super) async fn holds_most(diego: &Diego) -> Result<&'static str, String> {
+pub(crate) async fn holds_most(diego: &Diego) -> Result<&'static str, String> {
     let mut most = (0, "nobody");
     let mut holders = BTreeSet::new();
     for name in ETCDS {

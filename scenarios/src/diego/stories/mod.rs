@@ -7,3 +7,53 @@ pub(super) mod members;
 pub(super) mod night;
 pub(super) mod orphan;
 pub(super) mod quorum;
+
+use std::time::Duration;
+
+use reenact::{Error, incident::*, probe::Answer, wait::Look};
+
+use super::{Diego, client};
+use crate::answer::describe;
+
+/// Waits until each of these nodes has logged a line with these words since the story began.
+pub(super) fn logs(nodes: &'static [&'static str], words: &'static [&'static str], limit: Duration) -> Action<Diego> {
+    wait(format!("{} log {words:?}", nodes.join(", ")), limit, move |run| {
+        let silent = run.read(|seen| {
+            let logged = |node: &str| seen.iter().any(|line| line.node == node && line.is_log_with(words));
+            nodes.iter().filter(|node| !logged(node)).copied().collect::<Vec<_>>().join(", ")
+        });
+        let look = if silent.is_empty() { Look::Ready(()) } else { Look::NotYet(format!("{silent} did not")) };
+        Box::pin(async { look })
+    })
+}
+
+/// Waits until all is healthy, or looks so.
+pub(super) fn healthy(limit: Duration) -> Action<Diego> {
+    wait("every part serves, and every application is desired", limit, |run: &Run<Diego>| {
+        Box::pin(run.system().healthy())
+    })
+}
+
+/// Claims that no application is lost, as the Cloud Controller has them all.
+pub(super) fn no_application_is_lost(ends: End<Diego>) -> End<Diego> {
+    ends.claiming("nsync brings every application back", |_, found| {
+        let lost: Vec<_> = found.lost.iter().filter(|id| !client::is_task(**id)).copied().collect();
+        Box::pin(async move {
+            if lost.is_empty() { Ok(()) } else { Err(Error::failed(format!("these are lost: {lost:?}"))) }
+        })
+    })
+}
+
+/// Why an incident that was measured has no marks.
+pub(super) fn measured<T>() -> Stated<T> {
+    none("measured, not reported: there are no marks of a report")
+}
+
+/// An answer as a look: wanted, or why not yet.
+fn look_at<T: std::fmt::Debug>(said: Result<T, Answer>, wanted: impl FnOnce(&T) -> bool) -> Look<()> {
+    match said {
+        Ok(said) if wanted(&said) => Look::Ready(()),
+        Ok(said) => Look::NotYet(format!("{said:?}")),
+        Err(answer) => Look::NotYet(describe(&answer)),
+    }
+}

@@ -1,61 +1,41 @@
 //! What the report's night looks like from outside.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use reenact::{Error, Result, probe::Answer, stage::Stage, wait::Look};
+use reenact::{Error, Result, incident::*, probe::Answer, probe::Observation, wait::Look};
 
-use super::super::Diego;
+use super::super::{BBSES, Diego};
 use crate::answer::describe;
 
 /// How long each state may take to come.
 const SOON: Duration = Duration::from_secs(60);
-const LIMIT: Duration = Duration::from_secs(1);
-/// Longer than etcd takes to say that it cannot.
-const LIST: Duration = Duration::from_secs(12);
 
-/// A BBS answers a ping, and says that it cannot list: ping lies.
-pub(in super::super) async fn pings_and_does_not_list<P>(stage: &Stage<Diego, P>) -> Result<()> {
-    stage
-        .wait_for("a BBS to answer pings and to fail each list", SOON, || async {
-            for (_, bbs) in stage.system().bbses() {
-                if bbs.ping(LIMIT).await != Ok(true) {
-                    continue;
-                }
-                return match bbs.desires(LIST).await {
-                    Err(Answer::Error { code, .. }) if code == "UnknownError" => Look::Ready(()),
-                    other => Look::NotYet(format!("it lists {other:?}")),
-                };
+/// Claims that a member's client port is closed, where it could be read before.
+pub(crate) fn went_dark(node: &'static str) -> Action<Diego> {
+    story(format!("{node} has gone dark"), move |run: &Run<Diego>| {
+        Box::pin(async move {
+            match run.system().member(node)?.local_keys("/v1/task").await {
+                Err(Answer::Refused | Answer::Hung { .. }) => Ok(()),
+                Err(answer) => Err(Error::inconclusive(format!("{node} is not dark: {}", describe(&answer)))),
+                Ok(_) => Err(Error::inconclusive(format!("{node} can still be read"))),
             }
-            Look::NotYet("none answers pings".into())
         })
-        .await
+    })
 }
 
-/// A member's client port is closed, where it could be read before.
-pub(in super::super) async fn went_dark<P>(stage: &Stage<Diego, P>, name: &str) -> Result<()> {
-    let member = stage.system().member(name)?;
-    match member.local_keys("/v1/task").await {
-        Err(Answer::Refused | Answer::Hung { .. }) => Ok(()),
-        Err(answer) => Err(Error::inconclusive(format!("{name} is not dark: {}", describe(&answer)))),
-        Ok(_) => Err(Error::inconclusive(format!("{name} can still be read"))),
-    }
+/// Waits until both BBSes have had the lock, and died of their migration, from now on.
+pub(crate) fn take_the_lock_in_vain() -> Action<Diego> {
+    story("each BBS takes the lock and dies of its migration", |run: &Run<Diego>| Box::pin(die_in_turn(run)))
 }
 
-/// Both BBSes have had the lock, and died of their migration.
-pub(in super::super) async fn takes_the_lock_in_vain<P>(stage: &Stage<Diego, P>) -> Result<()> {
-    let since = stage.lab().now();
-    stage
-        .wait_for("each BBS to take the lock and to die of its migration", SOON, || async {
-            let failed = stage.lab().stream().read(|seen| {
-                let failed = |observation: &&reenact::probe::Observation| {
-                    observation.at >= since && observation.is_log_with(&["migration-manager.failed"])
-                };
-                seen.iter()
-                    .filter(failed)
-                    .map(|observation| observation.node.clone())
-                    .collect::<std::collections::BTreeSet<_>>()
-            });
-            if failed.len() == 2 { Look::Ready(()) } else { Look::NotYet(format!("so far {failed:?}")) }
-        })
-        .await
+async fn die_in_turn(run: &Run<Diego>) -> Result<()> {
+    let since = run.lab().now();
+    run.wait_for("each BBS to take the lock and to die of its migration", SOON, || async {
+        let dead: BTreeSet<_> = run.read(|seen| {
+            let fails = |line: &&Observation| line.at >= since && line.is_log_with(&["migration-manager.failed"]);
+            seen.iter().filter(fails).map(|line| line.node.clone()).collect()
+        });
+        if dead.len() == BBSES.len() { Look::Ready(()) } else { Look::NotYet(format!("so far {dead:?}")) }
+    })
+    .await
 }
