@@ -10,7 +10,8 @@ use reenact::{probe::Answer, testbed::Node};
 use super::{
     BBSES, CONSULS, Diego,
     consul::RAFT,
-    etcd::{self, Member},
+    etcd::Member,
+    signals,
     probes,
 };
 use crate::answer::describe;
@@ -63,7 +64,7 @@ async fn members(diego: &Diego) -> Well {
     check(hashes.len() == revisions.len(), || format!("etcd's members hold different data: {hashes:?}"))
 }
 
-async fn one(diego: &Diego, node: &Node, member: &Member) -> Result<(u64, etcd::Hash), String> {
+async fn one(diego: &Diego, node: &Node, member: &Member) -> Result<(u64, signals::Hash), String> {
     let name = node.name();
     let (status, hash, members) = tokio::join!(member.status(LIMIT), member.hash(LIMIT), member.members(LIMIT));
     let status = status.map_err(from(name))?;

@@ -11,8 +11,9 @@ use reenact::{Result, probe::Answer, runbook::Operator};
 
 use super::super::{
     ETCDS, Setup,
-    etcd::{Hash, Member, Status},
+    etcd::{Member, Status},
     http::Http,
+    signals::Hash,
 };
 
 /// How long one answer may take.
