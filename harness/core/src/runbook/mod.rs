@@ -4,9 +4,12 @@
 //! named steps, verifies, and can be killed after any step and run again. It knows
 //! no fault: it sees what a person on call would see.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 use std::{
     fmt,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -60,6 +63,14 @@ pub trait Hands: Send + Sync {
     /// [`Error::Usage`] if there is no such node.
     fn ip(&self, node: &str) -> Result<Ipv4Addr>;
 
+    /// Where a port of a node is reached from here.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is no such node.
+    fn address(&self, node: &str, port: u16) -> Result<SocketAddr> {
+        Ok((self.ip(node)?, port).into())
+    }
+
     /// Whether a node's machine is up: commands can be run on it.
     ///
     /// # Errors
@@ -106,6 +117,14 @@ impl<'a> Operator<'a> {
     /// [`Error::Bug`] if there is no such node.
     pub fn ip(&self, node: &str) -> Result<Ipv4Addr> {
         self.hands.ip(node)
+    }
+
+    /// Where a port of a node is reached from here.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is no such node.
+    pub fn address(&self, node: &str, port: u16) -> Result<SocketAddr> {
+        self.hands.address(node, port)
     }
 
     /// Whether a node's machine is up: commands can be run on it.
