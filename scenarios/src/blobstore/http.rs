@@ -1,11 +1,12 @@
 //! The blobstore's and monit's HTTP, with honest words for what came back.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use reenact::{Error, Result, probe::Answer, testbed::Node};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 
+use super::PORTS;
 use crate::answer;
 
 /// How long an answer may take. Here a healthy one takes some milliseconds.
@@ -15,7 +16,8 @@ const LIMIT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(super) struct Service {
     client: Client,
-    ip: std::net::Ipv4Addr,
+    nginx: SocketAddr,
+    monit: SocketAddr,
 }
 
 /// A row of nginx's listing.
@@ -60,24 +62,25 @@ impl Watched {
 impl Service {
     /// The services of this VM.
     pub(super) fn of(node: &Node) -> Self {
-        Self::at(node.ip())
+        let [nginx, monit] = PORTS.map(|port| (node.ip(), port).into());
+        Self::at(nginx, monit)
     }
 
-    /// The services at this address.
-    pub(super) fn at(ip: std::net::Ipv4Addr) -> Self {
+    /// The services at these addresses.
+    pub(super) fn at(nginx: SocketAddr, monit: SocketAddr) -> Self {
         // It fails only where a TLS library cannot be set up, and there is none.
-        Self { client: Client::builder().timeout(LIMIT).build().unwrap_or_default(), ip }
+        Self { client: Client::builder().timeout(LIMIT).build().unwrap_or_default(), nginx, monit }
     }
 
     /// Asks for something; any status is an answer.
-    async fn ask(&self, method: Method, port: u16, path: &str, body: Vec<u8>) -> Result<Response, Answer> {
-        let url = format!("http://{}:{port}{path}", self.ip);
+    async fn ask(&self, method: Method, at: SocketAddr, path: &str, body: Vec<u8>) -> Result<Response, Answer> {
+        let url = format!("http://{at}{path}");
         self.client.request(method, url).body(body).send().await.map_err(|error| answer::of_error(&error))
     }
 
     /// Puts a blob and gives the status.
     pub(super) async fn put(&self, name: &str, body: Vec<u8>) -> Result<StatusCode, Answer> {
-        Ok(self.ask(Method::PUT, 8080, &format!("/blobs/{name}"), body).await?.status())
+        Ok(self.ask(Method::PUT, self.nginx, &format!("/blobs/{name}"), body).await?.status())
     }
 
     /// Reads a blob.
@@ -85,7 +88,7 @@ impl Service {
     /// # Errors
     /// [`Error::Failed`] with what came back instead.
     pub(super) async fn get(&self, name: &str) -> Result<Vec<u8>> {
-        self.fetch(8080, &format!("/blobs/{name}")).await.map_err(|answer| cannot("read", name, &answer))
+        self.fetch(self.nginx, &format!("/blobs/{name}")).await.map_err(|answer| cannot("read", name, &answer))
     }
 
     /// The names of all blobs.
@@ -93,15 +96,15 @@ impl Service {
     /// # Errors
     /// [`Error::Failed`] with what came back instead.
     pub(super) async fn list(&self) -> Result<Vec<String>> {
-        let listed = self.fetch(8080, "/blobs/").await.map_err(|answer| cannot("list", "the blobs", &answer))?;
+        let listed = self.fetch(self.nginx, "/blobs/").await.map_err(|answer| cannot("list", "the blobs", &answer))?;
         let rows: Vec<Row> = serde_json::from_slice(&listed)
             .map_err(|error| Error::failed(format!("the list of blobs does not parse: {error}")))?;
         Ok(rows.into_iter().map(|row| row.name).collect())
     }
 
     /// Reads something that must be there.
-    async fn fetch(&self, port: u16, path: &str) -> Result<Vec<u8>, Answer> {
-        let response = self.ask(Method::GET, port, path, Vec::new()).await?;
+    async fn fetch(&self, at: SocketAddr, path: &str) -> Result<Vec<u8>, Answer> {
+        let response = self.ask(Method::GET, at, path, Vec::new()).await?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| answer::of_error(&error))?;
         if status.is_success() { Ok(body.into()) } else { Err(unwanted("GET", path, status)) }
@@ -116,8 +119,8 @@ impl Service {
         if !put.is_success() {
             return Err(unwanted("PUT", &path, put));
         }
-        let read = self.fetch(8080, &path).await?;
-        let removed = self.ask(Method::DELETE, 8080, &path, Vec::new()).await?.status();
+        let read = self.fetch(self.nginx, &path).await?;
+        let removed = self.ask(Method::DELETE, self.nginx, &path, Vec::new()).await?.status();
         match read == body {
             false => Err(Answer::Error { code: "200".into(), text: "GET: not what was put".into() }),
             true if !removed.is_success() => Err(unwanted("DELETE", &path, removed)),
@@ -127,7 +130,7 @@ impl Service {
 
     /// Whether nginx says that it is there.
     pub(super) async fn health(&self) -> Answer {
-        match self.ask(Method::GET, 8080, "/health", Vec::new()).await {
+        match self.ask(Method::GET, self.nginx, "/health", Vec::new()).await {
             Ok(response) if response.status().is_success() => {
                 Answer::Values { values: BTreeMap::from([("status".into(), response.status().as_str().into())]) }
             }
@@ -138,7 +141,7 @@ impl Service {
 
     /// monit's summary: each service and its state.
     pub(super) async fn monit(&self) -> Answer {
-        let status = match self.fetch(2822, "/_status?format=xml").await {
+        let status = match self.fetch(self.monit, "/_status?format=xml").await {
             Ok(status) => status,
             Err(answer) => return answer,
         };

@@ -7,7 +7,7 @@ use super::super::{
     detectors::{LEFT_READ_ONLY, READS_ONLY},
     others::Others,
     report::BOUND_READ_ONLY,
-    runbooks::{BelieveRemount, RemountAndRestart, RepairFilesystem},
+    runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
 };
 
@@ -16,8 +16,8 @@ reenact::incident!(
     Incident {
         id: "blobstore::bind_read_only",
         story: "Somebody with access to the host makes this one mount read-only, such as a runtime that re-applies a \
-                volume's flags. The file system itself is writable, and the kernel logs nothing at all. A plain \
-                remount,rw of the device says success and heals nothing; the mount needs remount,bind,rw.",
+                volume's flags. The file system itself is writable, and the kernel logs nothing at all. A restart \
+                fails in the pre-start; remount,bind,rw heals it.",
         source: "measured facts: nsenter … mount -o remount,bind,ro",
         setup: Setup::PLAIN,
         acts: vec![Act {
@@ -29,7 +29,7 @@ reenact::incident!(
                 ro_option: true,
             })]),
             control: stays_broken(secs(30)),
-            wrong: tried([refuses(RepairFilesystem), deceives(BelieveRemount, secs(3)).still(&[LEFT_READ_ONLY]),]),
+            wrong: tried([refuses(RepairFilesystem), useless(Restart, secs(5)).still(&[LEFT_READ_ONLY]),]),
             ends: healed_by(RemountAndRestart, secs(60)),
         }],
     }

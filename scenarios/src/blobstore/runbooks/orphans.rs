@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use reenact::{
-    Result,
+    Error, Result,
     runbook::{Conclusion, Operator, Runbook},
 };
 
@@ -27,17 +27,27 @@ const WORKER: &str = "^nginx: worker process";
 #[async_trait]
 impl Runbook for EndOrphanedWorkers {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        if survey::serves_now(operator).await? {
-            return Ok(Conclusion::NothingToDo);
-        }
         if runs(operator, MASTER).await? {
-            return Ok(Conclusion::Refused {
-                why: "nginx has its master: that it does not serve has another cause".into(),
-            });
+            return with_master(operator).await;
         }
         operator.step("end the workers", end_workers(operator)).await?;
         operator.step("wait until monit has started nginx", survey::until_serving(operator)).await?;
         Ok(Conclusion::Done)
+    }
+}
+
+/// A master has the port, so no orphan does. It may be a moment old: monit looks once a second.
+async fn with_master(operator: &Operator<'_>) -> Result<Conclusion> {
+    if !survey::stores_now(operator).await? {
+        let why = "nginx has its master: that it does not serve has another cause".into();
+        return Ok(Conclusion::Refused { why });
+    }
+    match survey::until_serving(operator).await {
+        Ok(()) => Ok(Conclusion::NothingToDo),
+        Err(Error::Failed(why)) => {
+            Ok(Conclusion::Refused { why: format!("nginx has its master, and stores blobs: {why}") })
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -9,7 +9,7 @@ use reenact::{
 };
 
 use super::{
-    super::VM,
+    super::{STORE, VM},
     survey::{self, Survey},
 };
 
@@ -75,7 +75,7 @@ impl Runbook for RepairFilesystem {
         if let Some(why) = objection(&found) {
             return Ok(Conclusion::Refused { why });
         }
-        if found.errors().is_none() && found.is_mounted() && !found.has_rescue() {
+        if found.errors().is_none() && !found.has_rescue() {
             return match (found.write_error(), survey::serves_now(operator).await?) {
                 (None, true) => Ok(Conclusion::NothingToDo),
                 _ => {
@@ -104,6 +104,9 @@ fn objection(found: &Survey) -> Option<String> {
     let device = found.device();
     if found.is_write_protected() {
         return Some(format!("{device} is write-protected: nothing can be mended on it"));
+    }
+    if !found.is_mounted() && !found.has_rescue() {
+        return Some(format!("nothing is mounted at {STORE}, and no copy was made: find out why first"));
     }
     match found.missing_bytes() {
         0 => None,

@@ -8,7 +8,7 @@ use reenact::{
     wait::{self, Look},
 };
 
-use super::super::{STORE, VM, http::Service, probes};
+use super::super::{PORTS, STORE, VM, http::Service, probes};
 use crate::answer::describe;
 
 /// How long the service may take to serve after a restart that succeeded.
@@ -17,7 +17,7 @@ const SERVES: std::time::Duration = std::time::Duration::from_secs(15);
 /// Prints `NAME VALUE` lines. The device's name in the kernel is found by its number,
 /// for the VM may call it otherwise. The write is the service's own user's, and synced:
 /// neither the mount table nor statfs(2) knows of a file system that stopped at an error.
-const LOOK: &str = r#"
+pub(super) const LOOK: &str = r#"
 store=/var/vcap/store
 device=$(awk -v at=$store '$2 == at { print $1 }' /proc/mounts | tail -n 1)
 echo "mounted ${device:+1}"
@@ -127,14 +127,25 @@ async fn serves(service: &Service) -> Look<()> {
     if probes::all_run(&monit) { Look::Ready(()) } else { Look::NotYet(format!("monit: {}", describe(&monit))) }
 }
 
+/// The VM's services, as a client reaches them.
+fn service(operator: &Operator<'_>) -> Result<Service> {
+    let [nginx, monit] = PORTS.map(|port| operator.address(VM, port));
+    Ok(Service::at(nginx?, monit?))
+}
+
 /// Whether the service serves now.
 pub(super) async fn serves_now(operator: &Operator<'_>) -> Result<bool> {
-    Ok(matches!(serves(&Service::at(operator.ip(VM)?)).await, Look::Ready(())))
+    Ok(matches!(serves(&service(operator)?).await, Look::Ready(())))
+}
+
+/// Whether a blob can be put and read back now, whatever monit says.
+pub(super) async fn stores_now(operator: &Operator<'_>) -> Result<bool> {
+    Ok(service(operator)?.round_trip("runbook").await.is_ok())
 }
 
 /// Waits until the service serves: the only end of a recovery that counts.
 pub(super) async fn until_serving(operator: &Operator<'_>) -> Result<()> {
-    let service = Service::at(operator.ip(VM)?);
+    let service = service(operator)?;
     wait::until("the blobstore to serve", SERVES, || serves(&service)).await
 }
 
