@@ -5,6 +5,8 @@ mod orphans;
 mod remount;
 mod repair;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod wrong;
 
 pub(super) use orphans::EndOrphanedWorkers;

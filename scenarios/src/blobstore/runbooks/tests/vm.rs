@@ -1,0 +1,245 @@
+//! A VM that is not there: its disk, its jobs and monit, as far as the runbooks meet them.
+
+use std::net::SocketAddr;
+
+use reenact::runbook::{Output, testing::Nodes};
+
+use super::{
+    super::{
+        super::{DISK, PORTS, STORE, VM},
+        survey::LOOK,
+    },
+    folder::Folder,
+};
+
+/// What the file system believes to be its size, in bytes.
+const SIZE: u64 = 300 << 20;
+
+/// The VM's state, for a test to set.
+pub(super) struct Vm {
+    /// Its folders and its processes.
+    pub(super) folder: Folder,
+    /// Whether the disk is mounted.
+    pub(super) mounted: bool,
+    /// The mount's own options.
+    pub(super) options: &'static str,
+    /// The file system's options.
+    pub(super) super_options: &'static str,
+    /// How many errors ext4 has counted.
+    pub(super) errors: u64,
+    /// Whether the device is write-protected.
+    pub(super) write_protected: bool,
+    /// The device's size in bytes.
+    pub(super) device_bytes: u64,
+    /// Whether there is no room.
+    pub(super) full: bool,
+    /// Whether a remount says that it succeeded, and changes nothing.
+    pub(super) remount_lies: bool,
+    /// e2fsck's exit code.
+    pub(super) check: i64,
+    /// Whether nginx runs, and stores nothing, until it is restarted.
+    pub(super) confused: bool,
+    /// Whether the jobs never come to serve, whatever is said of them.
+    pub(super) dead: bool,
+    /// Whether monit knows the jobs.
+    pub(super) jobs: bool,
+    /// How many of monit's looks come too early to see nginx.
+    pub(super) monit_is_late: u32,
+    /// The blobs that were never written to the disk itself.
+    pub(super) unsynced: Vec<&'static str>,
+    /// Where nginx and monit are reached.
+    pub(super) addresses: [Option<SocketAddr>; 2],
+    /// The blob of the last PUT.
+    pub(super) last_put: Vec<u8>,
+}
+
+impl Vm {
+    /// A healthy one.
+    pub(super) fn new() -> Self {
+        Self {
+            folder: Folder::new(),
+            mounted: true,
+            options: "rw,relatime",
+            super_options: "rw,errors=remount-ro",
+            errors: 0,
+            write_protected: false,
+            device_bytes: SIZE,
+            full: false,
+            remount_lies: false,
+            check: 1,
+            confused: false,
+            dead: false,
+            jobs: true,
+            monit_is_late: 0,
+            unsynced: Vec::new(),
+            addresses: [None; 2],
+            last_put: Vec::new(),
+        }
+    }
+
+    /// One that was left read-only while nginx runs.
+    pub(super) fn read_only() -> Self {
+        Self { options: "ro,relatime", super_options: "ro,errors=remount-ro", ..Self::new() }
+    }
+
+    /// One whose file system has stopped at an error, with a blob that is on the disk and one
+    /// that is in memory only.
+    pub(super) fn with_error() -> Self {
+        let vm = Self { super_options: ERROR, errors: 1, unsynced: vec!["young"], ..Self::new() };
+        vm.folder.put("old", "an old blob");
+        vm.folder.put("young", "a young blob");
+        vm
+    }
+
+    /// One whose nginx has lost its master.
+    pub(super) fn orphaned() -> Self {
+        let vm = Self::new();
+        vm.folder.set("master", false);
+        vm
+    }
+
+    /// Why nothing can be written to the disk.
+    fn write_error(&self) -> Option<&'static str> {
+        let has = |option| [self.options, self.super_options].iter().any(|all| all.split(',').any(|one| one == option));
+        match () {
+            () if !self.mounted => Some("dd: failed to open: No such file or directory"),
+            () if has("shutdown") => Some("dd: failed to open: Input/output error"),
+            () if has("ro") || has("emergency_ro") => Some("dd: failed to open: Read-only file system"),
+            () if self.full => Some("dd: error writing: No space left on device"),
+            () => None,
+        }
+    }
+
+    /// Whether nginx stores a blob.
+    pub(super) fn stores(&self) -> bool {
+        !self.dead && !self.confused && self.folder.is("workers") && self.write_error().is_none()
+    }
+
+    /// monit starts what is gone, once nobody else has its port.
+    pub(super) fn monit_looks(&self) {
+        if self.jobs && !self.folder.is("workers") && !self.dead {
+            self.folder.set("master", true);
+            self.folder.set("workers", true);
+        }
+    }
+
+    fn look(&self) -> Output {
+        let facts = [
+            ("mounted", if self.mounted { "1".into() } else { String::new() }),
+            ("device", DISK.into()),
+            ("options", if self.mounted { self.options.into() } else { String::new() }),
+            ("super_options", if self.mounted { self.super_options.into() } else { String::new() }),
+            ("errors", self.errors.to_string()),
+            ("write_protected", u8::from(self.write_protected).to_string()),
+            ("device_bytes", self.device_bytes.to_string()),
+            ("filesystem_bytes", SIZE.to_string()),
+            ("write", self.write_error().unwrap_or_default().into()),
+        ];
+        let mut text: String = facts.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
+        if self.folder.has_rescue() {
+            text.push_str("rescue 1\n");
+        }
+        said(0, text)
+    }
+
+    /// mount(8): a plain remount asks the file system, one of a bind mount this mount alone.
+    fn remount(&mut self, options: &str, what: &str) -> Output {
+        match (options, what) {
+            _ if self.remount_lies => said(0, ""),
+            ("remount,rw", DISK) if self.write_protected || self.errors > 0 => said(32, "write-protected, or worse"),
+            ("remount,rw", DISK) => {
+                (self.options, self.super_options) = ("rw,relatime", "rw,errors=remount-ro");
+                said(0, "")
+            }
+            ("remount,bind,rw", STORE) => {
+                self.options = "rw,relatime";
+                said(0, "")
+            }
+            _ => said(32, "mount point not mounted or bad option"),
+        }
+    }
+
+    fn unmount(&mut self) -> Output {
+        if self.folder.is("workers") {
+            return said(1, "Unmounting: target is busy");
+        }
+        if !self.mounted {
+            return said(0, "");
+        }
+        // What a failed file system has in memory only, an unmount drops: the names stay.
+        for name in self.unsynced.drain(..).collect::<Vec<_>>() {
+            self.folder.put(name, "");
+        }
+        self.folder.unmount();
+        self.mounted = false;
+        said(0, "")
+    }
+
+    fn mount(&mut self) -> Output {
+        if !self.mounted {
+            self.folder.mount();
+            (self.mounted, self.options) = (true, "rw,relatime");
+            self.super_options = if self.errors > 0 { ERROR } else { "rw,errors=remount-ro" };
+        }
+        said(0, "")
+    }
+
+    fn check(&mut self) -> Output {
+        if self.mounted {
+            return said(8, "is mounted");
+        }
+        if self.check < 4 {
+            self.errors = 0;
+        }
+        said(self.check, "checked")
+    }
+
+    fn stop(&mut self) -> Output {
+        self.jobs = false;
+        self.folder.set("master", false);
+        self.folder.set("workers", false);
+        said(0, "")
+    }
+
+    fn restart(&mut self) -> Output {
+        self.stop();
+        if self.write_error().is_some() {
+            return said(1, "1 of 4 pre-start scripts failed");
+        }
+        (self.jobs, self.confused) = (true, false);
+        self.monit_looks();
+        said(0, "")
+    }
+}
+
+/// The options of a file system that has stopped at an error.
+const ERROR: &str = "rw,errors=remount-ro,emergency_ro";
+
+pub(super) fn said(code: i64, text: impl Into<String>) -> Output {
+    Output { code, text: text.into() }
+}
+
+impl Nodes for Vm {
+    fn names(&self) -> Vec<&'static str> {
+        vec![VM]
+    }
+
+    fn run(&mut self, _: &str, command: &[&str]) -> Output {
+        match command {
+            ["bash", "-c", LOOK] => self.look(),
+            ["bash", "-c", script] => self.folder.script(script),
+            ["pgrep", "-f", pattern] => self.folder.script(&format!("pgrep -f '{pattern}'")),
+            ["mount", "-o", options, what] => self.remount(options, what),
+            ["agent", "stop"] => self.stop(),
+            ["agent", "unmount_disk", DISK] => self.unmount(),
+            ["agent", "mount_disk", DISK] => self.mount(),
+            ["e2fsck", "-fy", DISK] => self.check(),
+            ["director", "restart"] => self.restart(),
+            _ => said(127, format!("{command:?}: command not found")),
+        }
+    }
+
+    fn address(&self, _: &str, port: u16) -> Option<SocketAddr> {
+        PORTS.iter().zip(self.addresses).find(|(known, _)| **known == port)?.1
+    }
+}
