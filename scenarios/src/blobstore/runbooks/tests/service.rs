@@ -23,6 +23,7 @@ pub(super) fn bench(vm: Vm) -> Bench<Vm> {
 }
 
 fn nginx(vm: &mut Vm, method: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
+    vm.monit_looks();
     match method {
         "PUT" if !vm.stores() => (500, Vec::new()),
         "PUT" => {
