@@ -21,6 +21,7 @@ mod manifest;
 mod probes;
 mod report;
 mod runbooks;
+mod setup;
 mod signals;
 mod state;
 mod stories;
@@ -56,6 +57,8 @@ use probes::{OnMachine, Tables};
 use runbooks::{EndStuckTask, EndZombie, FreeWorkers};
 use state::Exporter;
 
+pub(crate) use setup::{Pace, Setup};
+
 /// The node of the API, the workers, the tasks' processes and the CPI's.
 const DIRECTOR: &str = "director";
 /// Its database's node.
@@ -67,52 +70,6 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Some ten writes a second, of which one is a deploy: see `client`.
 const TRAFFIC: Traffic = Traffic { clients: 3, think: (Duration::from_millis(150), Duration::from_millis(300)) };
-
-/// The factor on every interval of production. The detectors are meant for 0.02 and more:
-/// there a lock lives for 4.8 s and is renewed every 2.4 s.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace(f64);
-
-impl Pace {
-    /// A fiftieth of production's intervals.
-    pub(crate) const PLAIN: Self = Self(0.02);
-
-    /// So many seconds of production as they pass here.
-    fn production(self, seconds: u64) -> Duration {
-        Duration::from_secs(seconds).mul_f64(self.0)
-    }
-}
-
-/// How the director is made.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Setup {
-    pace: Pace,
-    /// How many workers there are: the real default is three.
-    workers: usize,
-    /// How long a CPI call takes that does not hang, in milliseconds.
-    call_ms: u64,
-}
-
-impl Setup {
-    /// Three workers.
-    const fn at(pace: Pace) -> Self {
-        Self { pace, workers: 3, call_ms: 20 }
-    }
-
-    /// `worker_1`, `worker_2`, …
-    fn workers(&self) -> Vec<String> {
-        (1..=self.workers).map(|number| format!("worker_{number}")).collect()
-    }
-
-    fn env(&self, db: Ipv4Addr) -> Vec<String> {
-        vec![
-            format!("DIRECTOR_DATABASE=postgres://bosh@{db}:5432/bosh"),
-            format!("TIME_SCALE={}", self.pace.0),
-            format!("WORKERS={}", self.workers),
-            format!("IAAS_BEHAVIOUR={}", manifest::behaviour(self.call_ms)),
-        ]
-    }
-}
 
 /// The deployed director.
 pub(crate) struct Director {

@@ -25,7 +25,7 @@ reenact::incident!(
                 breaks: vec![act(WrongSubnet {}), stories::deploy_as(FIRST), stories::hangs(FIRST), effect_begins()],
                 fingerprints: none("the next act is what was measured"),
                 detected: by(STUCK_TASK, stories::stuck_within(Pace::PLAIN)).also(&[WRONG_SUBNET]),
-                control: none("the next act makes it worse"),
+                control: none("bosh::stuck_task_keeps_lock proves it of the same state"),
                 wrong: tried([refuses(DeleteLock { forced: false }), refuses(NextDeploy { forced: false })]),
                 ends: goes_on(),
             },

@@ -57,7 +57,7 @@ pub(super) struct World {
     /// Every command, in order.
     pub(super) said: Vec<String>,
     /// What is done by others just before so many more commands with these words.
-    races: Vec<(&'static str, usize, fn(&mut World))>,
+    pub(super) races: Vec<(&'static str, usize, fn(&mut World))>,
 }
 
 /// The lock as task 100 holds it.

@@ -178,37 +178,6 @@ async fn who_holds_the_lock_or_never_had_it_is_no_zombie() {
 #[tokio::test(start_paused = true)]
 async fn a_zombie_is_one_in_two_looks() {
     let taken = taken_over().before(2, "SELECT id, state", |world| world.events.push(("acquire", 100)));
-    let (concluded, world) = called(taken_over(), &EndZombie { pace: PACE }).await;
-    assert_eq!(concluded.expect("it does"), Conclusion::Done);
-    assert!(!world.lives(1000) && !world.lives(1001), "{:?}", world.processes);
-    assert!(world.lives(1630) && world.lives(1631), "{:?}", world.processes);
-    assert_eq!(world.locks.len(), 1);
-    // One that does not end by the end of its calls.
-    let mut stubborn = taken_over();
-    stubborn.stubborn.insert(100);
-    let (concluded, world) = called(stubborn, &EndZombie { pace: PACE }).await;
-    assert_eq!(concluded.expect("it does"), Conclusion::Done);
-    assert!(!world.lives(1000) && world.lives(1630), "{:?}", world.processes);
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_holds_the_lock_or_never_had_it_is_no_zombie() {
-    for world in [stuck(), World::default().hanging(100, "processing"), World::default()] {
-        let before = world.processes.clone();
-        let (concluded, world) = called(world, &EndZombie { pace: PACE }).await;
-        assert_eq!(concluded.expect("nothing"), Conclusion::NothingToDo);
-        assert_eq!(world.processes, before);
-    }
-}
-
-/// A task that takes the lock between the two looks is no zombie any more; a task that is one
-/// only at the second look has not had its time to stop.
-#[tokio::test(start_paused = true)]
-async fn a_zombie_is_one_in_two_looks() {
-    let taken = taken_over().before("SELECT DISTINCT task", |world| {
-        world.races.push(("SELECT DISTINCT task", |_| {}));
-        world.races.push(("SELECT id, state", |world| world.events.push(("acquire", 100))));
-    });
     let (concluded, world) = called(taken, &EndZombie { pace: PACE }).await;
     assert!(world.lives(1000), "it has the lock again: {concluded:?}");
     let fresh = stuck().before(2, "SELECT id, state", |world| world.events.push(("lost", 100)));
