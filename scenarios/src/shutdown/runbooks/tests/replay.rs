@@ -70,14 +70,14 @@ async fn what_the_living_may_have_in_hand_is_left_to_them() {
     refused(&world, ended, "app1 is alive");
 }
 
-/// `app1` has started after it took the rows: what it had in memory, it has no more. And it
-/// took others since, of which none is overdue.
+/// `app1` has started after it took the rows: what it had in memory, it has no more. Since
+/// then it took a row that is not overdue, and `app2`, which is gone, one that is.
 #[tokio::test(start_paused = true)]
 async fn what_a_replica_had_before_its_start_it_has_no_more() {
-    let world = World::new(left_behind().order(7, "app1", YOUNG), &["app1", "app2"]);
+    let world = World::new(left_behind().order(7, "app1", YOUNG).order(8, "app2", OLD / 3), &["app1"]);
     world.state().up.insert("app1", -OLD / 2);
     assert_eq!(world.call(&REPLAY, None).await.expect("done"), Conclusion::Done);
-    assert_eq!(world.effects(), once(&[1, 2, 3]));
+    assert_eq!(world.effects(), once(&[1, 2, 3, 8]));
 }
 
 /// Rows of another replica, which runs and took them since it started, are no reason to leave

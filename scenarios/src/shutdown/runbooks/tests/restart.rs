@@ -40,7 +40,8 @@ async fn started_it_works_off_what_is_kept() {
     let world = World::new(kept(), &[]);
     world.state().on_start = work_off;
     assert_eq!(world.call(&START, None).await.expect("done"), Conclusion::Done);
-    assert_eq!((world.state().changes.clone(), world.effects()), (vec!["start app1".into()], once(&[1, 2, 3])));
+    assert_eq!(world.state().changes, ["start app1"]);
+    assert_eq!(world.effects(), once(&[1, 2, 3]));
 }
 
 /// The first intent is worked off after a second, the second one after two.

@@ -48,10 +48,9 @@ impl State {
     /// Lets everything happen whose time has come.
     fn catch_up(&mut self) {
         let now = self.now();
-        let (due, later) = std::mem::take(&mut self.timed).into_iter().partition(|(at, _)| *at <= now);
-        self.timed = later;
-        let due: Vec<(i64, Happening)> = due;
-        due.into_iter().for_each(|(_, happens)| happens(self));
+        for (at, happens) in std::mem::take(&mut self.timed) {
+            if at <= now { happens(self) } else { self.timed.push((at, happens)) }
+        }
         self.tables.now = now;
     }
 
@@ -59,11 +58,9 @@ impl State {
         if let Some((_, said)) = self.instead.iter().find(|(words, _)| sql.contains(words)) {
             return said.clone();
         }
-        let before = std::mem::take(&mut self.before);
-        let (now, later) = before.into_iter().partition(|(words, _)| sql.contains(words));
-        self.before = later;
-        let now: Vec<(&str, Happening)> = now;
-        now.into_iter().for_each(|(_, happens)| happens(self));
+        for (words, happens) in std::mem::take(&mut self.before) {
+            if sql.contains(words) { happens(self) } else { self.before.push((words, happens)) }
+        }
         if sql.contains("UPDATE") {
             self.changes.push("replay".into());
         }
