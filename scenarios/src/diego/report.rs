@@ -1,5 +1,7 @@
 //! The marks of the report, and of its measured parts, by which etcd's incidents are known.
 
+pub(super) mod consul;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use reenact::{

@@ -2,9 +2,7 @@
 
 use reenact::{fault::Partition, incident::*};
 
-use super::super::{
-    BBSES, Diego, ETCDS, Setup, detectors::BBS_CUT_OFF, runbooks::RestartBbs, stories::consul::PING_LIES,
-};
+use super::super::{BBSES, Diego, ETCDS, Setup, detectors::BBS_CUT_OFF, report::PING_LIES, runbooks::RestartBbs};
 
 reenact::incident!(
     Diego,

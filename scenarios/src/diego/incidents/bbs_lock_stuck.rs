@@ -9,8 +9,8 @@ use super::super::{
     Diego, Setup,
     detectors::LOCK_STUCK,
     faults::{LockTaken, Taker},
+    report::consul::{LOST_LOCK, NOBODY_LISTENS},
     runbooks::{FreeLock, RestartBbs},
-    stories::consul::{LOST_LOCK, NOBODY_LISTENS},
 };
 
 /// A way in which the lock is held for nobody.

@@ -6,8 +6,9 @@ use super::super::{
     Diego, Setup,
     detectors::TWO_MASTERS,
     faults::AloneByPeersJson,
+    report::consul::{ALL_LISTEN, TWO_LEADERS},
     runbooks::{RejoinServer, StopServer, WritePeersJson},
-    stories::consul::{ALL_LISTEN, TWO_LEADERS, is_led_by},
+    stories::consul::is_led_by,
 };
 
 reenact::incident!(

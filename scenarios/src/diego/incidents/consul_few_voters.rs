@@ -8,8 +8,9 @@ use reenact::{
 use super::super::{
     Diego, Setup,
     detectors::CONSUL_FEW_VOTERS,
+    report::consul::{NO_LEADER, NOBODY_LISTENS, WITHOUT_VOTE},
     runbooks::{BringServersBack, WritePeersJson},
-    stories::consul::{NO_LEADER, NOBODY_LISTENS, WITHOUT_VOTE, peers},
+    stories::consul::peers,
 };
 
 reenact::incident!(

@@ -9,8 +9,8 @@ use super::super::{
     CONSULS, Diego, Setup,
     detectors::{CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST},
     faults::Readdressed,
+    report::consul::{NO_LEADER, NOBODY_LISTENS},
     runbooks::{BringServersBack, WritePeersJson},
-    stories::consul::{NO_LEADER, NOBODY_LISTENS},
 };
 
 const NO_ROUTE: Fingerprint = Fingerprint {

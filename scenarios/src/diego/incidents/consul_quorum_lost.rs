@@ -5,8 +5,8 @@ use reenact::{fault::PowerOff, incident::*};
 use super::super::{
     Diego, Setup,
     detectors::CONSUL_QUORUM_LOST,
+    report::consul::{LOST_LOCK, NO_CLUSTER_LEADER, NO_LEADER, NOBODY_LISTENS},
     runbooks::{BringServersBack, FreeLock, RestartServer, ScaleToOne, WritePeersJson},
-    stories::consul::{LOST_LOCK, NO_CLUSTER_LEADER, NO_LEADER, NOBODY_LISTENS},
 };
 
 reenact::incident!(

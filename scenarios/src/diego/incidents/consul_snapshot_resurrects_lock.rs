@@ -6,8 +6,8 @@ use super::super::{
     Diego, Setup,
     detectors::LOCK_STUCK,
     faults::{LockTaken, Taker},
+    report::consul::{LOST_LOCK, NOBODY_LISTENS, session_returns},
     runbooks::{FreeLock, RestartBbs},
-    stories::consul::{LOST_LOCK, NOBODY_LISTENS, session_returns},
 };
 
 const RESURRECTED: Fingerprint = Fingerprint {

@@ -6,12 +6,12 @@ use super::super::{
     Diego, Setup,
     detectors::{APPS_MISSING, CONSUL_QUORUM_LOST, MEMBER_CORRUPT, QUORUM_LOST},
     faults::What,
-    report::PING_LIES,
-    runbooks::{BringServersBack, RestartVms, WipeAll, WritePeersJson},
-    stories::{
+    report::{
+        PING_LIES,
         consul::{LOST_LOCK, NOBODY_LISTENS},
-        data, healthy, night, no_application_is_lost,
     },
+    runbooks::{BringServersBack, RestartVms, WipeAll, WritePeersJson},
+    stories::{data, healthy, night, no_application_is_lost},
 };
 
 /// The lock is given up as soon as Consul has no leader, as in 2016.

@@ -27,6 +27,9 @@ mod vm;
 mod wipe_all;
 mod wipe_then_killall;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use bring_back::BringMembersBack;
 pub(super) use bring_back_consul::BringServersBack;
 pub(super) use choose_cluster::ChooseCluster;
