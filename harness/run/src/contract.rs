@@ -248,9 +248,8 @@ async fn faithful<S: System>(run: &Run<S>, marks: &Stated<Marks>) -> Result<()> 
         return Ok(());
     };
     lab.phase("wait: the report's fingerprints");
-    let missing = || -> Vec<&'static str> {
-        all.iter().filter(|print| !run.shows(print.shows)).map(|print| print.id).collect()
-    };
+    let missing =
+        || -> Vec<&'static str> { all.iter().filter(|print| !run.shows(print.shows)).map(|print| print.id).collect() };
     let waited = wait::until("the report's fingerprints", *within, || async {
         let missing = missing();
         if missing.is_empty() { Look::Ready(()) } else { Look::NotYet(missing.join(", ")) }

@@ -10,9 +10,8 @@ use reenact::{probe::Answer, testbed::Node};
 use super::{
     BBSES, CONSULS, Diego,
     consul::RAFT,
-    etcd::Member,
-    signals,
-    probes,
+    etcd::{self, Member},
+    probes, signals,
 };
 use crate::answer::describe;
 
