@@ -1,7 +1,7 @@
 //! The documents' lists of scenarios are those of the code. `REENACT_BLESS=1 cargo test
 //! --test documents` writes them anew.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use reenact::{campaign, report::documents};
 use scenarios as _;
@@ -30,4 +30,16 @@ fn the_list_of_scenarios_is_that_of_the_code() {
     let all = campaign::all().expect("scenarios");
     let parts = [("scenarios", documents::scenarios(&all)), ("reasons", documents::reasons(&all))];
     holds("docs/scenarios.md", &parts);
+}
+
+/// The core leaves nothing untried: see `campaign::core`.
+#[test]
+fn the_core_covers_whatever_any_scenario_tries() {
+    let all = campaign::all().expect("scenarios");
+    let covered = |core: bool| -> BTreeSet<&String> {
+        all.iter().filter(|scenario| scenario.core || !core).flat_map(|scenario| &scenario.covers).collect()
+    };
+    assert_eq!(covered(true), covered(false));
+    let core = all.iter().filter(|scenario| scenario.core).count();
+    assert!(core < all.len() * 3 / 4, "{core} of {} are no core", all.len());
 }

@@ -64,7 +64,7 @@ pub fn suite(hold: Hold) -> ExitCode {
     let held = |scenario: &&Scenario| hold == Hold::EachPasses || scenario.kind == Kind::Incident;
     let trial = |scenario: &'static Scenario| {
         let suite = Arc::clone(&suite);
-        Trial::ignorable_test(&scenario.id, move || suite.run(scenario))
+        Trial::ignorable_test(&scenario.id, move || suite.run(scenario)).with_ignored_flag(!scenario.core)
     };
     let scenarios = if arguments.list { scenarios } else { campaign::spread(scenarios) };
     let conclusion = libtest_mimic::run(&arguments, scenarios.into_iter().filter(held).map(trial).collect());

@@ -295,8 +295,8 @@ async fn detected<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
     Ok(())
 }
 
-/// 5. With every fault healed and nothing done it stays broken, else a runbook's success
-/// proves nothing.
+/// 5. With every fault healed and nothing done it stays broken: else a success of a runbook
+///    proves nothing.
 async fn stuck<S: System>(run: &Run<S>, control: &Stated<Duration>) -> Result<()> {
     let lab = run.lab();
     lab.begins(Step::Stuck);

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reenact::{
     fingerprint::{Fingerprint, latest, logged},
-    probe::{Answer, Observation, Signal},
+    probe::{Answer, Observation, Question, Signal},
 };
 use serde_json::Value;
 
-use super::{BBSES, ETCDS, stories::orphan::ORPHANED};
+use super::{BBSES, ETCDS, signals::Etcd, stories::orphan::ORPHANED};
 use crate::answer::describe;
 
 /// What is asked by hand, and of no probe.
@@ -92,11 +92,11 @@ pub(super) const THREE_LEADERS: Fingerprint = Fingerprint {
     report: "three healthy leaders",
     shows: |seen| {
         let own = latest(seen, |signal| match signal {
-            Signal::Query { of, answer } if of == "etcd:member" => Some(answer.clone()),
+            Signal::Query { of, answer } if of == Etcd::OF => answer.read::<Etcd>().ok(),
             _ => None,
         });
-        let led = own.values().filter(|answer| answer.get("has_leader") == Some("1"));
-        led.filter_map(|answer| answer.get("cluster")).collect::<BTreeSet<_>>().len() == ETCDS.len()
+        let led = own.values().filter(|member| member.has_leader);
+        led.map(|member| &member.cluster).collect::<BTreeSet<_>>().len() == ETCDS.len()
     },
 };
 

@@ -174,6 +174,7 @@ fn describe(scenario: &Scenario) -> serde_json::Value {
         "runbooks": scenario.runbooks,
         "fingerprints": scenario.fingerprints.iter().map(|print| print.id).collect::<Vec<_>>(),
         "images": scenario.images,
+        "core": scenario.core,
     })
 }
 

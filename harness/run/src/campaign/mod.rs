@@ -1,5 +1,6 @@
 //! Scenarios: their registry, and running them, many and often; schedules, drawn and played.
 
+pub mod core;
 mod hunt;
 mod playable;
 mod random;

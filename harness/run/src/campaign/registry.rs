@@ -2,7 +2,7 @@
 //! [`incident!`](crate::incident), or a table of variants with [`incidents!`](crate::incidents).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -12,6 +12,7 @@ use reenact_core::{Error, Result, fingerprint::Fingerprint};
 use reenact_testbed::Session;
 use serde::Serialize;
 
+use super::core;
 use crate::{
     contract::{self, Proof, Step},
     incident::{Action, Deploy, Expected, Harm, How, Incident, Stated, System},
@@ -59,6 +60,10 @@ pub struct Scenario {
     pub images: Vec<&'static str>,
     /// What the contract proves of it, or why not.
     pub contract: BTreeMap<Step, Proof>,
+    /// What it tries out: see [`core`](mod@super::core).
+    pub covers: BTreeSet<String>,
+    /// Whether it belongs to the core: see [`core`](mod@super::core).
+    pub core: bool,
     limit: Duration,
     start: Start,
 }
@@ -69,11 +74,11 @@ type Start = Box<dyn Fn(Arc<Session>, Lab) -> BoxFuture<'static, Result<()>> + S
 impl Scenario {
     /// The scenario of an incident.
     pub fn of<S: Deploy>(incident: Incident<S>) -> Self {
-        let musts = incident.acts.iter().filter_map(|act| match act.detected.by {
+        let mut musts = incident.acts.iter().filter_map(|act| match act.detected.by {
             Stated::Given((detector, _)) => Some(detector),
             Stated::Not(_) => None,
         });
-        let detector = musts.last();
+        let detector = musts.next_back();
         let fingerprints = incident.acts.iter().flat_map(|act| match &act.fingerprints {
             Stated::Given(marks) => marks.all.clone(),
             Stated::Not(_) => Vec::new(),
@@ -90,6 +95,8 @@ impl Scenario {
             fingerprints: fingerprints.collect(),
             images: S::images(&incident.setup),
             contract: contract::table(&incident),
+            covers: core::covered(&incident),
+            core: false,
             limit: LIMIT,
             start: start(Arc::new(incident)),
         }
@@ -109,6 +116,8 @@ impl Scenario {
             fingerprints: Vec::new(),
             images: Vec::new(),
             contract: BTreeMap::new(),
+            covers: BTreeSet::new(),
+            core: false,
             limit: LIMIT,
             start: Box::new(|_, _| Box::pin(async { Err(Error::Bug("a scenario that is only told of".into())) })),
         }
@@ -245,6 +254,7 @@ pub fn all() -> Result<Vec<&'static Scenario>> {
     static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         let mut all: Vec<_> = inventory::iter::<Entry>().flat_map(|entry| (entry.make)()).collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
+        core::choose(&mut all);
         all
     });
     match ALL.windows(2).find(|pair| pair[0].id == pair[1].id) {

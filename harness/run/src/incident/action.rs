@@ -35,6 +35,8 @@ pub struct Action<S: System> {
     pub what: String,
     /// What it is.
     pub kind: Kind,
+    /// The type of the fault that it injects, where that is known before the run.
+    pub fault: Option<&'static str>,
     work: Work<S>,
 }
 
@@ -43,7 +45,7 @@ impl<S: System> Action<S> {
     where
         F: for<'r> Fn(&'r Run<S>) -> BoxFuture<'r, Result<()>> + Send + Sync + 'static,
     {
-        Self { what: what.into(), kind, work: Box::new(work) }
+        Self { what: what.into(), kind, fault: None, work: Box::new(work) }
     }
 
     pub(crate) async fn perform(&self, run: &Run<S>) -> Result<()> {
@@ -67,12 +69,13 @@ pub fn act<S: System>(fault: impl Fault<S>) -> Action<S> {
     injected(None, true, fault)
 }
 
-fn injected<S: System>(name: Option<&'static str>, lasts: bool, fault: impl Fault<S>) -> Action<S> {
+fn injected<S: System, F: Fault<S>>(name: Option<&'static str>, lasts: bool, fault: F) -> Action<S> {
     let (what, fault) = (fault.to_string(), Arc::new(fault) as Arc<dyn Fault<S>>);
-    Action::new(Kind::Fault, what, move |run| {
+    let injects = Action::new(Kind::Fault, what, move |run| {
         let fault = Arc::clone(&fault);
         Box::pin(async move { run.inject_shared(name.map(str::to_owned), lasts, fault).await })
-    })
+    });
+    Action { fault: std::any::type_name::<F>().rsplit("::").next(), ..injects }
 }
 
 /// Injects a fault that depends on what is seen in this run, such as who leads.

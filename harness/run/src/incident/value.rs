@@ -135,11 +135,14 @@ impl<S: System> Diagnosis<S> {
     }
 }
 
+/// Makes a runbook when it is called.
+type Make<S> = Box<dyn Fn(&Run<S>) -> Result<Arc<dyn Runbook>> + Send + Sync>;
+
 /// A runbook, or one that the run chooses by what it sees.
 pub struct Procedure<S: System> {
     /// What it does, as an imperative.
     pub what: String,
-    make: Box<dyn Fn(&Run<S>) -> Result<Arc<dyn Runbook>> + Send + Sync>,
+    make: Make<S>,
 }
 
 impl<S: System, R: Runbook + 'static> From<R> for Procedure<S> {

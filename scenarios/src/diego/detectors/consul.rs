@@ -59,6 +59,10 @@ fn leaderless(view: &DiegoView, wanted: Cause) -> Told {
     if servers.iter().any(|server| server.said.is_ok_and(|consul| consul.has_leader)) {
         return Ok(Vec::new());
     }
+    // A machine that stands still, or is too slow for us, hangs alike.
+    if servers.iter().all(|server| server.said.is_err_and(|how| how.starts_with("hangs"))) {
+        return Err(format!("{}: every server hangs, and none says that it has no leader", Consul::OF));
+    }
     if !view.consul_led {
         return Err(format!("{}: there never was a leader", Consul::OF));
     }
