@@ -1,0 +1,5 @@
+use redis_sentinel as _;
+
+fn main() -> std::process::ExitCode {
+    reenact::cli::main()
+}

@@ -1,0 +1,7 @@
+//! Every scenario as a test by name.
+
+use redis_sentinel as _;
+
+fn main() -> std::process::ExitCode {
+    reenact::report::suite(reenact::report::Hold::EachPasses)
+}
