@@ -1,70 +1,57 @@
-//! The workload's client. Before each write it asks its Sentinel who is primary.
+//! How to speak to Redis and Sentinel, and the workload's clients.
 
-use async_trait::async_trait;
-use reenact::{
-    testbed::Node,
-    workload::{Ack, Client, Write},
-};
+use std::net::Ipv4Addr;
 
-use crate::redis::{Connection, REDIS, SENTINEL, Trouble};
+use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult};
+use reenact::prelude::*;
 
-pub struct Writer {
-    nodes: Vec<Node>,
-    /// Whose Sentinel it asks.
-    home: usize,
-    /// How many replicas must have a write before it counts.
-    replicas: u8,
-    sentinel: Option<Connection>,
-    /// The node that it writes to, as long as the Sentinel names it.
-    primary: Option<(Node, Connection)>,
+pub const REDIS: u16 = 6379;
+pub const SENTINEL: u16 = 26379;
+
+/// Says commands over a connection of their own, and gives the reply to the last one.
+pub async fn ask<T: FromRedisValue>(ip: Ipv4Addr, port: u16, commands: &[&str]) -> RedisResult<T> {
+    // A healthy server replies within a millisecond.
+    let limits = AsyncConnectionConfig::new().set_connection_timeout(Some(secs(1))).set_response_timeout(Some(secs(1)));
+    let client = redis::Client::open((ip.to_string(), port))?;
+    let mut server = client.get_multiplexed_async_connection_with_config(&limits).await?;
+    let mut reply = redis::Value::Nil;
+    for command in commands {
+        let mut words = redis::Cmd::new();
+        command.split(' ').for_each(|word| _ = words.arg(word));
+        reply = words.query_async(&mut server).await?;
+    }
+    Ok(redis::from_redis_value(reply)?)
 }
 
-impl Writer {
-    pub fn new(nodes: &[Node], home: usize, replicas: u8) -> Self {
-        Self { nodes: nodes.to_vec(), home, replicas, sentinel: None, primary: None }
-    }
-
-    async fn primary(&mut self) -> Result<&mut Connection, Trouble> {
-        let sentinel = match &mut self.sentinel {
-            Some(open) => open,
-            none => none.insert(Connection::open(self.nodes[self.home].ip(), SENTINEL).await?),
-        };
-        let address = sentinel.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"]).await?;
-        let named = self.nodes.iter().find(|node| address.first() == Some(&node.ip().to_string()));
-        let named = named.ok_or_else(|| Trouble::Refused(format!("Sentinel names {address:?}")))?;
-        let kept = self.primary.take().filter(|(node, _)| node.ip() == named.ip());
-        let primary = match kept {
-            Some(kept) => kept,
-            None => (named.clone(), Connection::open(named.ip(), REDIS).await?),
-        };
-        Ok(&mut self.primary.insert(primary).1)
-    }
+/// A client that asks the Sentinel at its home who is primary, and wants its writes on so many replicas.
+pub struct Writer {
+    pub nodes: Vec<Node>,
+    pub home: usize,
+    pub primary: usize,
+    pub replicas: u8,
 }
 
 #[async_trait]
 impl Client for Writer {
     async fn write(&mut self, Write { id, value, .. }: Write) -> Ack {
-        let replicas = self.replicas;
-        let primary = match self.primary().await {
-            Ok(primary) => primary,
-            // Nothing was sent.
-            Err(trouble) => return Ack::Failed { why: trouble.to_string() },
-        };
-        match primary.ask(&["HSET", "ops", &id.to_string(), &value.to_string()]).await {
-            Ok(_) if replicas == 0 => return Ack::Ok,
-            Ok(_) => {}
-            Err(Trouble::Refused(why)) => return Ack::Failed { why },
-            Err(Trouble::Broken(error)) => return Ack::Unknown { why: error.to_string() },
+        let attempt: RedisResult<u8> = async {
+            let who = ["SENTINEL GET-MASTER-ADDR-BY-NAME mymaster"];
+            let (ip, _): (String, u16) = ask(self.nodes[self.home].ip(), SENTINEL, &who).await?;
+            self.primary = self.nodes.iter().position(|node| node.ip().to_string() == ip).unwrap_or(self.home);
+            let commands = [format!("HSET ops {id} {value}"), format!("WAIT {} 500", self.replicas)];
+            ask(self.nodes[self.primary].ip(), REDIS, &commands.each_ref().map(String::as_str)).await
         }
-        // The primary has it, and may lose it again: from here on no error says that it failed.
-        match primary.ask(&["WAIT", &replicas.to_string(), "500"]).await {
-            Ok(have) if have[0].parse().is_ok_and(|have: u8| have >= replicas) => Ack::Ok,
-            Ok(have) => Ack::Unknown { why: format!("{} replicas have it", have[0]) },
-            Err(trouble) => Ack::Unknown { why: trouble.to_string() },
+        .await;
+        match attempt {
+            Ok(have) if have >= self.replicas => Ack::Ok,
+            Ok(have) => Ack::Unknown { why: format!("{have} replicas have it") },
+            Err(no) if matches!(no.code(), Some("READONLY" | "NOREPLICAS")) => Ack::Failed { why: no.to_string() },
+            // A time limit and a broken connection say nothing of the write.
+            Err(error) => Ack::Unknown { why: error.to_string() },
         }
     }
 
     fn node(&self) -> &str {
-        self.primary.as_ref().map_or(self.nodes[self.home].name(), |(node, _)| node.name())
+        self.nodes[self.primary].name()
     }
 }

@@ -2,22 +2,16 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
-use async_trait::async_trait;
-use reenact::{
-    detect::{Finding, Rule, View},
-    detector,
-    probe::{Answer, Moment, Observation, Probe, Signal},
-    testbed::Node,
-};
+use reenact::prelude::*;
 
-use crate::redis::{self, Trouble};
+use crate::client::{REDIS, ask};
 
 pub const TWO_PRIMARIES: &str = "redis/two_primaries";
-const QUESTION: &str = "redis:replication";
-/// A failover by the book has two for a moment: 0.1 s were seen.
-const HOLD: Duration = Duration::from_secs(1);
+pub const QUESTION: &str = "redis:replication";
+/// A planned failover has two until the old one is demoted: 14 ms were seen.
+const HOLD: Duration = secs(1);
 /// Servers are asked four times a second, and have a second to reply.
-const FRESH: Duration = Duration::from_secs(3);
+const FRESH: Duration = secs(3);
 
 detector! {
     TWO_PRIMARIES,
@@ -26,108 +20,68 @@ detector! {
 }
 
 /// Asks a server for its role, as a monitor would.
-pub struct Replication(String, Ipv4Addr);
-
-impl Replication {
-    pub fn new(node: &Node) -> Self {
-        Self(node.name().into(), node.ip())
+pub async fn replication(ip: Ipv4Addr) -> Answer {
+    match ask::<String>(ip, REDIS, &["INFO replication"]).await {
+        Ok(info) => info.lines().filter_map(|line| line.split_once(':')).collect(),
+        Err(error) => Answer::Error { code: error.category().into(), text: error.to_string() },
     }
 }
 
-#[async_trait]
-impl Probe for Replication {
-    fn node(&self) -> &str {
-        &self.0
-    }
-
-    async fn look(&mut self) -> Vec<Signal> {
-        let answer = match redis::replication(self.1).await {
-            Ok(values) => Answer::Values { values },
-            Err(Trouble::Refused(text)) => Answer::Error { code: "redis".into(), text },
-            Err(Trouble::Broken(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Answer::Refused,
-            Err(Trouble::Broken(_)) => Answer::Hung { during: "query".into() },
-        };
-        vec![Signal::Query { of: QUESTION.into(), answer }]
-    }
-
-    fn state(&self, signal: &Signal) -> Option<String> {
-        match signal {
-            Signal::Query { answer, .. } => Some(answer.get("role").unwrap_or("no answer").into()),
-            _ => None,
-        }
-    }
-}
-
-/// Each server's latest answer.
+/// When each server last replied, and whether it is a primary that accepts writes.
 #[derive(Default)]
-struct Answers {
+struct Servers {
     now: Moment,
-    latest: BTreeMap<String, (Moment, Answer)>,
+    replied: BTreeMap<String, (Moment, bool)>,
 }
 
-impl View for Answers {
-    fn observe(&mut self, seen: &Observation) {
-        self.now = seen.at;
-        if let Signal::Query { of, answer } = &seen.signal
+impl View for Servers {
+    fn observe(&mut self, Observation { at, node, signal, .. }: &Observation) {
+        self.now = *at;
+        if let Signal::Query { of, answer } = signal
             && of == QUESTION
         {
-            self.latest.insert(seen.node.clone(), (seen.at, answer.clone()));
+            // One that must have a replica to accept writes tells how many it has.
+            let refuses = answer.get("min_slaves_good_slaves") == Some("0");
+            self.replied.insert(node.clone(), (*at, answer.get("role") == Some("master") && !refuses));
         }
     }
-
-    fn is_blank(&self) -> bool {
-        self.latest.is_empty()
-    }
 }
 
-fn two_primaries(view: &Answers) -> Finding {
-    let fresh: Vec<_> = view.latest.iter().filter(|(_, (at, _))| view.now.since(*at) <= FRESH).collect();
-    if fresh.len() < 2 {
-        return Finding::CannotTell(format!("{} servers were asked lately", fresh.len()));
+fn two_primaries(servers: &Servers) -> Finding {
+    let fresh: Vec<_> = servers.replied.iter().filter(|(_, (at, _))| servers.now.since(*at) <= FRESH).collect();
+    let accept: Vec<_> = fresh.iter().filter(|(_, (_, accepts))| *accepts).collect();
+    match (fresh.len(), accept.len()) {
+        (0 | 1, _) => Finding::CannotTell("fewer than two servers replied lately".into()),
+        (_, 0 | 1) => Finding::No,
+        _ => Finding::Yes(accept.iter().map(|(node, _)| format!("{node}: role:master, accepts writes")).collect()),
     }
-    let evidence = fresh.iter().filter_map(|(node, (_, answer))| Some(format!("{node}: {}", accepts(answer)?)));
-    let evidence: Vec<_> = evidence.collect();
-    if evidence.len() < 2 { Finding::No } else { Finding::Yes(evidence) }
-}
-
-/// A primary refuses writes while it has fewer good replicas than it must have.
-fn accepts(answer: &Answer) -> Option<String> {
-    let number = |name| answer.get(name).and_then(|value| value.parse::<u32>().ok());
-    let needed = number("min-replicas-to-write").unwrap_or(0);
-    let enough = number("min_slaves_good_slaves").is_none_or(|good| good >= needed);
-    let is_primary = answer.get("role") == Some("master");
-    (is_primary && enough).then(|| format!("role:master, {needed} replicas needed to accept a write"))
 }
 
 #[cfg(test)]
 mod tests {
-    use reenact::detect::{Detector, Verdict};
-
     use super::*;
 
-    /// Asks n1 and n2 at these moments; each says its role and how many good replicas it has of one that it needs.
-    fn fires(at: &[u64], servers: [(&str, &str); 2]) -> bool {
+    /// Whether it fires where n1 and n2 have said for so long who they are, and how many replicas follow.
+    fn fires(milliseconds: u64, servers: [(&str, &str); 2]) -> bool {
         let mut rule = Rule::new(HOLD, two_primaries);
-        let mut last = Verdict::Quiet;
-        for (at, (node, (role, good))) in at.iter().flat_map(|at| ["n1", "n2"].into_iter().zip(servers).map(move |it| (*at, it))) {
-            let values = [("role", role), ("min_slaves_good_slaves", good), ("min-replicas-to-write", "1")];
-            let values = values.map(|(name, value)| (name.into(), value.into())).into();
-            let signal = Signal::Query { of: QUESTION.into(), answer: Answer::Values { values } };
-            last = rule.observe(&Observation { at: Moment(at), wall: Default::default(), node: node.into(), signal });
-        }
-        matches!(last, Verdict::Fired { .. })
+        let mut say = |at, node: &str, (role, good)| {
+            let answer = [("role", role), ("min_slaves_good_slaves", good)].into_iter().collect();
+            let signal = Signal::Query { of: QUESTION.into(), answer };
+            rule.observe(&Observation { at: Moment(at), wall: Default::default(), node: node.into(), signal })
+        };
+        let said = [0, milliseconds].map(|at| (say(at, "n1", servers[0]), say(at, "n2", servers[1])));
+        matches!(said, [_, (_, Verdict::Fired { .. })])
     }
 
     #[test]
-    fn two_that_accept_writes_are_told_after_the_hold() {
-        let both = [("master", "1"), ("master", "1")];
-        assert!(fires(&[0, 500, 1000], both));
-        assert!(!fires(&[0, 500, 999], both));
+    fn two_that_accept_writes_are_told_after_the_hold_and_while_they_reply() {
+        let after = |milliseconds| fires(milliseconds, [("master", "1"), ("master", "1")]);
+        assert_eq!([999, 1000, 3000, 3001].map(after), [false, true, true, false]);
     }
 
     #[test]
     fn one_that_refuses_writes_or_follows_is_no_second_primary() {
-        assert!(!fires(&[0, 1000], [("master", "1"), ("master", "0")]));
-        assert!(!fires(&[0, 1000], [("master", "1"), ("slave", "1")]));
+        let other = |other| fires(1000, [("master", "1"), other]);
+        assert_eq!([("master", "0"), ("slave", "1")].map(other), [false, false]);
     }
 }

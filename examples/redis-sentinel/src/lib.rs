@@ -4,29 +4,15 @@ mod client;
 mod detectors;
 mod failover;
 mod incidents;
-mod redis;
 
-use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use reenact::{
-    Error, Result,
-    campaign::{FaultSpace, Menu, Playground, Remedy},
-    fault::OnTestbed,
-    incident::{Deploy, Lab, System},
-    judge::Contents,
-    probe::{LogTail, Machine, Probe},
-    runbook::Hands,
-    testbed::{NodeSpec, Session, Testbed},
-    wait::Look,
-    workload::{Traffic, Workload},
-};
+use reenact::prelude::*;
 
-use redis::{REDIS, SENTINEL, Trouble};
+use client::{REDIS, SENTINEL, ask};
 
 const NODES: [&str; 3] = ["n1", "n2", "n3"];
 
-/// The deployed system.
 struct Redis {
     bed: Testbed,
     replicas: u8,
@@ -39,16 +25,9 @@ impl Deploy for Redis {
     }
 
     async fn deploy(session: &Arc<Session>, lab: &Lab, replicas: &u8) -> Result<Self> {
-        let image = session.image("redis").await?;
-        let specs = |ips: &HashMap<&'static str, Ipv4Addr>| {
-            let spec = |name| {
-                let env = format!("NODE_IP={} PRIMARY={} REPLICAS={replicas}", ips[name], ips["n1"]);
-                let env = env.split(' ').map(str::to_owned).collect();
-                NodeSpec { name, image: image.clone(), env, ..NodeSpec::default() }
-            };
-            NODES.into_iter().map(spec).collect()
-        };
-        let bed = Testbed::create(session, lab.id(), &NODES, specs).await?;
+        let (image, env) = (session.image("redis").await?, vec![format!("REPLICAS={replicas}")]);
+        let spec = |name| NodeSpec { name, image: image.clone(), env: env.clone(), ..NodeSpec::default() };
+        let bed = Testbed::create(session, lab.id(), &NODES, |_| NODES.map(spec).into()).await?;
         lab.adopt(&bed);
         Ok(Self { bed, replicas: *replicas })
     }
@@ -64,30 +43,24 @@ impl System for Redis {
     }
 
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
-        let of = |node| -> [(Duration, Box<dyn Probe>); 3] {
-            let every = Duration::from_millis(250);
-            [
-                (Duration::ZERO, Box::new(LogTail::new(node))),
-                (every, Box::new(Machine::new(node))),
-                (every, Box::new(detectors::Replication::new(node))),
-            ]
+        let of = |node| -> [(Duration, Box<dyn Probe>); 2] {
+            let replication = Query::new(node, detectors::QUESTION, detectors::replication);
+            [(Duration::ZERO, Box::new(LogTail::new(node))), (Duration::from_millis(250), Box::new(replication))]
         };
         self.bed.nodes().iter().flat_map(of).collect()
     }
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
         let (nodes, replicas) = (self.bed.nodes().to_vec(), self.replicas);
-        let connect = move |home: usize| client::Writer::new(&nodes, home % NODES.len(), replicas);
+        let connect = move |home| client::Writer { nodes: nodes.clone(), home, primary: home, replicas };
         Workload::start(lab.ledger(), lab.plan().seed, traffic, NODES.len(), connect)
     }
 
     async fn contents(&self) -> Result<Vec<(String, Contents)>> {
         let mut all = Vec::new();
         for node in self.bed.nodes() {
-            let held = redis::ask(node.ip(), REDIS, &["HGETALL", "ops"]).await;
-            let held = held.map_err(|why| Error::failed(format!("cannot read what {node:?} holds: {why}")))?;
-            let number = |word: &String| word.parse().unwrap_or(u64::MAX);
-            all.push((node.name().into(), held.chunks(2).map(|pair| (number(&pair[0]), number(&pair[1]))).collect()));
+            let held = ask(node.ip(), REDIS, &["HGETALL ops"]).await.map_err(|why| Error::failed(why.to_string()))?;
+            all.push((node.name().into(), held));
         }
         Ok(all)
     }
@@ -96,31 +69,23 @@ impl System for Redis {
         self.healthy().await
     }
 
+    /// Whether all Sentinels know each other and the same primary, and both replicas get its writes.
     async fn healthy(&self) -> Look<()> {
-        self.serves().await.map_or_else(|why| Look::NotYet(why.to_string()), Look::Ready)
-    }
-}
-
-impl Redis {
-    /// Whether all Sentinels know each other and the same primary, and a write reaches both replicas.
-    async fn serves(&self) -> Result<(), Trouble> {
-        let mut words = Vec::new();
-        for node in self.bed.nodes() {
-            let told = redis::ask(node.ip(), SENTINEL, &["INFO", "sentinel"]).await?.concat();
-            words.push(told.lines().last().unwrap_or_default().to_owned());
-        }
-        let agreed = words.iter().all(|word| *word == words[0] && word.ends_with("slaves=2,sentinels=3"));
-        let Some(primary) = self.bed.nodes().iter().find(|node| words[0].contains(&format!("status=ok,address={}:", node.ip())))
-        else {
-            return Err(Trouble::Refused(format!("Sentinel: {}", words[0])));
+        let look = async {
+            let mut told = BTreeSet::new();
+            for node in self.bed.nodes() {
+                let info: String = ask(node.ip(), SENTINEL, &["INFO sentinel"]).await?;
+                told.insert(info.lines().last().unwrap_or_default().to_owned());
+            }
+            let words = |node: &Node| format!("status=ok,address={}:{REDIS},slaves=2,sentinels=3", node.ip());
+            let named = |node: &&Node| told.iter().all(|line| line.ends_with(&words(node)));
+            let Some(primary) = self.bed.nodes().iter().find(named) else {
+                return Ok(Look::NotYet(format!("the Sentinels say {told:?}")));
+            };
+            let have: u8 = ask(primary.ip(), REDIS, &["SET health 1", "WAIT 2 500"]).await?;
+            Ok(if have == 2 { Look::Ready(()) } else { Look::NotYet(format!("{have} replicas have a write")) })
         };
-        if !agreed {
-            return Err(Trouble::Refused(format!("Sentinels: {}", words.join("; "))));
-        }
-        let mut server = redis::Connection::open(primary.ip(), REDIS).await?;
-        server.ask(&["SET", "health", "1"]).await?;
-        let have = server.ask(&["WAIT", "2", "500"]).await?.concat();
-        if have == "2" { Ok(()) } else { Err(Trouble::Refused(format!("{have} of 2 replicas have a write"))) }
+        look.await.unwrap_or_else(|error: redis::RedisError| Look::NotYet(error.to_string()))
     }
 }
 
@@ -135,15 +100,10 @@ reenact::playable!(Redis);
 impl Playground for Redis {
     const SYSTEM: &'static str = "redis";
     const MENU: Menu = Menu { peers: &NODES, machines: &NODES, ..Menu::NOTHING };
-    const REMEDIES: &'static [Remedy] =
-        &[Remedy { name: "planned_failover", cures: &[], make: || Box::new(failover::Planned { from: "n1" }) }];
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const REMEDIES: &'static [Remedy] = &[Remedy { name: "planned", cures: &[], make: || Box::new(failover::Planned) }];
+    const PATIENCE: Duration = secs(60);
 
     fn plain() -> u8 {
         1
-    }
-
-    fn faults() -> FaultSpace<Self> {
-        FaultSpace::engine().with::<failover::Unplanned>("unplanned_failover")
     }
 }

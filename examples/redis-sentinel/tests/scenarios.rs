@@ -1,7 +1,4 @@
-//! Every scenario as a test by name.
-
 use redis_sentinel as _;
-
 fn main() -> std::process::ExitCode {
     reenact::report::suite(reenact::report::Hold::EachPasses)
 }
