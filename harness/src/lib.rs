@@ -24,3 +24,24 @@ pub mod probe {
     pub use reenact_core::probe::*;
     pub use reenact_testbed::probe::*;
 }
+
+/// What the code of a system is made of: `use reenact::prelude::*;`.
+pub mod prelude {
+    pub use async_trait::async_trait;
+
+    pub use crate::{
+        Error, Result,
+        campaign::{FaultSpace, Menu, Playground, Remedy},
+        detect::{Detector, Finding, Rule, Verdict, View},
+        detector,
+        fault::{Effect, Fault, OnTestbed, Undo},
+        fingerprint::{Fingerprint, logged},
+        incident::*,
+        judge::Contents,
+        probe::{Answer, Files, LogTail, Machine, Moment, Observation, Ports, Probe, Processes, Query, Signal},
+        runbook::{Conclusion, Hands, Operator, Runbook},
+        testbed::{Disk, Node, NodeSpec, Session, Testbed},
+        wait::{self, Look},
+        workload::{Ack, Client, Traffic, Workload, Write},
+    };
+}

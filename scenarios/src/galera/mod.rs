@@ -22,7 +22,7 @@ use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
-    campaign::{FaultSpace, Menu, Playground, Remedy},
+    campaign::{Menu, Playground, Remedy},
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
@@ -102,10 +102,6 @@ impl Playground for Galera {
 
     fn plain() -> Machines {
         Machines::Ordinary
-    }
-
-    fn faults() -> FaultSpace<Self> {
-        FaultSpace::engine()
     }
 }
 

@@ -142,3 +142,10 @@ impl Answer {
         }
     }
 }
+
+/// The answer that holds these named values.
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Answer {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(values: I) -> Self {
+        Self::Values { values: values.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+    }
+}

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use reenact_core::{Error, Result, runbook::Runbook};
-use reenact_testbed::fault::{Fault, Signal};
+use reenact_testbed::fault::{Fault, OnTestbed, Signal};
 
 use super::{FaultSpace, FaultSpec, Scenario, Schedule, space::MakeSchema};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A system that schedules can be played on.
-pub trait Playground: Deploy {
+pub trait Playground: Deploy + OnTestbed {
     /// Its name in plan files.
     const SYSTEM: &'static str;
     /// What random schedules are made of.
@@ -26,8 +26,10 @@ pub trait Playground: Deploy {
     /// The testbed that schedules are played on.
     fn plain() -> Self::Setup;
 
-    /// The faults that plan files may name.
-    fn faults() -> FaultSpace<Self>;
+    /// The faults that plan files may name: the engine's own, unless it says more.
+    fn faults() -> FaultSpace<Self> {
+        FaultSpace::engine()
+    }
 }
 
 /// A [`Playground`] in the registry; made by [`playable!`](crate::playable).

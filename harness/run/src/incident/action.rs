@@ -8,6 +8,7 @@ use reenact_core::{
     probe::Observation,
     runbook::{Conclusion, Runbook},
     wait::Look,
+    workload::{Ack, Entry},
 };
 use reenact_testbed::fault::Fault;
 
@@ -116,6 +117,26 @@ where
 pub fn writes<S: System>(more: usize, limit: Duration) -> Action<S> {
     Action::new(Kind::Wait, format!("{more} more writes are acknowledged"), move |run| {
         Box::pin(run.writes(more, limit))
+    })
+}
+
+/// Waits until a node has acknowledged a write that began since the effect.
+pub fn acknowledges<S: System>(node: &'static str, limit: Duration) -> Action<S> {
+    says(node, "acknowledges", |ack| *ack == Ack::Ok, limit)
+}
+
+/// Waits until a node has refused a write that began since the effect: it certainly failed.
+pub fn refuses_writes<S: System>(node: &'static str, limit: Duration) -> Action<S> {
+    says(node, "refuses", |ack| matches!(ack, Ack::Failed { .. }), limit)
+}
+
+fn says<S: System>(node: &'static str, verb: &str, said: fn(&Ack) -> bool, limit: Duration) -> Action<S> {
+    wait(format!("{node} {verb} a write"), limit, move |run: &Run<S>| {
+        let since = run.effect_at();
+        let fits = |entry: &Entry| entry.node == node && entry.from >= since && said(&entry.ack);
+        let some = run.ledger().read(|entries| entries.iter().any(fits));
+        let look = if some { Look::Ready(()) } else { Look::NotYet("it has not".into()) };
+        Box::pin(async { look })
     })
 }
 

@@ -6,8 +6,8 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bollard::query_parameters::LogsOptionsBuilder;
-use futures::{StreamExt, stream::BoxStream};
-use reenact_core::probe::{PortState, Probe, Signal, blind};
+use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
+use reenact_core::probe::{Answer, PortState, Probe, Signal, blind};
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{Node, Shell};
@@ -52,6 +52,34 @@ impl Probe for Ports {
         let ip = self.ip;
         let look = |port| async move { Signal::Port { port, state: Self::connect(ip, port).await } };
         futures::future::join_all(self.ports.iter().copied().map(look)).await
+    }
+}
+
+/// Puts one question to a node over its service's own protocol.
+pub struct Query {
+    node: Node,
+    of: &'static str,
+    ask: Box<dyn Fn(Ipv4Addr) -> BoxFuture<'static, Answer> + Send + Sync>,
+}
+
+impl Query {
+    /// Asks this node by its address; `of` names the question, such as `sql:status`.
+    pub fn new<F>(node: &Node, of: &'static str, ask: impl Fn(Ipv4Addr) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        Self { node: node.clone(), of, ask: Box::new(move |ip| Box::pin(ask(ip))) }
+    }
+}
+
+#[async_trait]
+impl Probe for Query {
+    fn node(&self) -> &str {
+        self.node.name()
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        vec![Signal::Query { of: self.of.into(), answer: (self.ask)(self.node.ip()).await }]
     }
 }
 

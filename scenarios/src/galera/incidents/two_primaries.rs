@@ -1,6 +1,6 @@
 //! Somebody bootstraps the isolated minority: two primary components.
 
-use reenact::{fault::Partition, incident::*, wait::Look};
+use reenact::{fault::Partition, incident::*};
 
 use super::super::{
     Galera, Machines,
@@ -33,18 +33,8 @@ reenact::incident!(
                 control: none("two clusters serve: what is broken is what they hold"),
                 wrong: tried([refuses(BootstrapMostAdvanced)]),
                 // Both sides take writes: without them the split could not be seen in the rows.
-                ends: harm([acknowledges("n1"), acknowledges("n2")], &[Harm::Lost, Harm::Divergent]),
+                ends: harm([acknowledges("n1", secs(20)), acknowledges("n2", secs(20))], &[Harm::Lost, Harm::Divergent]),
             },
         ],
     }
 );
-
-/// Waits until that node has acknowledged a write since the effect.
-fn acknowledges(node: &'static str) -> Action<Galera> {
-    wait(format!("{node} acknowledges a write"), secs(20), move |run: &Run<Galera>| {
-        let since = run.effect_at();
-        let some = run.ledger().acknowledged_by(|entry| entry.node == node && entry.from >= since);
-        let look = if some > 0 { Look::Ready(()) } else { Look::NotYet(format!("{node} acknowledges nothing")) };
-        Box::pin(async { look })
-    })
-}

@@ -1,0 +1,4 @@
+use redis_sentinel as _;
+fn main() -> std::process::ExitCode {
+    reenact::cli::main()
+}
