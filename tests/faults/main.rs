@@ -105,6 +105,7 @@ fn main() -> ExitCode {
         a_partition_outlives_a_power_cycle,
         testbeds_are_apart,
         a_namesake_of_another_session_stays,
+        an_owner_lives_as_long_as_its_container,
         power_goes_and_comes_in_order,
         machines_shut_down_in_order,
         signals_end_processes,

@@ -87,7 +87,7 @@ impl Testbed {
         let devices = maker.keep_devices(&specs).await?;
         let reach = if devices.is_empty() { Reach::Networks } else { Reach::Disks };
         let helper = session.helper(reach).await?;
-        let table = format!("{}_{}", std::process::id(), session.next());
+        let table = format!("{:08x}_{}", session.token(), session.next());
         let (keeper, firewall, faults, probes, ()) = tokio::try_join!(
             maker.keep_volumes(&specs),
             helper.firewall(session, &table),
@@ -240,8 +240,8 @@ fn endpoint(ip: Ipv4Addr) -> EndpointSettings {
 /// out: nothing that a node does leaves the machine.
 async fn create_network(session: &Session, lab: &str, labels: &HashMap<String, String>) -> Result<(String, Ipv4Addr)> {
     let name = format!("reenact-{}-{lab}", session.id());
-    // Processes start looking at different places, so that they seldom collide.
-    let start = std::process::id().wrapping_mul(97).wrapping_add(session.next());
+    // Sessions start looking at different places, so that they seldom collide.
+    let start = session.token().wrapping_add(session.next()) % NETWORKS;
     for step in 0..NETWORKS {
         let index = (start + step) % NETWORKS;
         let first = Ipv4Addr::new(POOL[0], POOL[1], (index / 16) as u8, (index % 16 * 16) as u8);

@@ -12,6 +12,7 @@ mod firewall;
 mod helper;
 mod image;
 mod node;
+mod owner;
 pub mod probe;
 pub mod reaper;
 mod session;
@@ -24,7 +25,8 @@ pub use docker::{Leftovers, connect};
 pub use firewall::{Firewall, Flow};
 pub use image::Image;
 pub use node::{Node, NodeStatus, Process};
-pub use session::{Owner, Session, Whose, sweep};
+pub use owner::Owner;
+pub use session::{Session, Whose, sweep};
 pub use shell::{Lines, Shell};
 pub use terminals::Terminals;
 

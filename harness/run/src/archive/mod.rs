@@ -156,7 +156,7 @@ fn folders(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-const HELP: &str = "name a session's folder, such as results/20260102T030405Z-77, or that of one run";
+const HELP: &str = "name a session's folder, such as results/20260102T030405Z-0b5e77a1, or that of one run";
 
 fn not_a_folder(path: &Path, what: &str) -> Error {
     Error::usage(format!("{} {what}", path.display()), HELP)
