@@ -3,5 +3,5 @@
 use scenarios as _;
 
 fn main() -> std::process::ExitCode {
-    reenact::report::suite(reenact::report::Hold::NoShamPasses)
+    reenact::report::suite(reenact::report::Hold::NoShamPasses, concat!(env!("CARGO_MANIFEST_DIR"), "/../results"))
 }

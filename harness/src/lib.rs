@@ -14,7 +14,7 @@
 pub use reenact_core::{Error, Result, detect, detector, judge, runbook, wait, workload};
 pub use reenact_report::{self as report, cli, compare};
 pub use reenact_run::{archive, campaign, playable, scenario, trial};
-pub use reenact_testbed::{self as testbed, fault};
+pub use reenact_testbed::{self as testbed, fault, images};
 
 /// Readers of one signal each, and what they see.
 pub mod probe {

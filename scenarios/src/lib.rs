@@ -10,3 +10,5 @@ mod postgres;
 pub mod shutdown;
 #[cfg(test)]
 mod verdicts;
+
+reenact::images!("$CARGO_MANIFEST_DIR/../docker");

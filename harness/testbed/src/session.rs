@@ -14,8 +14,9 @@ use bollard::Docker;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::{
-    Leftovers, OWNER_LABEL, Owner, SESSION_LABEL, docker,
+    OWNER_LABEL, Owner, SESSION_LABEL, docker,
     helper::{Helper, Reach},
+    leftovers::{Held, Leftovers},
     owner,
     reaper::Reaper,
 };
@@ -79,14 +80,16 @@ impl Session {
             docker.inspect_image(image).await.map_err(missing)?;
         }
         // A reaper or another start may be at the same things just now.
-        if let Err(error) = sweep(&docker, Whose::Dead, false).await {
-            tracing::warn!(%error, "what a dead session left is still there");
+        match sweep(&docker, Whose::Dead, false).await {
+            Ok(Swept { held, .. }) if !held.is_empty() => tracing::warn!("{held}; {}", Held::WAY_OUT),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "what a dead session left is still there"),
         }
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         let id = format!("{now}-{token:08x}{}", if keep { KEPT } else { "" });
         let results = std::path::absolute(results.join(&id)).map_err(Error::file("find", results))?;
         fs::create_dir_all(&results).map_err(Error::file("create", &results))?;
-        let reaper = Reaper::start(&id)?;
+        let reaper = Reaper::start(&id).await?;
         let (helper, disk_helper, images) = (OnceCell::new(), OnceCell::new(), Mutex::new(images));
         let (kept, cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
         let count = AtomicU32::new(0);
@@ -172,25 +175,31 @@ impl Session {
         Making(Some(&self.cut_off))
     }
 
+    /// Whether the making of something was cut off: the daemon may still be at it.
+    pub(super) fn was_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
     /// Removes what is left, unless it is to be kept, and dismisses the reaper; but
     /// where the making of something was cut off, the reaper first waits for what the
     /// daemon may still bring forth.
     ///
     /// # Errors
     /// [`Error::Docker`] if something cannot be removed; the reaper will try again.
+    /// [`Error::Inconclusive`] if the daemon does not give back a network.
     pub async fn close(&self) -> Result<()> {
-        if self.kept.load(Ordering::Relaxed) {
-            self.reaper.dismiss();
-        } else if self.cut_off.load(Ordering::Relaxed) {
-            self.reaper.finish().await?;
-        } else {
+        let mut held = Held::default();
+        if !self.kept.load(Ordering::Relaxed) {
+            if self.was_cut_off() {
+                self.reaper.finish().await?;
+            }
             let left = Leftovers::find(&self.docker, &format!("{SESSION_LABEL}={}", self.id)).await?;
-            left.remove(&self.docker).await?;
-            self.reaper.dismiss();
+            held = left.remove(&self.docker).await?;
         }
+        self.reaper.dismiss();
         // Goes only if no run was kept in it.
         let _ = fs::remove_dir(&self.results);
-        Ok(())
+        held.none_is_left()
     }
 }
 
@@ -203,15 +212,24 @@ pub enum Whose {
     Everybodys,
 }
 
+/// What came of a sweep.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// What was removed.
+    pub removed: Leftovers,
+    /// What the daemon does not give back.
+    pub held: Held,
+}
+
 /// Removes what sessions left, and says what it was. What was kept on purpose is
 /// removed when `kept` says so.
 ///
 /// # Errors
 /// [`Error::Docker`] if the daemon cannot tell, or for the first thing that it could
 /// not remove; all the others are tried all the same.
-pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Leftovers> {
+pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Swept> {
     let here = Owner::this_process(docker).await?;
-    let (mut swept, mut outcome) = (Leftovers::default(), Ok(()));
+    let (mut swept, mut outcome) = (Swept::default(), Ok(()));
     for (session, owner) in sessions(docker).await? {
         let dead = match owner.parse::<Owner>() {
             Ok(owner) => owner.is_dead(&here, docker).await,
@@ -225,10 +243,13 @@ pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Leftover
         }
         let left = Leftovers::find(docker, &format!("{SESSION_LABEL}={session}")).await?;
         tracing::info!(session, %left, "sweeping what a dead session left");
-        outcome = outcome.and(left.remove(docker).await);
-        swept.containers.extend(left.containers);
-        swept.networks.extend(left.networks.into_iter().filter(|id| !docker::is_miscounted(id)));
-        swept.volumes.extend(left.volumes);
+        match left.remove(docker).await {
+            Ok(held) => {
+                swept.removed.extend(left.without(&held));
+                swept.held.extend(held);
+            }
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
     }
     outcome.map(|()| swept)
 }

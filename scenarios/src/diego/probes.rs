@@ -95,7 +95,11 @@ async fn server(agent: &Agent) -> Result<Values, Answer> {
     let (leader, address, peers) = tokio::join!(agent.leader(LIMIT), agent.address(LIMIT), agent.peers(LIMIT));
     let mut said = values([("leader", leader?), ("address", address?)]);
     let role = |votes| if votes { "voter" } else { "nonvoter" }.to_owned();
-    said.extend(peers.unwrap_or_default().into_iter().map(|(address, votes)| (format!("peer:{address}"), role(votes))));
+    let peers = match peers {
+        Err(Answer::Error { code, .. }) if code.starts_with('5') => Vec::new(),
+        peers => peers?,
+    };
+    said.extend(peers.into_iter().map(|(address, votes)| (format!("peer:{address}"), role(votes))));
     Ok(said)
 }
 

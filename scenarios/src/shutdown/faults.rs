@@ -8,14 +8,15 @@ use std::{
 
 use async_trait::async_trait;
 use reenact::{
-    Result,
+    Error, Result,
     fault::{Effect, Fault, Undo},
-    probe::{Answer, Clock, Moment},
+    probe::{Clock, Moment},
     testbed::{Node, NodeStatus, Testbed},
     wait::{self, Look},
 };
 
 use super::{PORT, probes, router::Router};
+use crate::answer::describe;
 
 /// How a replica ends.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +100,7 @@ impl Deleted {
         if let End::Terminated { pre_stop, .. } = self.end {
             tokio::time::sleep(pre_stop).await;
         }
-        let in_flight = in_flight(node).await;
+        let in_flight = in_flight(node).await?;
         let (signalled, begun) = (self.clock.now(), Instant::now());
         match self.end {
             End::Terminated { pre_stop, grace } => {
@@ -129,14 +130,13 @@ async fn exhaust(node: &Node) -> Result<()> {
     wait::until("the kernel to end the container", Duration::from_secs(20), end).await
 }
 
-/// The works in memory, by the service's own word.
-async fn in_flight(node: &Node) -> u64 {
+/// The works in memory, by the service's own word. One that says nothing has not said 0.
+async fn in_flight(node: &Node) -> Result<u64> {
     let gauges = probes::gauges(&reqwest::Client::new(), node.ip()).await;
-    let gauge = |name: &str| match &gauges {
-        Answer::Values { values } => values.get(name).and_then(|value| value.parse().ok()).unwrap_or(0),
-        _ => 0,
-    };
-    gauge("bg_inflight") + gauge("bg_queued")
+    let gauge = |name: &str| gauges.get(name)?.parse::<u64>().ok();
+    gauge("bg_inflight").zip(gauge("bg_queued")).map(|(running, queued)| running + queued).ok_or_else(|| {
+        Error::inconclusive(format!("{} does not say what it has in flight: {}", node.name(), describe(&gauges)))
+    })
 }
 
 impl fmt::Debug for Deleted {

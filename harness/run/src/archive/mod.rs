@@ -16,16 +16,16 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{campaign::RunResult, score::Score};
+use crate::{
+    campaign::{RunResult, SCORE},
+    score::Score,
+};
 use reenact_core::{Error, Result};
 
 pub use merge::{Merged, merge};
 pub use pack::pack;
 pub use recording::Recording;
 pub use rescore::{Change, Rescored, Turn, accept, rescore};
-
-/// The file that makes a folder a run's.
-const SCORE: &str = "score.json";
 
 /// What a run leaves from its first moment on.
 const EVENTS: &str = "events.jsonl";

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, Undo};
-use crate::Testbed;
+use crate::{Testbed, alive::alive};
 use reenact_core::Result;
 
 /// Machines lose power at the same moment: every process of theirs is gone with no
@@ -68,11 +68,11 @@ impl fmt::Display for PowerOn {
     }
 }
 
-/// Which of the nodes run.
+/// Which of the nodes have a process that lives, by the kernel's word.
 async fn running(bed: &Testbed, nodes: &[String]) -> Result<Vec<String>> {
     let mut running = Vec::new();
     for node in nodes {
-        if bed.node(node)?.state().await?.running {
+        if !alive(bed, bed.node(node)?).await?.is_empty() {
             running.push(node.clone());
         }
     }
@@ -89,7 +89,7 @@ impl Fault for PowerOff {
 
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {
         let running = running(bed, &self.nodes).await?;
-        Ok(Effect::new(running.is_empty(), format!("running: [{}]", running.join(", "))))
+        Ok(Effect::new(running.is_empty(), format!("with processes: [{}]", running.join(", "))))
     }
 }
 
@@ -104,7 +104,7 @@ impl Fault for ShutDown {
 
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {
         let running = running(bed, &self.nodes).await?;
-        Ok(Effect::new(running.is_empty(), format!("running: [{}]", running.join(", "))))
+        Ok(Effect::new(running.is_empty(), format!("with processes: [{}]", running.join(", "))))
     }
 }
 
@@ -119,6 +119,6 @@ impl Fault for PowerOn {
 
     async fn effect(&self, bed: &Testbed) -> Result<Effect> {
         let running = running(bed, &self.nodes).await?;
-        Ok(Effect::new(running.len() == self.nodes.len(), format!("running: [{}]", running.join(", "))))
+        Ok(Effect::new(running.len() == self.nodes.len(), format!("with processes: [{}]", running.join(", "))))
     }
 }
