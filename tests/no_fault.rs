@@ -3,5 +3,5 @@
 use scenarios as _;
 
 fn main() -> std::process::ExitCode {
-    reenact::report::suite(reenact::report::Hold::NoFaultNoPass)
+    reenact::report::suite(reenact::report::Hold::NoFaultNoPass, concat!(env!("CARGO_MANIFEST_DIR"), "/../results"))
 }

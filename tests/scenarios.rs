@@ -3,5 +3,5 @@
 use scenarios as _;
 
 fn main() -> std::process::ExitCode {
-    reenact::report::suite(reenact::report::Hold::EachPasses)
+    reenact::report::suite(reenact::report::Hold::EachPasses, concat!(env!("CARGO_MANIFEST_DIR"), "/../results"))
 }

@@ -17,7 +17,7 @@ pub use reenact_core::{
 pub use reenact_report::{self as report, cli, compare};
 pub use reenact_run::incident;
 pub use reenact_run::{archive, campaign, contract, incidents, playable, score, trial};
-pub use reenact_testbed::{self as testbed, fault};
+pub use reenact_testbed::{self as testbed, fault, images};
 
 /// Readers of one signal each, and what they see.
 pub mod probe {

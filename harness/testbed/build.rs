@@ -1,5 +1,7 @@
-//! The image sources are part of the binary: notice when one is added or changed.
+//! The engine's own image sources are part of the binary: notice when one is changed.
 
 fn main() {
-    println!("cargo::rerun-if-changed=../../docker");
+    for image in ["base", "helper"] {
+        println!("cargo::rerun-if-changed=../../docker/{image}");
+    }
 }

@@ -18,6 +18,12 @@ pub(crate) fn of_error(error: &reqwest::Error) -> Answer {
     }
 }
 
+/// An answer that came and cannot be understood: no value that a reader could mistake for one.
+pub(crate) fn garbled(what: &str, said: impl std::fmt::Display) -> Answer {
+    let said: String = said.to_string().chars().take(200).collect();
+    Answer::Error { code: "garbled".into(), text: format!("{what} cannot be read from: {said}") }
+}
+
 /// An answer in a few words.
 pub(crate) fn describe(answer: &Answer) -> String {
     match answer {

@@ -10,3 +10,5 @@ pub mod galera;
 mod laws;
 mod postgres;
 pub mod shutdown;
+
+reenact::images!("$CARGO_MANIFEST_DIR/../docker");

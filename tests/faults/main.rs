@@ -87,6 +87,7 @@ fn main() -> ExitCode {
     // The long ones first, so that the others run beside them.
     let tests = tests![
         faults_left_out_prove_nothing,
+        look_alikes_prove_nothing,
         a_blocked_signal_proves_nothing,
         a_look_at_the_limit_leaves_the_shell_usable,
         a_flap_comes_and_goes_until_it_is_healed,
@@ -105,6 +106,7 @@ fn main() -> ExitCode {
         a_partition_outlives_a_power_cycle,
         testbeds_are_apart,
         a_namesake_of_another_session_stays,
+        an_owner_lives_as_long_as_its_container,
         power_goes_and_comes_in_order,
         machines_shut_down_in_order,
         signals_end_processes,

@@ -34,6 +34,24 @@ pub(crate) async fn faults_left_out_prove_nothing(bed: Bed) -> Result<()> {
     Ok(())
 }
 
+/// What only looks alike proves nothing: a machine whose every process is stopped is not
+/// paused, and one whose service is gone is not without power.
+pub(crate) async fn look_alikes_prove_nothing(bed: Bed) -> Result<()> {
+    start(&bed, N1, "victim").await?;
+    let stopped = inject(&bed, kill("", Signal::Stop)).await?;
+    let paused = fault::inject(&*bed, Pause { node: N1.into() }, true).await;
+    inconclusive(paused, "0 of 2 processes in the freezer");
+    heal(&bed, stopped).await?;
+
+    let paused = inject(&bed, Pause { node: N1.into() }).await?;
+    inconclusive(fault::inject(&*bed, kill("victim", Signal::Stop), true).await, "process states");
+    heal(&bed, paused).await?;
+
+    let _killed = inject(&bed, kill("victim", Signal::Kill)).await?;
+    inconclusive(fault::inject(&*bed, PowerOff::of(&[N1]), true).await, "with processes: [n1]");
+    Ok(())
+}
+
 /// A fault that no look ever shows, each look taking a while.
 #[derive(Debug)]
 pub(crate) struct Unseen;

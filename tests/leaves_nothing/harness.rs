@@ -27,10 +27,11 @@ pub(crate) fn reenact(results: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Kills, and waits for the harness's own end only.
-pub(crate) async fn strike(kill: &Kill, child: &mut Child, marks: &Marks) {
-    let pid = Pid::from_raw(marks.pid.cast_signed()).expect("a process id");
+pub(crate) async fn strike(kill: &Kill, child: &mut Child, pid: u32, results: &Path) {
+    let pid = Pid::from_raw(pid.cast_signed()).expect("a process id");
     if kill.target.with_reaper() {
         // The reaper first, for it would begin as soon as the harness is gone.
+        let marks = Marks::of(results);
         for reaper in reaper_processes().into_iter().filter(|reaper| marks.bear(&reaper.session)) {
             let _ = kill_process(reaper.pid, Signal::KILL);
         }
@@ -90,7 +91,7 @@ pub(crate) fn last_phase(results: &Path) -> String {
     journals(results).into_iter().filter_map(phase).collect::<Vec<_>>().join(" | ")
 }
 
-fn folders(under: &Path) -> Vec<PathBuf> {
+pub(crate) fn folders(under: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(under).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }

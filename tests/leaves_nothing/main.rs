@@ -4,11 +4,13 @@
 //! and breaks file systems on block devices. Each time, what bears its session must go
 //! by itself: containers, networks, volumes, packet filters, mounts, loop devices, the
 //! containers' processes, and the reaper. Where the reaper is killed as well, the next
-//! start or `reenact clean` must remove the rest.
+//! start or `reenact clean` must remove the rest; so too where it ran in a container, which
+//! was killed.
 //!
 //! `REENACT_KILLS` sets how often (30), `REENACT_SEED` which moments are drawn (1),
 //! `REENACT_VICTIM` whose testbeds alone (`galera`, `blobstore`; else both in turn).
 
+mod contained;
 mod daemon;
 mod figures;
 mod harness;
@@ -19,10 +21,13 @@ mod watch;
 
 use std::{env, fs};
 
+use bollard::Docker;
 use futures::{StreamExt, stream};
 use reenact::testbed::connect;
 use scenarios as _;
+use tokio::sync::Mutex;
 
+use contained::sweep_goes_by_the_container;
 use figures::{judge, tell};
 use harness::reenact;
 use kill::{Victim, draw};
@@ -35,9 +40,18 @@ const WARM_UP: [&str; 5] = ["run", "galera::twin_healthy_under_load", "blobstore
 /// How many harnesses live, and die, at once. They must not disturb each other.
 const AT_ONCE: usize = 3;
 
+/// Whether the images were made. Held by each test to its end: the sweep of one would
+/// hide what a reaper of the other cannot remove.
+static PREPARED: Mutex<bool> = Mutex::const_new(false);
+
 #[tokio::test]
 async fn nothing_is_left_however_the_harness_dies() {
-    let observer = match prepare().await {
+    let mut prepared = PREPARED.lock().await;
+    let observer = match prepare(&mut prepared).await {
+        Ok(docker) => Observer::start(docker).await,
+        Err(why) => Err(why),
+    };
+    let observer = match observer {
         Ok(observer) => observer,
         Err(why) => return skip(&why),
     };
@@ -55,6 +69,19 @@ async fn nothing_is_left_however_the_harness_dies() {
     deaths.sort_by_key(|death| death.kill.number);
     tell(&deaths);
     judge(&deaths, &before, &after, &observer.held());
+}
+
+#[tokio::test]
+async fn what_a_killed_container_left_is_swept_and_a_living_one_has_its_own() {
+    let mut prepared = PREPARED.lock().await;
+    let results = tempfile::tempdir().expect("a folder");
+    let swept = match prepare(&mut prepared).await {
+        Ok(docker) => sweep_goes_by_the_container(&docker, results.path()).await,
+        Err(why) => Err(why),
+    };
+    if let Err(why) = swept {
+        skip(&why);
+    }
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -77,13 +104,17 @@ fn skip(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-/// Has the images made and starts the observer; an error says what is missing here.
-async fn prepare() -> Result<Observer, String> {
+/// Has the images made; an error says what is missing here.
+async fn prepare(prepared: &mut bool) -> Result<Docker, String> {
     let docker = connect().await.map_err(|error| error.to_string())?;
+    if *prepared {
+        return Ok(docker);
+    }
     let results = tempfile::tempdir().expect("a folder");
     let warm_up = reenact(results.path(), &WARM_UP).status().await.expect("the binary");
     let said = fs::read_to_string(results.path().join("stderr")).unwrap_or_default();
     assert!(!said.contains("panicked"), "{said}");
     // Whether those scenarios passed is not this test's business.
-    if warm_up.code() == Some(3) { Err(said) } else { Observer::start(docker).await }
+    *prepared = warm_up.code() != Some(3);
+    if *prepared { Ok(docker) } else { Err(said) }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs,
     sync::{Mutex, PoisonError},
 };
 
@@ -37,8 +38,8 @@ pub(crate) struct Observer {
 
 impl Observer {
     pub(crate) async fn start(docker: Docker) -> Result<Self, String> {
-        let container = format!("leaves-nothing-{}", std::process::id());
-        let here = Owner::this_process().expect("/proc");
+        let labels = own_labels(&docker).await?;
+        let container = labels[SESSION_LABEL].clone();
         let host_config = HostConfig {
             network_mode: Some("host".into()),
             pid_mode: Some("host".into()),
@@ -51,10 +52,7 @@ impl Observer {
             image: Some(helper_image(&docker).await.ok_or("the helper's image is not there")?),
             // An end of its own, should nobody be left to remove it.
             cmd: Some(vec!["sleep".into(), "1h".into()]),
-            labels: Some(HashMap::from([
-                (SESSION_LABEL.into(), container.clone()),
-                (OWNER_LABEL.into(), here.to_string()),
-            ])),
+            labels: Some(labels),
             host_config: Some(host_config),
             ..Default::default()
         };
@@ -132,8 +130,16 @@ impl Observer {
     }
 }
 
-async fn helper_image(docker: &Docker) -> Option<String> {
+pub(crate) async fn helper_image(docker: &Docker) -> Option<String> {
     let filters = HashMap::from([("reference", vec!["reenact/helper"])]);
     let images = docker.list_images(Some(ListImagesOptionsBuilder::new().filters(&filters).build())).await.ok()?;
     images.into_iter().flat_map(|image| image.repo_tags).next()
+}
+
+/// The labels of a container of this test's own: a session that ends with its process.
+pub(crate) async fn own_labels(docker: &Docker) -> Result<HashMap<String, String>, String> {
+    let owner = Owner::this_process(docker).await.map_err(|error| error.to_string())?;
+    let uuid = fs::read_to_string("/proc/sys/kernel/random/uuid").map_err(|error| error.to_string())?;
+    let session = format!("leaves-nothing-{}", uuid.trim());
+    Ok(HashMap::from([(SESSION_LABEL.into(), session), (OWNER_LABEL.into(), owner.to_string())]))
 }

@@ -15,10 +15,10 @@ use crate::{
 /// How long it may take until nothing is left.
 const LIMIT: Duration = Duration::from_secs(30);
 /// How often is looked.
-const EVERY: Duration = Duration::from_millis(100);
+pub(crate) const EVERY: Duration = Duration::from_millis(100);
 /// With its reaper dead, a harness's last requests to the daemon have come to their
 /// end when nothing changed for this long.
-const SETTLED: Duration = Duration::from_secs(2);
+pub(crate) const SETTLED: Duration = Duration::from_secs(2);
 
 /// What came of a kill.
 pub(crate) struct Death {
@@ -39,7 +39,6 @@ impl Observer {
         let results = tempfile::tempdir().expect("a folder");
         let mut child = reenact(results.path(), &kill.victim.command()).spawn().expect("the binary");
         let pid = child.id().expect("a running child");
-        let marks = Marks { pid };
         // A run that found the machine too busy ends before; it, too, must leave nothing.
         tokio::select! {
             () = kill.moment(results.path()) => {}
@@ -49,8 +48,8 @@ impl Observer {
         // fault is soon gone afterwards.
         let in_fault = kill.since == Since::Fault;
         let seen = if in_fault { self.look().await } else { Snapshot::new() };
-        strike(&kill, &mut child, &marks).await;
-        let died = Instant::now();
+        strike(&kill, &mut child, pid, results.path()).await;
+        let (died, marks) = (Instant::now(), Marks::of(results.path()));
         let seen = if in_fault { seen } else { self.look().await };
         let (had, phase) = (marks.of_kinds(&seen), last_phase(results.path()));
         let after = if kill.target.with_reaper() { self.tidy(kill.target, &marks).await } else { Ok(()) };

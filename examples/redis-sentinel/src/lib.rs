@@ -11,6 +11,8 @@ use reenact::prelude::*;
 
 use client::{REDIS, SENTINEL, ask};
 
+reenact::images!("$CARGO_MANIFEST_DIR/docker");
+
 const NODES: [&str; 3] = ["n1", "n2", "n3"];
 
 struct Redis {

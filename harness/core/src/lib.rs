@@ -7,6 +7,7 @@
 mod clock;
 pub mod detect;
 mod error;
+pub mod file;
 pub mod fingerprint;
 pub mod journal;
 pub mod judge;

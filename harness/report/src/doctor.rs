@@ -157,11 +157,12 @@ async fn daemon(session: &Session) -> Result<String> {
 /// does not reach the containers' addresses.
 async fn reach(bed: &Testbed) -> Result<String> {
     let ip = bed.node("n1")?.ip();
-    match Ports::connect(ip, 1).await {
+    match Ports::connect(ip, 1).await? {
         PortState::Closed | PortState::Open => Ok(format!("containers' addresses ({ip}) are reached from here")),
         PortState::Silent => Err(reenact_core::Error::environment(
             format!("a container's address ({ip}) is not reached from here"),
-            "run reenact on the Docker daemon's own Linux machine: its clients speak to the nodes directly",
+            "run reenact on the Docker daemon's own Linux machine, in a container with `--network host`: its clients \
+             speak to the nodes directly",
         )),
     }
 }

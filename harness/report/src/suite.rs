@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     env,
-    path::Path,
+    path::PathBuf,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -39,16 +39,16 @@ pub enum Hold {
     NoFaultNoPass,
 }
 
-/// The `main` of a test binary.
+/// The `main` of a test binary, which keeps its runs in the folder `results`.
 ///
 /// Three variables of the environment steer it: `REENACT_REQUIRE=all` makes a skip a
 /// failure, `REENACT_MODE=full` runs the controls and the wrong runbooks too, and
 /// `REENACT_SEED` sets the seed.
-pub fn suite(hold: Hold) -> ExitCode {
+pub fn suite(hold: Hold, results: impl Into<PathBuf>) -> ExitCode {
     reaper::intercept();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert_with(threads);
-    let suite = match Suite::new(hold) {
+    let suite = match Suite::new(hold, results.into()) {
         Ok(suite) => Arc::new(suite),
         Err(error) => return fail(&error),
     };
@@ -95,6 +95,7 @@ fn verdict(hold: Hold, result: &RunResult, require_all: bool) -> Result<Completi
 
 struct Suite {
     hold: Hold,
+    folder: PathBuf,
     runtime: Runtime,
     seed: u64,
     full: bool,
@@ -105,7 +106,7 @@ struct Suite {
 }
 
 impl Suite {
-    fn new(hold: Hold) -> Result<Self> {
+    fn new(hold: Hold, folder: PathBuf) -> Result<Self> {
         let seed = match env::var("REENACT_SEED") {
             Ok(seed) => {
                 seed.parse().map_err(|_| Error::usage(format!("REENACT_SEED={seed}"), "give a whole number"))?
@@ -123,7 +124,7 @@ impl Suite {
             Ok(other) => return Err(Error::usage(format!("REENACT_REQUIRE={other}"), "say all, or leave it unset")),
         };
         let runtime = Runtime::new().map_err(|error| Error::Bug(format!("no runtime: {error}")))?;
-        Ok(Self { hold, runtime, seed, full, require_all, runner: OnceCell::new(), results: Mutex::default() })
+        Ok(Self { hold, folder, runtime, seed, full, require_all, runner: OnceCell::new(), results: Mutex::default() })
     }
 
     /// Runs one scenario, on a thread of the test runner's.
@@ -141,8 +142,7 @@ impl Suite {
 
     async fn open(&self) -> Result<Runner, String> {
         let open = async {
-            let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
-            let session = Session::open(&results, HashMap::new(), false).await?;
+            let session = Session::open(&self.folder, HashMap::new(), false).await?;
             let (full, require_all) = (self.full, self.require_all);
             let runner = Runner {
                 session,
@@ -160,12 +160,14 @@ impl Suite {
 
     fn close(&self) -> Result<()> {
         let Some(Ok(runner)) = self.runner.get() else { return Ok(()) };
-        self.runtime.block_on(runner.session.close())?;
+        // Told at the end: what it leaves is no reason to keep the results to oneself.
+        let closed = self.runtime.block_on(runner.session.close());
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         results.sort_by(|a, b| a.id.cmp(&b.id));
         tell(&crate::matrix(&results));
         let about = About::ending(runner.session.id(), How::Run);
         let about = About { full: self.full, no_fault: self.hold == Hold::NoFaultNoPass, ..about };
-        crate::keep_session(runner.session.results(), &results, &about)
+        crate::keep_session(runner.session.results(), &results, &about)?;
+        closed
     }
 }

@@ -87,24 +87,24 @@ impl Testbed {
         let devices = maker.keep_devices(&specs).await?;
         let reach = if devices.is_empty() { Reach::Networks } else { Reach::Disks };
         let helper = session.helper(reach).await?;
-        let table = format!("{}_{}", std::process::id(), session.next());
-        let (keeper, firewall, faults, probes, ()) = tokio::try_join!(
+        let table = format!("{:08x}_{}", session.token(), session.next());
+        let (keeper, firewall, faults, probes, ids) = tokio::try_join!(
             maker.keep_volumes(&specs),
             helper.firewall(session, &table),
             helper.shell(session),
             helper.shell(session),
             async {
                 let start = |spec| maker.node(spec, addresses[spec.name], of(&devices, spec.name));
-                try_join_all(specs.iter().map(start)).await.map(drop)
+                try_join_all(specs.iter().map(start)).await
             },
         )?;
         making.done();
-        let node = |spec: &NodeSpec| {
+        let node = |(spec, id): (&NodeSpec, String)| {
             let docker = session.docker().clone();
             let disks = Disks::new(spec, keeper, of(&devices, spec.name).to_vec());
-            Node::new(spec.name, addresses[spec.name], maker.container(spec.name), docker, disks)
+            Node::new(spec.name, addresses[spec.name], maker.container(spec.name), id, docker, disks)
         };
-        let nodes = specs.iter().map(node).collect();
+        let nodes = specs.iter().zip(ids).map(node).collect();
         let (session, lab, probes) = (Arc::clone(session), lab.into(), Arc::new(probes));
         Ok(Self(Arc::new(Inner { session, lab, network, nodes, reach, firewall, faults, probes })))
     }
@@ -196,12 +196,20 @@ impl Testbed {
     ///
     /// # Errors
     /// [`Error::Docker`] if something cannot be removed, [`Error::Failed`] if
-    /// something is still there afterwards.
+    /// something is still there afterwards, [`Error::Inconclusive`] if all that is left is a
+    /// network that the daemon does not give back.
     pub async fn remove(session: &Session, lab: &str) -> Result<()> {
-        let label = format!("{LAB_LABEL}={}", lab_of(session, lab));
-        Leftovers::find(session.docker(), &label).await?.remove(session.docker()).await?;
-        let left = Leftovers::find(session.docker(), &label).await?;
-        if left.is_empty() { Ok(()) } else { Err(Error::failed(format!("after the run there are left: {left}"))) }
+        let (docker, label) = (session.docker(), format!("{LAB_LABEL}={}", lab_of(session, lab)));
+        let there = match session.was_cut_off() {
+            true => Leftovers::find_when_calm(docker, &label).await?,
+            false => Leftovers::find(docker, &label).await?,
+        };
+        let held = there.remove(docker).await?;
+        let left = Leftovers::find(docker, &label).await?.without(&held);
+        if !left.is_empty() {
+            return Err(Error::failed(format!("after the run there are left: {left}")));
+        }
+        held.none_is_left()
     }
 
     /// The run that it belongs to.
@@ -240,8 +248,8 @@ fn endpoint(ip: Ipv4Addr) -> EndpointSettings {
 /// out: nothing that a node does leaves the machine.
 async fn create_network(session: &Session, lab: &str, labels: &HashMap<String, String>) -> Result<(String, Ipv4Addr)> {
     let name = format!("reenact-{}-{lab}", session.id());
-    // Processes start looking at different places, so that they seldom collide.
-    let start = std::process::id().wrapping_mul(97).wrapping_add(session.next());
+    // Sessions start looking at different places, so that they seldom collide.
+    let start = session.token().wrapping_add(session.next()) % NETWORKS;
     for step in 0..NETWORKS {
         let index = (start + step) % NETWORKS;
         let first = Ipv4Addr::new(POOL[0], POOL[1], (index / 16) as u8, (index % 16 * 16) as u8);
@@ -284,7 +292,8 @@ impl Maker<'_> {
         format!("{}-{node}", self.network)
     }
 
-    async fn node(&self, spec: &NodeSpec, ip: Ipv4Addr, devices: &[Device]) -> Result<()> {
+    /// Makes a node's container, and gives its id.
+    async fn node(&self, spec: &NodeSpec, ip: Ipv4Addr, devices: &[Device]) -> Result<String> {
         self.create_volumes(spec).await?;
         let networks = HashMap::from([(self.network.to_owned(), endpoint(ip))]);
         let body = ContainerCreateBody {
@@ -314,18 +323,19 @@ impl Maker<'_> {
         if spec.off { self.create(&name, body).await } else { self.run(&name, body).await }
     }
 
-    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<()> {
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         let made = self.session.docker().create_container(Some(options), body).await;
-        made.map(drop).map_err(self.cannot_start(name))
+        made.map(|made| made.id).map_err(self.cannot_start(name))
     }
 
     fn cannot_start(&self, name: &str) -> impl FnOnce(bollard::errors::Error) -> Error {
         Error::docker(format!("start {name} of {}", self.lab))
     }
 
-    pub(super) async fn run(&self, name: &str, body: ContainerCreateBody) -> Result<()> {
-        self.create(name, body).await?;
-        self.session.docker().start_container(name, None).await.map_err(self.cannot_start(name))
+    pub(super) async fn run(&self, name: &str, body: ContainerCreateBody) -> Result<String> {
+        let id = self.create(name, body).await?;
+        self.session.docker().start_container(name, None).await.map_err(self.cannot_start(name))?;
+        Ok(id)
     }
 }

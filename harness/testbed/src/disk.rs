@@ -259,7 +259,7 @@ impl Maker<'_> {
             host_config: Some(host_config),
             ..Default::default()
         };
-        self.run(name, body).await
+        self.run(name, body).await.map(drop)
     }
 
     /// Reads what the keeper says until it is ready: each device's name in the

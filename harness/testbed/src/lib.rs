@@ -4,6 +4,7 @@
 //! Everything made here bears its session's label, so that the [`reaper`] and the
 //! sweep at the next start can tell it from what is not ours.
 
+mod alive;
 mod bed;
 mod disk;
 mod docker;
@@ -11,7 +12,9 @@ pub mod fault;
 mod firewall;
 mod helper;
 mod image;
+mod leftovers;
 mod node;
+mod owner;
 pub mod probe;
 pub mod reaper;
 mod session;
@@ -20,11 +23,13 @@ mod terminals;
 
 pub use bed::{NodeSpec, Testbed};
 pub use disk::{Device, Disk, DiskKind};
-pub use docker::{Leftovers, connect};
+pub use docker::connect;
 pub use firewall::{Firewall, Flow};
-pub use image::Image;
+pub use image::{Image, Sources};
+pub use leftovers::{Held, Leftovers};
 pub use node::{Node, NodeStatus, Process};
-pub use session::{Owner, Session, Whose, sweep};
+pub use owner::Owner;
+pub use session::{Session, Swept, Whose, sweep};
 pub use shell::{Lines, Shell};
 pub use terminals::Terminals;
 
@@ -37,3 +42,10 @@ pub const SESSION_LABEL: &str = "reenact.session";
 pub const LAB_LABEL: &str = "reenact.lab";
 /// The label that says which process made it: see [`Owner`].
 pub const OWNER_LABEL: &str = "reenact.owner";
+
+/// For the macros.
+#[doc(hidden)]
+pub mod private {
+    pub use include_dir;
+    pub use inventory;
+}

@@ -21,6 +21,7 @@ struct Inner {
     name: String,
     ip: Ipv4Addr,
     container: String,
+    id: String,
     docker: Docker,
     disks: Disks,
 }
@@ -74,8 +75,8 @@ pub struct Process {
 }
 
 impl Node {
-    pub(super) fn new(name: &str, ip: Ipv4Addr, container: String, docker: Docker, disks: Disks) -> Self {
-        Self(Arc::new(Inner { name: name.into(), ip, container, docker, disks }))
+    pub(super) fn new(name: &str, ip: Ipv4Addr, container: String, id: String, docker: Docker, disks: Disks) -> Self {
+        Self(Arc::new(Inner { name: name.into(), ip, container, id, docker, disks }))
     }
 
     /// Its name in the testbed, such as `n1`.
@@ -91,6 +92,11 @@ impl Node {
     /// Its container's name.
     pub fn container(&self) -> &str {
         &self.0.container
+    }
+
+    /// Its container's id, which its processes' control groups bear.
+    pub(crate) fn id(&self) -> &str {
+        &self.0.id
     }
 
     pub(crate) fn docker(&self) -> &Docker {

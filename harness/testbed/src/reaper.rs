@@ -7,27 +7,34 @@
 
 use std::{
     env,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     os::unix::process::ExitStatusExt,
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::Mutex,
     time::{Duration, Instant},
 };
 
-use super::{Leftovers, SESSION_LABEL, docker};
+use super::{
+    SESSION_LABEL, docker,
+    leftovers::{Calm, Held, Leftovers},
+};
 use reenact_core::{Error, Result};
 
 /// Set in the child's environment: the session to reap.
 const VARIABLE: &str = "REENACT_REAP_SESSION";
 
+/// What the child says first, once it is the reaper and nothing else.
+const READY: &str = "reaper";
+
+/// How long the child may take to say so: well over what a binary takes to start on a
+/// machine that is saturated.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+const INTERCEPT: &str = "call `reenact::testbed::reaper::intercept()` first in every `main` that opens a session";
+
 /// A request that the daemon was still working on when the harness died may make
 /// something later; so the reaper goes on until nothing came for this long.
 const SETTLED: Duration = Duration::from_secs(3);
-
-/// A container that is removed while the daemon still starts it was seen to leave its
-/// network behind for good (Docker 20.10 then counts an endpoint too many). So nothing
-/// is removed before nothing new came for this long.
-const CALM: Duration = Duration::from_secs(1);
 
 /// How long the reaper tries before it leaves the rest to the next start's sweep.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -38,25 +45,38 @@ pub struct Reaper {
 }
 
 impl Reaper {
-    /// Starts the child.
+    /// Starts the child, and waits until it is at its post.
     ///
     /// # Errors
-    /// [`Error::Environment`] if the running binary cannot be run again.
-    pub fn start(session: &str) -> Result<Self> {
+    /// [`Error::Environment`] if the running binary cannot be run again; [`Error::Usage`] if
+    /// its `main` does not call [`intercept`]: such a child would start what its parent
+    /// starts, and a child of its own, and so on.
+    pub async fn start(session: &str) -> Result<Self> {
+        if env::var_os(VARIABLE).is_some() {
+            return Err(Error::usage("this process was started as a reaper, and opens a session", INTERCEPT));
+        }
         let spawn = || {
             let mut child = Command::new(env::current_exe()?)
                 .env(VARIABLE, session)
                 .stdin(Stdio::piped())
-                .stdout(Stdio::null())
+                .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .spawn()?;
-            let pipe = child.stdin.take().ok_or_else(|| std::io::Error::other("no pipe"))?;
-            Ok((child, pipe))
+            match (child.stdin.take(), child.stdout.take()) {
+                (Some(pipe), Some(said)) => Ok((child, pipe, said)),
+                _ => Err(std::io::Error::other("no pipe")),
+            }
         };
-        let child = spawn().map_err(|error: std::io::Error| {
+        let (mut child, pipe, said) = spawn().map_err(|error: std::io::Error| {
             Error::environment(format!("cannot start the reaper: {error}"), "is the binary still where it was started?")
         })?;
-        Ok(Self { child: Mutex::new(Some(child)) })
+        if let Err(error) = is_ready(said).await {
+            // It ends by itself, or it is no reaper; and then nothing is there to reap.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(error);
+        }
+        Ok(Self { child: Mutex::new(Some((child, pipe))) })
     }
 
     /// Has the child do its work now, and waits for its end: for a session that was
@@ -93,10 +113,31 @@ impl Reaper {
     }
 }
 
+/// Whether the child says that it is the reaper.
+async fn is_ready(said: ChildStdout) -> Result<()> {
+    let first = tokio::task::spawn_blocking(move || {
+        let mut line = String::new();
+        BufReader::new(said).read_line(&mut line).map(|_| line)
+    });
+    match tokio::time::timeout(START_LIMIT, first).await {
+        Ok(Ok(Ok(line))) if line.trim_end() == READY => Ok(()),
+        Ok(Ok(Ok(line))) => {
+            Err(Error::usage(format!("this binary, run again as the reaper, says {:?}", line.trim_end()), INTERCEPT))
+        }
+        _ => Err(Error::usage(
+            format!("this binary, run again as the reaper, says nothing in {START_LIMIT:?}"),
+            INTERCEPT,
+        )),
+    }
+}
+
 /// To be called first in every `main` that opens a session: if this process is a
 /// reaper it does that work here and exits.
 pub fn intercept() {
     let Ok(session) = env::var(VARIABLE) else { return };
+    // A harness that is gone already does not hear it.
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "{READY}").and_then(|()| out.flush());
     // Out of the harness's process group: Ctrl-C is not for the reaper.
     let _ = rustix::process::setsid();
     let mut said = Vec::new();
@@ -115,26 +156,23 @@ async fn reap(session: &str) -> Result<()> {
     let docker = docker::connect().await?;
     let label = format!("{SESSION_LABEL}={session}");
     let begun = Instant::now();
-    let (mut last_seen, mut known, mut calm_since) = (begun, Leftovers::default(), begun);
+    let (mut last_seen, mut calm, mut held) = (begun, Calm::default(), Held::default());
     while begun.elapsed() < LIMIT {
         match Leftovers::find(&docker, &label).await {
-            Ok(left) if left.is_empty() => {
-                if last_seen.elapsed() > SETTLED {
+            Ok(left) => {
+                let rest = left.clone().without(&held);
+                if rest.is_empty() && last_seen.elapsed() > SETTLED {
                     return Ok(());
                 }
-            }
-            Ok(left) if left.has_more_than(&known) || calm_since.elapsed() < CALM => {
-                if left.has_more_than(&known) {
-                    calm_since = Instant::now();
+                if calm.has_come(&left) || rest.is_empty() {
+                    // What cannot be removed yet, such as a network with an endpoint that
+                    // is just being made, is tried again in the next round.
+                    held = left.remove(&docker).await.unwrap_or_default();
                 }
-                (known, last_seen) = (left, Instant::now());
-            }
-            Ok(left) => {
-                // What cannot be removed yet, such as a network with an endpoint that
-                // is just being made, is tried again in the next round.
-                let _ = left.remove(&docker).await;
                 // Only now: a busy daemon may take longer to remove it than SETTLED.
-                last_seen = Instant::now();
+                if !rest.is_empty() {
+                    last_seen = Instant::now();
+                }
             }
             Err(_) => last_seen = Instant::now(),
         }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -14,8 +14,10 @@ use bollard::Docker;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::{
-    Leftovers, OWNER_LABEL, SESSION_LABEL, docker,
+    OWNER_LABEL, Owner, SESSION_LABEL, docker,
     helper::{Helper, Reach},
+    leftovers::{Held, Leftovers},
+    owner,
     reaper::Reaper,
 };
 use reenact_core::{Error, Result};
@@ -23,96 +25,14 @@ use reenact_core::{Error, Result};
 /// The end of the id of a session that may leave something on purpose.
 const KEPT: &str = "-keep";
 
-/// How many numbers this process's sessions have drawn. Not each session's own: what is
-/// named after the process and a number must be another's in another session.
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
-/// Which process made something, told precisely enough that another process can
-/// say whether it still lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
-    host: String,
-    boot: String,
-    /// The process-id namespace: a pid means nothing in another one.
-    namespace: String,
-    pid: u32,
-    /// In clock ticks since boot: tells a process from a later one with its pid.
-    started: u64,
-}
-
-impl Owner {
-    /// This process.
-    ///
-    /// # Errors
-    /// [`Error::Environment`] without a readable `/proc`.
-    pub fn this_process() -> Result<Self> {
-        let pid = std::process::id();
-        let facts = || -> Option<Self> {
-            Some(Self {
-                host: read_word("/proc/sys/kernel/hostname")?,
-                boot: read_word("/proc/sys/kernel/random/boot_id")?,
-                namespace: fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned(),
-                pid,
-                started: start_of(pid)?,
-            })
-        };
-        facts().ok_or_else(|| Error::environment("cannot read /proc", "reenact runs on Linux with /proc mounted"))
-    }
-
-    /// Whether the process is certainly gone. A process of another machine or of
-    /// another container cannot be judged from here and counts as alive.
-    pub fn is_dead(&self, here: &Self) -> bool {
-        if self.host != here.host {
-            return false;
-        }
-        if self.boot != here.boot {
-            return true;
-        }
-        self.namespace == here.namespace && start_of(self.pid) != Some(self.started)
-    }
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}/{}/{}", self.host, self.boot, self.namespace, self.pid, self.started)
-    }
-}
-
-impl std::str::FromStr for Owner {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let [host, boot, namespace, pid, started] = text.split('/').collect::<Vec<_>>().try_into().map_err(drop)?;
-        Ok(Self {
-            host: host.into(),
-            boot: boot.into(),
-            namespace: namespace.into(),
-            pid: pid.parse().map_err(drop)?,
-            started: started.parse().map_err(drop)?,
-        })
-    }
-}
-
-fn read_word(path: &str) -> Option<String> {
-    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
-}
-
-/// Field 22 of `/proc/PID/stat`; the name in field 2 may hold spaces, so count
-/// from its closing bracket. `None` also for a zombie: in a container whose first
-/// process reaps no children, a killed harness stays one for ever.
-fn start_of(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
-}
-
 /// One process's use of the daemon, from [`Session::open`] to [`Session::close`].
 ///
 /// If the process dies before, the [`super::reaper`] removes what it made.
 pub struct Session {
     docker: Docker,
     id: String,
+    token: u32,
+    count: AtomicU32,
     owner: Owner,
     results: PathBuf,
     reaper: Reaper,
@@ -145,7 +65,7 @@ impl Drop for Making<'_> {
 
 impl Session {
     /// Connects, sweeps what dead sessions left, starts the reaper and makes the
-    /// folder `results/<time>-<pid>`. `images` replaces images by name: `galera` to
+    /// folder `results/<time>-<token>`. `images` replaces images by name: `galera` to
     /// `my/galera:11.4`, say. With `keep`, later starts do not sweep what this session
     /// leaves; `reenact clean` does.
     ///
@@ -154,23 +74,39 @@ impl Session {
     /// if the results' folder cannot be made.
     pub async fn open(results: &Path, images: HashMap<String, String>, keep: bool) -> Result<Arc<Self>> {
         let docker = docker::connect().await?;
-        let owner = Owner::this_process()?;
+        let (owner, token) = (Owner::this_process(&docker).await?, owner::token()?);
         for image in images.values() {
             let missing = |error| Error::environment(format!("{error}"), format!("`docker pull {image}`, or build it"));
             docker.inspect_image(image).await.map_err(missing)?;
         }
         // A reaper or another start may be at the same things just now.
-        if let Err(error) = sweep(&docker, Whose::Dead, false).await {
-            tracing::warn!(%error, "what a dead session left is still there");
+        match sweep(&docker, Whose::Dead, false).await {
+            Ok(Swept { held, .. }) if !held.is_empty() => tracing::warn!("{held}; {}", Held::WAY_OUT),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "what a dead session left is still there"),
         }
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        let id = format!("{now}-{}{}", std::process::id(), if keep { KEPT } else { "" });
+        let id = format!("{now}-{token:08x}{}", if keep { KEPT } else { "" });
         let results = std::path::absolute(results.join(&id)).map_err(Error::file("find", results))?;
         fs::create_dir_all(&results).map_err(Error::file("create", &results))?;
-        let reaper = Reaper::start(&id)?;
+        let reaper = Reaper::start(&id).await?;
         let (helper, disk_helper, images) = (OnceCell::new(), OnceCell::new(), Mutex::new(images));
         let (kept, cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Self { docker, id, owner, results, reaper, helper, disk_helper, images, kept, cut_off }))
+        let count = AtomicU32::new(0);
+        Ok(Arc::new(Self {
+            docker,
+            id,
+            token,
+            count,
+            owner,
+            results,
+            reaper,
+            helper,
+            disk_helper,
+            images,
+            kept,
+            cut_off,
+        }))
     }
 
     /// The daemon.
@@ -213,9 +149,14 @@ impl Session {
         Ok((output.code, output.text))
     }
 
-    /// A number that no other object of this process has.
+    /// A number that no other object of this session has.
     pub fn next(&self) -> u32 {
-        COUNT.fetch_add(1, Ordering::Relaxed)
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What only this session has, on this machine and in all its containers.
+    pub(super) fn token(&self) -> u32 {
+        self.token
     }
 
     /// The labels that every object of this session bears.
@@ -234,25 +175,31 @@ impl Session {
         Making(Some(&self.cut_off))
     }
 
+    /// Whether the making of something was cut off: the daemon may still be at it.
+    pub(super) fn was_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
     /// Removes what is left, unless it is to be kept, and dismisses the reaper; but
     /// where the making of something was cut off, the reaper first waits for what the
     /// daemon may still bring forth.
     ///
     /// # Errors
     /// [`Error::Docker`] if something cannot be removed; the reaper will try again.
+    /// [`Error::Inconclusive`] if the daemon does not give back a network.
     pub async fn close(&self) -> Result<()> {
-        if self.kept.load(Ordering::Relaxed) {
-            self.reaper.dismiss();
-        } else if self.cut_off.load(Ordering::Relaxed) {
-            self.reaper.finish().await?;
-        } else {
+        let mut held = Held::default();
+        if !self.kept.load(Ordering::Relaxed) {
+            if self.was_cut_off() {
+                self.reaper.finish().await?;
+            }
             let left = Leftovers::find(&self.docker, &format!("{SESSION_LABEL}={}", self.id)).await?;
-            left.remove(&self.docker).await?;
-            self.reaper.dismiss();
+            held = left.remove(&self.docker).await?;
         }
+        self.reaper.dismiss();
         // Goes only if no run was kept in it.
         let _ = fs::remove_dir(&self.results);
-        Ok(())
+        held.none_is_left()
     }
 }
 
@@ -265,17 +212,29 @@ pub enum Whose {
     Everybodys,
 }
 
+/// What came of a sweep.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// What was removed.
+    pub removed: Leftovers,
+    /// What the daemon does not give back.
+    pub held: Held,
+}
+
 /// Removes what sessions left, and says what it was. What was kept on purpose is
 /// removed when `kept` says so.
 ///
 /// # Errors
 /// [`Error::Docker`] if the daemon cannot tell, or for the first thing that it could
 /// not remove; all the others are tried all the same.
-pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Leftovers> {
-    let here = Owner::this_process()?;
-    let (mut swept, mut outcome) = (Leftovers::default(), Ok(()));
+pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Swept> {
+    let here = Owner::this_process(docker).await?;
+    let (mut swept, mut outcome) = (Swept::default(), Ok(()));
     for (session, owner) in sessions(docker).await? {
-        let dead = owner.parse::<Owner>().is_ok_and(|owner| owner.is_dead(&here));
+        let dead = match owner.parse::<Owner>() {
+            Ok(owner) => owner.is_dead(&here, docker).await,
+            Err(()) => false,
+        };
         if !(dead || whose == Whose::Everybodys) {
             continue;
         }
@@ -284,10 +243,13 @@ pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Leftover
         }
         let left = Leftovers::find(docker, &format!("{SESSION_LABEL}={session}")).await?;
         tracing::info!(session, %left, "sweeping what a dead session left");
-        outcome = outcome.and(left.remove(docker).await);
-        swept.containers.extend(left.containers);
-        swept.networks.extend(left.networks.into_iter().filter(|id| !docker::is_miscounted(id)));
-        swept.volumes.extend(left.volumes);
+        match left.remove(docker).await {
+            Ok(held) => {
+                swept.removed.extend(left.without(&held));
+                swept.held.extend(held);
+            }
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
     }
     outcome.map(|()| swept)
 }
@@ -312,45 +274,4 @@ async fn sessions(docker: &Docker) -> Result<HashMap<String, String>> {
     let volumes = volumes.volumes.unwrap_or_default().into_iter().map(|volume| volume.labels);
     let labels = containers.chain(networks).chain(volumes);
     Ok(labels.filter_map(|mut all| Some((all.remove(SESSION_LABEL)?, all.remove(OWNER_LABEL)?))).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn here() -> Owner {
-        Owner::this_process().expect("/proc")
-    }
-
-    #[test]
-    fn an_owner_survives_its_label() {
-        assert_eq!(here().to_string().parse(), Ok(here()));
-    }
-
-    #[test]
-    fn a_living_process_is_not_dead() {
-        assert!(!here().is_dead(&here()));
-    }
-
-    #[test]
-    fn a_later_process_with_the_same_pid_is_another() {
-        let earlier = Owner { started: here().started + 1, ..here() };
-        assert!(earlier.is_dead(&here()));
-    }
-
-    #[test]
-    fn what_a_boot_ago_ran_here_is_dead() {
-        assert!(Owner { boot: "before".into(), ..here() }.is_dead(&here()));
-    }
-
-    #[test]
-    fn another_host_or_pid_namespace_is_left_alone() {
-        assert!(!Owner { host: "elsewhere".into(), started: 1, ..here() }.is_dead(&here()));
-        assert!(!Owner { namespace: "pid:[1]".into(), started: 1, ..here() }.is_dead(&here()));
-    }
-
-    #[test]
-    fn a_foreign_label_is_no_owner() {
-        assert!("somebody".parse::<Owner>().is_err());
-    }
 }

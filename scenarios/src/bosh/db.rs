@@ -1,7 +1,7 @@
 //! What the director's database holds. Raw SQL: the API's `GET /locks` and `GET /tasks`
 //! change what they show.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, str::FromStr, time::Duration};
 
 use reenact::{Error, Result, judge::Contents, probe::Answer, testbed::Node};
 use serde_json::Value;
@@ -66,13 +66,22 @@ impl Database {
         Ok(self.rows(sql).await?.into_iter().next())
     }
 
+    /// The one value that a statement gives.
+    ///
+    /// # Errors
+    /// As [`Database::rows`], and if it is none of that kind.
+    async fn value<T: FromStr>(&self, sql: &str) -> Result<T> {
+        let row = self.first(sql).await?;
+        read(row.as_ref().and_then(|row| row.first()))
+    }
+
     /// The next task's number.
     ///
     /// # Errors
     /// [`Error::Inconclusive`] if it was given already.
     pub(super) async fn next_task_is(&self, number: u64) -> Result<()> {
-        let last = self.first("SELECT coalesce(max(id), 0) FROM tasks").await?.unwrap_or_default().join("");
-        if last.parse::<u64>().is_ok_and(|last| last >= number) {
+        let last: u64 = self.value("SELECT coalesce(max(id), 0) FROM tasks").await?;
+        if last >= number {
             return Err(Error::inconclusive(format!("task {number} cannot come: there is a task {last}")));
         }
         self.rows(&format!("ALTER SEQUENCE tasks_id_seq RESTART WITH {number}")).await.map(drop)
@@ -103,8 +112,8 @@ impl Database {
     /// As [`Database::rows`].
     pub(super) async fn locks_left(&self) -> Result<Duration> {
         let sql = "SELECT greatest(0, extract(epoch FROM max(expired_at) - now() AT TIME ZONE 'UTC')) FROM locks";
-        let said = self.first(sql).await?.unwrap_or_default().join("");
-        seconds(&said).ok_or_else(|| Error::failed(format!("the database says that locks live for {said:?}")))
+        let seconds = self.value::<f64>(sql).await?;
+        Duration::try_from_secs_f64(seconds).map_err(|_| unreadable(&seconds.to_string()))
     }
 
     /// What is not as it should be: a task of the report's deployment that has not ended
@@ -143,7 +152,7 @@ impl Database {
             "SELECT count(*) FROM vms v JOIN instances i ON i.id = v.instance_id
              JOIN deployments d ON d.id = i.deployment_id WHERE v.active AND d.name = '{PAASTA}'"
         );
-        Ok(self.first(&sql).await?.unwrap_or_default().join(""))
+        self.value(&sql).await
     }
 
     /// The cloud-config that a deploy would go by now.
@@ -152,8 +161,7 @@ impl Database {
     /// As [`Database::rows`].
     pub(super) async fn cloud_config(&self) -> Result<Value> {
         let sql = "SELECT content FROM configs WHERE type = 'cloud' AND NOT deleted ORDER BY id DESC LIMIT 1";
-        let content = self.first(sql).await?.unwrap_or_default().join("");
-        Ok(serde_json::from_str(&content).unwrap_or_default())
+        self.value(sql).await
     }
 
     /// The workload's configs: id to value.
@@ -162,7 +170,7 @@ impl Database {
     /// As [`Database::rows`].
     pub(super) async fn written_configs(&self) -> Result<Contents> {
         let rows = self.rows("SELECT name, content::json->>'value' FROM configs WHERE type = 'ledger' AND NOT deleted");
-        Ok(rows.await?.iter().filter_map(|row| entry(row.first()?, row.get(1)?)).collect())
+        rows.await?.iter().map(entry).collect()
     }
 
     /// The workload's deployments that are deployed: id to value, and the VM of each.
@@ -174,10 +182,10 @@ impl Database {
                    JOIN instances i ON i.deployment_id = d.id JOIN vms v ON v.instance_id = i.id AND v.active
                    WHERE d.name LIKE 'service-instance-%' AND d.manifest IS NOT NULL";
         let written = |row: &Row| {
-            let (id, value) = entry(row.first()?, row.get(1)?)?;
-            Some((id, value, row.get(2)?.clone()))
+            let (id, value) = entry(row)?;
+            Ok((id, value, row.get(2).cloned().unwrap_or_default()))
         };
-        Ok(self.rows(sql).await?.iter().filter_map(written).collect())
+        self.rows(sql).await?.iter().map(written).collect()
     }
 
     /// How many of the workload's tasks are still to be done.
@@ -187,18 +195,29 @@ impl Database {
     pub(super) async fn unsettled(&self) -> Result<String> {
         let sql = "SELECT count(*) FROM tasks WHERE deployment_name LIKE 'service-instance-%'
                    AND state IN ('queued', 'processing', 'cancelling')";
-        Ok(self.first(sql).await?.unwrap_or_default().join(""))
+        self.value(sql).await
     }
 }
 
-/// A number of seconds.
-fn seconds(said: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(said.parse().ok()?).ok()
+/// `service-instance-7` and a value. One that cannot be read is not left out: what the judge
+/// does not see counts as lost.
+fn entry(row: &Row) -> Result<(u64, u64)> {
+    let number = |text: &str| text.rsplit('-').next().and_then(|number| number.parse().ok());
+    match &row[..] {
+        [name, value, ..] => number(name).zip(value.parse().ok()),
+        _ => None,
+    }
+    .ok_or_else(|| unreadable(&row.join(", ")))
 }
 
-/// `service-instance-7` and a value.
-fn entry(name: &str, value: &str) -> Option<(u64, u64)> {
-    Some((name.rsplit('-').next()?.parse().ok()?, value.parse().ok()?))
+/// A value as it is to be read; none where the answer is not as it should be.
+fn read<T: FromStr>(text: Option<&String>) -> Result<T> {
+    let text = text.map_or("nothing", String::as_str);
+    text.parse().map_err(|_| unreadable(text))
+}
+
+fn unreadable(text: &str) -> Error {
+    Error::failed(format!("the director's database gives what cannot be read: {text:?}"))
 }
 
 /// Asks over that connection.
@@ -233,12 +252,24 @@ fn answer(error: &tokio_postgres::Error) -> Answer {
 mod tests {
     use super::*;
 
+    fn row(fields: &[&str]) -> Row {
+        fields.iter().map(|&field| field.to_owned()).collect()
+    }
+
     #[test]
-    fn an_answer_that_is_no_number_of_seconds_is_not_zero() {
-        assert_eq!(seconds("4.8"), Some(Duration::from_millis(4_800)));
-        assert_eq!(seconds("0"), Some(Duration::ZERO));
-        for wrong in ["", "-1", "soon", "inf"] {
-            assert_eq!(seconds(wrong), None, "{wrong}");
+    fn what_cannot_be_read_is_an_error_and_no_zero() {
+        assert_eq!(read::<f64>(Some(&"1.5".into())).expect("a number"), 1.5);
+        for text in [None, Some(String::new()), Some("soon".into())] {
+            let error = read::<f64>(text.as_ref()).expect_err("no number").to_string();
+            assert!(error.contains("cannot be read"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_not_left_out() {
+        assert_eq!(entry(&row(&["service-instance-7", "12", "vm-1"])).expect("a row"), (7, 12));
+        for fields in [&["service-instance-7", ""][..], &["service-instance-x", "12"], &["service-instance-7"]] {
+            assert!(entry(&row(fields)).is_err(), "{fields:?}");
         }
     }
 }

@@ -35,9 +35,8 @@ impl Iaas {
         let folder = self.node.reach(&format!("{DIR}/vms")).await?;
         let script = format!("for file in {folder}/*.json; do [ ! -e $file ] || echo \"$(<$file)\"; done");
         let said = self.shell.must(&script).await?;
-        let vms = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let named = |vm: Value| Some((vm["cid"].as_str()?.into(), vm["deployment"].as_str()?.into()));
-        Ok(vms.filter_map(named).collect())
+        Ok(records("vms", &said)?.into_iter().filter_map(named).collect())
     }
 
     /// Every `create_vm` that began while another for the same instance and address was in
@@ -47,7 +46,7 @@ impl Iaas {
     /// If its record of calls cannot be read.
     pub(super) async fn doubles(&self) -> Result<BTreeSet<u64>> {
         let calls = self.node.read(&self.shell, &format!("{DIR}/calls.ndjson")).await?.unwrap_or_default();
-        let calls = calls.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let calls = records("calls.ndjson", &calls)?.into_iter();
         let doubling = calls.filter(|call| call["doubles"].as_array().is_some_and(|others| !others.is_empty()));
         Ok(doubling.filter_map(|call| call["request_id"].as_str()?.strip_prefix("cpi-")?.parse().ok()).collect())
     }
@@ -70,5 +69,25 @@ impl Iaas {
         // At once, whole or not at all: calls read it at any time.
         let script = format!("printf '%s' '{behaviour}' >{path}.half && mv {path}.half {path}");
         self.shell.must(&script).await.map(drop)
+    }
+}
+
+/// Records, one a line. One that cannot be read is not left out: it may be the one that counts.
+fn records(name: &str, text: &str) -> Result<Vec<Value>> {
+    let read = |line: &str| {
+        serde_json::from_str(line).map_err(|error| Error::inconclusive(format!("the IaaS's {name}: {error}: {line}")))
+    };
+    text.lines().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_an_error() {
+        assert_eq!(records("vms", "{\"cid\": \"a\"}\n{}\n").expect("two").len(), 2);
+        assert!(records("vms", "{\"cid\": \"a\"}\n{\"cid\":").is_err());
+        assert!(records("vms", "").expect("none").is_empty());
     }
 }

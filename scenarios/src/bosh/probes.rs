@@ -122,7 +122,11 @@ impl Tables {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        for (az, range) in subnets(&serde_json::from_str(&cloud).unwrap_or_default()) {
+        let read = match serde_json::from_str(&cloud) {
+            Ok(read) => read,
+            Err(error) => return Some(Signal::Blind { probe: "cloud-config".into(), why: error.to_string() }),
+        };
+        for (az, range) in subnets(&read) {
             let ranges = values.entry(format!("subnet:{az}")).or_default();
             *ranges = format!("{ranges} {range}").trim().to_owned();
         }
@@ -197,7 +201,10 @@ impl Probe for OnMachine {
                     Signal::Processes { commands: processes },
                 ]
             }
-            Err(answer) => vec![query("iaas:inflight", answer.clone()), query("iaas:vms", answer)],
+            Err(answer) => {
+                let blind = Signal::Blind { probe: "processes".into(), why: format!("{answer:?}") };
+                vec![query("iaas:inflight", answer.clone()), query("iaas:vms", answer), blind]
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use reenact::probe::Answer;
 use serde_json::{Value, json};
 
 use super::http::{Http, Request};
+use crate::answer::garbled;
 
 /// The BBS's port; open while it leads.
 const BBS: u16 = 8889;
@@ -37,9 +38,11 @@ fn told(said: Value) -> Result<Value, Answer> {
     Err(Answer::Error { code: code.into(), text: said["error"]["message"].as_str().unwrap_or_default().into() })
 }
 
-fn apps(said: &Value) -> Apps {
-    let all = said.as_array().into_iter().flatten();
-    all.filter_map(|app| Some((app["process_guid"].as_str()?.to_owned(), app["instances"].as_u64()?))).collect()
+/// The apps of a list. What is no list is not an empty one: nothing would seem to run.
+fn apps(said: &Value, list: &str) -> Result<Apps, Answer> {
+    let app = |app: &Value| Some((app["process_guid"].as_str()?.to_owned(), app["instances"].as_u64()?));
+    let all = said[list].as_array().and_then(|all| all.iter().map(app).collect());
+    all.ok_or_else(|| garbled(list, said))
 }
 
 impl Bbs {
@@ -53,12 +56,13 @@ impl Bbs {
 
     /// Whether it says that it is there.
     pub(super) async fn ping(&self, limit: Duration) -> Result<bool, Answer> {
-        Ok(self.post("/v1/ping", &Value::Null, limit).await?["available"] == true)
+        let said = self.post("/v1/ping", &Value::Null, limit).await?;
+        said["available"].as_bool().ok_or_else(|| garbled("whether it is there", &said))
     }
 
     /// What it desires.
     pub(super) async fn desires(&self, limit: Duration) -> Result<Apps, Answer> {
-        Ok(apps(&self.post("/v1/desired_lrps/list", &Value::Null, limit).await?["desired_lrps"]))
+        apps(&self.post("/v1/desired_lrps/list", &Value::Null, limit).await?, "desired_lrps")
     }
 
     /// Desires a task.
@@ -71,11 +75,7 @@ impl Bbs {
     pub(super) async fn holds_lock(&self, limit: Duration) -> Result<bool, Answer> {
         let page = self.http.ask(self.ip, METRICS, Request::get("/metrics", limit)).await?;
         let held = |line: &str| line.strip_prefix("LockHeld.")?.rsplit(' ').next().map(|value| value == "1");
-        page.as_str()
-            .unwrap_or_default()
-            .lines()
-            .find_map(held)
-            .ok_or_else(|| Answer::Error { code: "200".into(), text: format!("no LockHeld in {page}") })
+        page.as_str().unwrap_or_default().lines().find_map(held).ok_or_else(|| garbled("LockHeld", &page))
     }
 }
 
@@ -86,7 +86,7 @@ impl CloudController {
 
     /// What it wants to run.
     pub(super) async fn apps(&self, limit: Duration) -> Result<Apps, Answer> {
-        Ok(apps(&self.http.ask(self.ip, CLOUD_CONTROLLER, Request::get("/apps", limit)).await?["apps"]))
+        apps(&self.http.ask(self.ip, CLOUD_CONTROLLER, Request::get("/apps", limit)).await?, "apps")
     }
 
     /// Pushes an application.
@@ -105,6 +105,14 @@ mod tests {
         let failed = json!({"error": {"type": "UnknownError", "message": "unknown"}});
         assert!(matches!(told(failed), Err(Answer::Error { code, .. }) if code == "UnknownError"));
         let fine = told(json!({"error": null, "desired_lrps": [{"process_guid": "g", "instances": 2}]})).expect("fine");
-        assert_eq!(apps(&fine["desired_lrps"]), Apps::from([("g".into(), 2)]));
+        assert_eq!(apps(&fine, "desired_lrps"), Ok(Apps::from([("g".into(), 2)])));
+    }
+
+    #[test]
+    fn what_is_no_list_of_apps_is_not_an_empty_one() {
+        assert_eq!(apps(&json!({"apps": []}), "apps"), Ok(Apps::new()));
+        for said in [json!({}), json!("busy"), json!({"apps": [{"process_guid": "g"}]})] {
+            assert!(apps(&said, "apps").is_err(), "{said}");
+        }
     }
 }

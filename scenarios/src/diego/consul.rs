@@ -8,6 +8,7 @@ use reenact::probe::Answer;
 use serde_json::{Value, json};
 
 use super::http::{Http, Request};
+use crate::answer::garbled;
 
 /// The agents' port for HTTP.
 pub(super) const HTTP: u16 = 8500;
@@ -58,21 +59,22 @@ impl Agent {
     /// The leader that it knows, such as `10.0.0.1:8300`; empty: none. It answers without
     /// one.
     pub(super) async fn leader(&self, limit: Duration) -> Result<String, Answer> {
-        Ok(self.get("/v1/status/leader", limit).await?.as_str().unwrap_or_default().into())
+        let said = self.get("/v1/status/leader", limit).await?;
+        text(&said, "", "its leader")
     }
 
     /// Its own address now.
     pub(super) async fn address(&self, limit: Duration) -> Result<String, Answer> {
         let said = self.get("/v1/agent/self", limit).await?;
-        Ok(format!("{}:{RAFT}", said["Member"]["Addr"].as_str().unwrap_or_default()))
+        Ok(format!("{}:{RAFT}", text(&said, "/Member/Addr", "its address")?))
     }
 
     /// Raft's peers as a server has them: each one's address and whether it votes.
     pub(super) async fn peers(&self, limit: Duration) -> Result<Vec<(String, bool)>, Answer> {
         let said = self.get("/v1/operator/raft/configuration?stale", limit).await?;
-        let servers = said["Servers"].as_array().into_iter().flatten();
         let peer = |server: &Value| Some((server["Address"].as_str()?.to_owned(), server["Voter"].as_bool()?));
-        Ok(servers.filter_map(peer).collect())
+        let peers = said["Servers"].as_array().and_then(|all| all.iter().map(peer).collect());
+        peers.ok_or_else(|| garbled("raft's peers", said))
     }
 
     /// The agents that it hears of, by gossip. One that was forced to leave while it was cut
@@ -81,12 +83,9 @@ impl Agent {
         const ALIVE: u64 = 1;
         const LEAVING: u64 = 2;
         let said = self.get("/v1/agent/members", limit).await?;
-        let members = said
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|member| member["Status"] == ALIVE || member["Status"] == LEAVING);
-        Ok(members.filter_map(|member| Some(member["Name"].as_str()?.to_owned())).collect())
+        let members = said.as_array().ok_or_else(|| garbled("the members", &said))?.iter();
+        let alive = members.filter(|member| member["Status"] == ALIVE || member["Status"] == LEAVING);
+        Ok(alive.filter_map(|member| Some(member["Name"].as_str()?.to_owned())).collect())
     }
 
     /// The BBS's lock; `None`: there is no such key.
@@ -105,16 +104,12 @@ impl Agent {
             Err(Answer::Error { code, .. }) if code == "404" => return Ok(None),
             Err(answer) => return Err(answer),
         };
-        let entry = &found[0];
-        let mut lock = Lock {
-            session: entry["Session"].as_str().unwrap_or_default().into(),
-            flags: entry["Flags"].as_u64().unwrap_or_default(),
-            holder: holder(entry["Value"].as_str().unwrap_or_default()),
-            ..Lock::default()
-        };
+        let mut lock = held(&found)?;
         if !lock.session.is_empty() {
             let session = self.get(&format!("/v1/session/info/{}?stale", lock.session), limit).await?;
-            lock.ttl_ms = milliseconds(session[0]["TTL"].as_str().unwrap_or_default());
+            // A session that went in between is an empty list.
+            let ttl = session[0]["TTL"].as_str().unwrap_or_default();
+            lock.ttl_ms = milliseconds(ttl).ok_or_else(|| garbled("a session's TTL", &session))?;
             lock.checks = session[0]["Checks"].as_array().map_or(0, Vec::len);
         }
         Ok(Some(lock))
@@ -123,7 +118,7 @@ impl Agent {
     /// Creates a session as given, and gives its id.
     pub(super) async fn create_session(&self, session: &Value) -> Result<String, Answer> {
         let said = self.ask(Request::put("/v1/session/create", session.to_string(), WITH_LEADER)).await?;
-        Ok(said["ID"].as_str().unwrap_or_default().into())
+        text(&said, "/ID", "the session's id")
     }
 
     /// Deletes the lock's key and makes it anew at one stroke, by a verb of Consul's
@@ -144,16 +139,31 @@ impl Agent {
     }
 }
 
+fn text(said: &Value, path: &str, what: &str) -> Result<String, Answer> {
+    let text = said.pointer(path).and_then(Value::as_str);
+    text.map(str::to_owned).ok_or_else(|| garbled(what, said))
+}
+
+/// The lock's key as it was found. Without a holder it has no session.
+fn held(found: &Value) -> Result<Lock, Answer> {
+    let entry = &found[0];
+    let flags = entry["Flags"].as_u64().ok_or_else(|| garbled("the lock", found))?;
+    let session = entry["Session"].as_str().unwrap_or_default().into();
+    Ok(Lock { session, flags, holder: holder(entry["Value"].as_str().unwrap_or_default()), ..Lock::default() })
+}
+
 /// The `id` in a value, which comes in base64; empty: it cannot be read.
 fn holder(base64: &str) -> String {
     let value: Value = serde_json::from_slice(&STANDARD.decode(base64).unwrap_or_default()).unwrap_or_default();
     value["id"].as_str().unwrap_or_default().into()
 }
 
-/// A session's time to live, as it was asked for: `10s`, `2500ms`.
-fn milliseconds(text: &str) -> u64 {
-    let ttl = text.parse::<SignedDuration>().unwrap_or_default();
-    ttl.as_millis().try_into().unwrap_or_default()
+/// A session's time to live, as it was asked for: `10s`, `2500ms`; none is none.
+fn milliseconds(text: &str) -> Option<u64> {
+    match text {
+        "" => Some(0),
+        text => text.parse::<SignedDuration>().ok()?.as_millis().try_into().ok(),
+    }
 }
 
 #[cfg(test)]
@@ -170,7 +180,19 @@ mod tests {
     fn go_s_durations_are_read() {
         for (text, ms) in [("", 0), ("10s", 10_000), ("2500ms", 2500), ("5s", 5000), ("1m30s", 90_000), ("2.5s", 2500)]
         {
-            assert_eq!(milliseconds(text), ms, "{text}");
+            assert_eq!(milliseconds(text), Some(ms), "{text}");
         }
+        assert_eq!(["soon", "10", "-1s"].map(milliseconds), [None; 3]);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_lock_is_not_a_free_one() {
+        let free = json!([{"Flags": 7, "Value": null}]);
+        assert_eq!(held(&free), Ok(Lock { flags: 7, ..Lock::default() }));
+        for said in [json!("busy"), json!([]), json!([{"Session": "s"}])] {
+            assert!(held(&said).is_err(), "{said}");
+        }
+        assert!(text(&json!({}), "/ID", "the id").is_err());
+        assert_eq!(text(&json!(""), "", "its leader"), Ok(String::new()), "none is known");
     }
 }

@@ -9,6 +9,7 @@ use super::{
     http::{Http, Request},
     signals::Hash,
 };
+use crate::answer::garbled;
 
 /// The port for clients, of 2016.
 pub(super) const CLIENTS: u16 = 4001;
@@ -72,9 +73,15 @@ pub(super) struct Status {
     pub(super) alarms: String,
 }
 
-/// etcd writes 64-bit numbers as text, and leaves zeros out.
-fn number(value: &Value) -> u64 {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default()
+/// etcd writes 64-bit numbers as text, and leaves zeros out; what is there and is no number
+/// is none.
+fn number(said: &Value, path: &str) -> Result<u64, Answer> {
+    let value = said.pointer(path).unwrap_or(&Value::Null);
+    if value.is_null() {
+        return Ok(0);
+    }
+    let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    number.ok_or_else(|| garbled(path, said))
 }
 
 impl Member {
@@ -88,7 +95,8 @@ impl Member {
 
     /// Asks over version 3's gateway, such as `kv/put`.
     pub(super) async fn v3(&self, path: &str, body: &Value, limit: Duration) -> Result<Value, Answer> {
-        self.ask(Request::post(&format!("{}/{path}", self.version.gateway()), body, limit)).await
+        let said = self.ask(Request::post(&format!("{}/{path}", self.version.gateway()), body, limit)).await?;
+        if said.is_object() { Ok(said) } else { Err(garbled(path, said)) }
     }
 
     /// Asks the member about itself only; it answers without a quorum.
@@ -97,11 +105,11 @@ impl Member {
         let alarms: Vec<_> = said["errors"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let alarms: Vec<_> = ["NOSPACE", "CORRUPT"].into_iter().filter(|&name| has(&alarms, name)).collect();
         Ok(Status {
-            cluster: number(&said["header"]["cluster_id"]),
-            id: number(&said["header"]["member_id"]),
-            leader: number(&said["leader"]),
-            term: number(&said["raftTerm"]),
-            index: number(&said["raftIndex"]),
+            cluster: number(&said, "/header/cluster_id")?,
+            id: number(&said, "/header/member_id")?,
+            leader: number(&said, "/leader")?,
+            term: number(&said, "/raftTerm")?,
+            index: number(&said, "/raftIndex")?,
             alarms: alarms.join(" "),
         })
     }
@@ -109,8 +117,8 @@ impl Member {
     /// The member's own version 3 keys, as of its newest revision.
     pub(super) async fn hash(&self, limit: Duration) -> Result<Hash, Answer> {
         let said = self.v3("maintenance/hash", &json!({}), limit).await?;
-        let revision = number(&said["header"]["revision"]);
-        Ok(Hash { hash: number(&said["hash"]), revision, compacted: number(&said["compact_revision"]) })
+        let (hash, revision) = (number(&said, "/hash")?, number(&said, "/header/revision")?);
+        Ok(Hash { hash, revision, compacted: number(&said, "/compact_revision")? })
     }
 
     /// The version 2 keys below a folder, by their last part, as the quorum has them. A
@@ -127,7 +135,8 @@ impl Member {
     async fn read(&self, path: &str, limit: Duration) -> Result<BTreeMap<String, Value>, Answer> {
         let mut keys = BTreeMap::new();
         match self.ask(Request::get(path, limit)).await {
-            Ok(mut said) => leaves(said["node"].take(), &mut keys),
+            Ok(mut said) if said["node"].is_object() => leaves(said["node"].take(), &mut keys),
+            Ok(said) => return Err(garbled("a folder's keys", said)),
             Err(Answer::Error { code, .. }) if code == "404" => {}
             Err(answer) => return Err(answer),
         }
@@ -143,7 +152,7 @@ impl Member {
     /// The members that it knows, by their peers' addresses.
     pub(super) async fn members(&self, limit: Duration) -> Result<Vec<String>, Answer> {
         let said = self.ask(Request::get("/v2/members", limit)).await?;
-        let members = said["members"].as_array().into_iter().flatten();
+        let members = said["members"].as_array().ok_or_else(|| garbled("the members", &said))?.iter();
         Ok(members.filter_map(|member| Some(member["peerURLs"][0].as_str()?.to_owned())).collect())
     }
 }
@@ -193,7 +202,10 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_text_and_zeros_from_nothing() {
-        let said = json!({"a": "18446744073709551615", "b": 7});
-        assert_eq!([&said["a"], &said["b"], &said["c"]].map(number), [u64::MAX, 7, 0]);
+        let said = json!({"a": "18446744073709551615", "b": {"c": 7}, "d": "soon", "e": {}});
+        assert_eq!(["/a", "/b/c", "/f"].map(|path| number(&said, path).expect("a number")), [u64::MAX, 7, 0]);
+        for path in ["/d", "/e"] {
+            assert!(number(&said, path).is_err(), "{path} is no zero");
+        }
     }
 }

@@ -12,7 +12,7 @@ use reenact::{
     Error, Result,
     campaign::Span,
     fault::{Effect, Fault, OnTestbed, Undo},
-    probe::{Answer, Clock, Moment},
+    probe::{Clock, Moment},
     testbed::{Node, NodeStatus},
     wait::{self, Look},
 };
@@ -23,6 +23,7 @@ use serde::{
 };
 
 use super::{PORT, probes, router::Router};
+use crate::answer::describe;
 
 /// How a replica ends.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -172,7 +173,7 @@ impl Deleted {
         if let End::Terminated { pre_stop, .. } = self.end {
             tokio::time::sleep(pre_stop.0).await;
         }
-        let in_flight = in_flight(node).await;
+        let in_flight = in_flight(node).await?;
         let (signalled, begun) = (clock.now(), Instant::now());
         match self.end {
             End::Terminated { pre_stop, grace } => {
@@ -202,14 +203,13 @@ async fn exhaust(node: &Node) -> Result<()> {
     wait::until("the kernel to end the container", Duration::from_secs(20), end).await
 }
 
-/// The works in memory, by the service's own word.
-async fn in_flight(node: &Node) -> u64 {
+/// The works in memory, by the service's own word. One that says nothing has not said 0.
+async fn in_flight(node: &Node) -> Result<u64> {
     let gauges = probes::gauges(&reqwest::Client::new(), node.ip()).await;
-    let gauge = |name: &str| match &gauges {
-        Answer::Values { values } => values.get(name).and_then(|value| value.parse().ok()).unwrap_or(0),
-        _ => 0,
-    };
-    gauge("bg_inflight") + gauge("bg_queued")
+    let gauge = |name: &str| gauges.get(name)?.parse::<u64>().ok();
+    gauge("bg_inflight").zip(gauge("bg_queued")).map(|(running, queued)| running + queued).ok_or_else(|| {
+        Error::inconclusive(format!("{} does not say what it has in flight: {}", node.name(), describe(&gauges)))
+    })
 }
 
 impl fmt::Display for Deleted {

@@ -71,9 +71,20 @@ impl Ledger {
         Self { clock, entries: Mutex::default(), in_flight: AtomicUsize::new(0) }
     }
 
-    pub(super) fn begin(&self) -> Moment {
+    /// Counts a write and gives the moment at which it begins; `None`, and nothing is
+    /// counted, if it may not begin any more.
+    ///
+    /// It is counted first, and only then is looked whether it may begin: whoever closes
+    /// the gate and then finds nothing in flight knows that nothing will be written. The
+    /// other way round a client could be past the gate and not yet counted, and its write
+    /// be judged lost.
+    pub(super) fn begin(&self, may_begin: impl FnOnce() -> bool) -> Option<Moment> {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
-        self.clock.now()
+        if may_begin() {
+            return Some(self.clock.now());
+        }
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        None
     }
 
     pub(super) fn end(&self, from: Moment, node: &str, write: Write, ack: Ack) {
@@ -121,5 +132,35 @@ impl Ledger {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever closes the gate while a client looks at it finds the client counted, and waits
+    /// for it; whoever closes it before makes the client withdraw.
+    #[test]
+    fn a_client_is_counted_before_it_looks_at_the_gate() {
+        let ledger = Ledger::new(Clock::start());
+        for open in [false, true] {
+            let mut seen = None;
+            let begun = ledger.begin(|| {
+                seen = Some(ledger.in_flight());
+                open
+            });
+            assert_eq!(seen, Some(1), "it looks at the gate and is not counted");
+            assert_eq!((begun.is_some(), ledger.in_flight()), (open, usize::from(open)));
+        }
+    }
+
+    #[test]
+    fn a_write_is_under_way_from_its_begin_to_its_end() {
+        let ledger = Ledger::new(Clock::start());
+        let from = ledger.begin(|| true).expect("the gate is open");
+        assert_eq!(ledger.in_flight(), 1);
+        ledger.end(from, "n1", Write { id: 1, client: 0, value: 7 }, Ack::Ok);
+        assert_eq!((ledger.in_flight(), ledger.acknowledged()), (0, 1));
     }
 }

@@ -172,7 +172,8 @@ impl Worker {
             if self.gate.wait_for(|&running| running).await.is_err() || self.end.load(Ordering::Relaxed) {
                 return;
             }
-            let ack = self.write_once(&mut connection).await;
+            // The gate may have closed meanwhile.
+            let Some(ack) = self.write_once(&mut connection).await else { continue };
             let homesick = endpoint != home && since.elapsed() >= HOMESICK;
             if ack != Ack::Ok || homesick {
                 endpoint = if homesick { home } else { (endpoint + 1) % endpoints.max(1) };
@@ -185,17 +186,63 @@ impl Worker {
         }
     }
 
-    async fn write_once(&mut self, connection: &mut impl Client) -> Ack {
+    /// Writes once, if the gate is still open when the write is counted.
+    async fn write_once(&mut self, connection: &mut impl Client) -> Option<Ack> {
+        let begun = self.ledger.begin(|| *self.gate.borrow())?;
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let write = Write { id, client: self.client, value: self.random.random_range(0..=LARGEST) };
-        let begun = self.ledger.begin();
         let ack = timeout(WRITE_LIMIT, connection.write(write)).await;
         let ack = ack.unwrap_or_else(|_| Ack::Unknown { why: format!("no answer in {WRITE_LIMIT:?}") });
         self.ledger.end(begun, connection.node(), write, ack.clone());
-        ack
+        Some(ack)
     }
 
     fn draw(&mut self, range: Range<Duration>) -> Duration {
         if range.is_empty() { range.start } else { self.random.random_range(range) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Clock;
+
+    /// Says how many writes came here.
+    struct Counting(Arc<AtomicU64>);
+
+    #[async_trait]
+    impl Client for Counting {
+        async fn write(&mut self, _: Write) -> Ack {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            Ack::Ok
+        }
+
+        fn node(&self) -> &'static str {
+            "n1"
+        }
+    }
+
+    /// What a judge does, over and over: pause, wait until idle, count, compare.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn once_idle_nothing_is_written_and_all_that_was_is_known() {
+        let ledger = Arc::new(Ledger::new(Clock::start()));
+        let written = Arc::new(AtomicU64::new(0));
+        let traffic = Traffic { clients: 16, think: (Duration::ZERO, Duration::ZERO) };
+        let client = Arc::clone(&written);
+        let workload = Workload::start(&ledger, 1, traffic, 1, move |_| Counting(Arc::clone(&client)));
+        for _ in 0..200 {
+            workload.pause();
+            workload.idle().await.expect("idle");
+            let then = written.load(Ordering::SeqCst);
+            assert_eq!(ledger.acknowledged() as u64, then);
+            std::thread::yield_now();
+            assert_eq!(written.load(Ordering::SeqCst), then, "a write began after all was idle");
+            workload.resume();
+            while written.load(Ordering::SeqCst) == then {
+                tokio::task::yield_now().await;
+            }
+        }
+        workload.stop().await.expect("no client panicked");
     }
 }

@@ -10,7 +10,10 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::say;
+use super::{
+    run::{conclude, ended},
+    say,
+};
 use reenact_core::{Error, Result};
 use reenact_run::{
     archive::{self, Rescored, Saved},
@@ -98,13 +101,14 @@ impl Bench {
             return self.rescore(folders);
         }
         let session = Session::open(results, HashMap::new(), false).await?;
-        let measured = match &self.what {
-            What::Inject => self.inject(&session).await,
-            What::Start { system } => self.start(&session, system).await,
-            What::Rescore { .. } => Ok(Vec::new()),
+        let work = async {
+            match &self.what {
+                What::Inject => self.inject(&session).await,
+                What::Start { system } => self.start(&session, system).await,
+                What::Rescore { .. } => Ok(Vec::new()),
+            }
         };
-        session.close().await?;
-        let rows = measured?;
+        let (rows, closed) = conclude(&session, work).await?;
         if self.json {
             say(crate::to_json(&rows));
         } else {
@@ -113,7 +117,7 @@ impl Bench {
                 say(format!("{what:<36} {runs:>5} {p50_ms:>7.2} ms {p95_ms:>7.2} ms {max_ms:>7.2} ms"));
             }
         }
-        Ok(0)
+        ended(0, closed)
     }
 
     /// Rescores each run several times.

@@ -4,7 +4,10 @@ use std::{collections::HashMap, path::Path, time::Duration};
 
 use clap::Args;
 
-use super::{run::conclude, say};
+use super::{
+    run::{conclude, ended},
+    say,
+};
 use crate::{About, How};
 use reenact_core::Result;
 use reenact_run::campaign::{self, Finding, Hunt, Playable, RunResult, Runner, Scenario, Shard, Span};
@@ -94,11 +97,11 @@ impl Campaign {
             all.extend(random);
             Ok((all, findings))
         };
-        let (done, findings) = conclude(&runner.session, work).await?;
+        let ((done, findings), closed) = conclude(&runner.session, work).await?;
         let about = About { full: self.full, ..About::ending(runner.session.id(), How::Run) };
         crate::keep_session(runner.session.results(), &done, &about)?;
         self.tell(&runner.session, &done, &findings);
-        Ok(campaign::exit_code(&done))
+        ended(campaign::exit_code(&done), closed)
     }
 
     fn systems(&self) -> Result<Vec<&'static Playable>> {

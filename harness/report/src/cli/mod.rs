@@ -21,7 +21,7 @@ use reenact_run::{
     campaign::{self, Kind, Scenario},
     contract::Proof,
 };
-use reenact_testbed::{Whose, connect, reaper, sweep};
+use reenact_testbed::{Held, Swept, Whose, connect, reaper, sweep};
 
 /// Re-enacts reported production incidents on real software in Docker, and judges
 /// whether detectors notice them and runbooks heal them without harm.
@@ -78,7 +78,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Remove what dead sessions left and what --keep kept
+    /// Remove what dead sessions left and what --keep kept; exit code 3 if the daemon does not give it back
     Clean {
         /// Also what sessions that still run have made
         #[arg(long)]
@@ -196,9 +196,19 @@ async fn diagnose(results: &std::path::Path, json: bool) -> Result<u8> {
 
 async fn clean(all: bool) -> Result<u8> {
     let whose = if all { Whose::Everybodys } else { Whose::Dead };
-    let swept = sweep(&connect().await?, whose, true).await?;
-    say(if swept.is_empty() { "nothing was left".to_owned() } else { format!("removed {swept}") });
-    Ok(0)
+    let (said, ended) = cleaned(&sweep(&connect().await?, whose, true).await?);
+    say(said);
+    ended
+}
+
+/// What is said of a sweep, and how the command ends: what is still left is no success.
+fn cleaned(Swept { removed, held }: &Swept) -> (String, Result<u8>) {
+    let said = if removed.is_empty() { "nothing was removed".into() } else { format!("removed {removed}") };
+    match (removed.is_empty(), held.is_empty()) {
+        (true, true) => ("nothing was left".into(), Ok(0)),
+        (false, true) => (said, Ok(0)),
+        (_, false) => (said, Err(Error::environment(held.to_string(), Held::WAY_OUT))),
+    }
 }
 
 fn explain(id: &str) -> Result<u8> {
@@ -243,5 +253,33 @@ fn section(title: &str, lines: impl Iterator<Item = String>) {
     if lines.peek().is_some() {
         say(format!("\n{title}:"));
         lines.for_each(|line| say(format!("  - {line}")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reenact_testbed::Leftovers;
+
+    use super::*;
+
+    #[test]
+    fn what_the_daemon_does_not_give_back_is_named_and_is_no_success() {
+        let removed = Leftovers { volumes: vec!["v".into()], ..Leftovers::default() };
+        let held: Held = [("id".to_owned(), "reenact-one".to_owned())].into_iter().collect();
+        for (removed, says) in [(Leftovers::default(), "nothing was removed"), (removed, "removed 0 containers")] {
+            let (said, ended) = cleaned(&Swept { removed, held: held.clone() });
+            assert!(said.starts_with(says), "{said}");
+            let error = ended.expect_err("something is left");
+            assert_eq!(error.exit_code(), 3);
+            for word in ["1 network left", "reenact-one", "restart the daemon"] {
+                assert!(error.to_string().contains(word), "no {word:?} in: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_clean_machine_is_said_to_be_one() {
+        let (said, ended) = cleaned(&Swept::default());
+        assert_eq!((said.as_str(), ended.expect("a success")), ("nothing was left", 0));
     }
 }

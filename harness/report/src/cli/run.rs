@@ -95,10 +95,10 @@ impl Run {
             runner.prepare(images).await?;
             Ok(runner.run_all(&scenarios, self.seed, self.repeat, self.jobs.into(), told).await)
         };
-        let done = conclude(&runner.session, work).await?;
+        let (done, closed) = conclude(&runner.session, work).await?;
         let about = About::ending(runner.session.id(), How::Run);
         let about = About { full: self.full, no_fault: self.no_fault, images: named, ..about };
-        tell(&runner.session, self.json, &done, &about)
+        ended(tell(&runner.session, self.json, &done, &about)?, closed)
     }
 }
 
@@ -124,14 +124,15 @@ impl Replay {
             }
             Ok(vec![result])
         };
-        let done = conclude(&runner.session, work).await?;
+        let (done, closed) = conclude(&runner.session, work).await?;
         let about = About { images: named, ..About::ending(runner.session.id(), How::Replay(self.plan)) };
-        tell(&runner.session, self.json, &done, &about)
+        ended(tell(&runner.session, self.json, &done, &about)?, closed)
     }
 }
 
-/// Does the work, or is stopped; cleans up in either case.
-pub(super) async fn conclude<T>(session: &Session, work: impl Future<Output = Result<T>>) -> Result<T> {
+/// Does the work, or is stopped; cleans up in either case. Gives what came of the work, and
+/// of the clean-up: see [`ended`].
+pub(super) async fn conclude<T>(session: &Session, work: impl Future<Output = Result<T>>) -> Result<(T, Result<()>)> {
     let done = tokio::select! {
         done = work => done,
         stopped = interrupted() => stopped,
@@ -139,9 +140,23 @@ pub(super) async fn conclude<T>(session: &Session, work: impl Future<Output = Re
     let removing = done.is_err().then(|| reenact_core::progress::task("removing what was made".into()));
     let closed = session.close().await;
     drop(removing);
-    // First, for the error of `done` may say that everything was removed.
-    closed?;
-    done
+    match done {
+        Ok(done) => Ok((done, closed)),
+        // First, for the error of `done` may say that everything was removed.
+        Err(error) => Err(closed.err().unwrap_or(error)),
+    }
+}
+
+/// The exit code, once all is told: that of the runs, or of a clean-up that left something.
+pub(super) fn ended(code: u8, closed: Result<()>) -> Result<u8> {
+    match closed {
+        Err(error) if code == 0 => Err(error),
+        Err(error) => {
+            super::fail(&error);
+            Ok(code)
+        }
+        Ok(()) => Ok(code),
+    }
 }
 
 /// Keeps what came of it, and tells it.

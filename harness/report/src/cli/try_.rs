@@ -7,7 +7,10 @@ use std::{
 
 use clap::Args;
 
-use super::{run::conclude, say};
+use super::{
+    run::{conclude, ended},
+    say,
+};
 use crate::{About, How};
 use reenact_core::Result;
 use reenact_run::campaign::{self, Outcome, RunResult, Runner, Told, Tried};
@@ -59,14 +62,14 @@ impl Try {
             }
             Ok(all)
         };
-        let all = conclude(&runner.session, work).await?;
+        let (all, closed) = conclude(&runner.session, work).await?;
         let results: Vec<RunResult> = all.iter().map(|tried| tried.result.clone()).collect();
         let about = About { images: named, ..About::ending(runner.session.id(), How::Try(self.file)) };
         crate::keep_session(runner.session.results(), &results, &about)?;
         if !self.json && self.repeat > 1 {
             say(summary(&all));
         }
-        Ok(campaign::exit_code(&results))
+        ended(campaign::exit_code(&results), closed)
     }
 }
 

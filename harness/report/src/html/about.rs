@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_time_is_read_from_the_id() {
-        let began = began("20261120T201924Z-7285").expect("a time");
+        let began = began("20261120T201924Z-7285ab04").expect("a time");
         assert_eq!(began.to_string(), "2026-11-20T20:19:24Z");
         assert_eq!(About::ending("no-time", How::Run).began, None);
     }

@@ -6,8 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{SCORE, Saved, Skipped, folders};
-use crate::campaign::RunResult;
+use super::{Saved, Skipped, folders};
+use crate::campaign::{RunResult, SCORE};
 use reenact_core::{Error, Result};
 
 /// A session that was joined from others.
@@ -43,7 +43,7 @@ pub fn merge(sources: &[PathBuf], into: &Path) -> Result<Merged> {
         }
         let joined = numbered(&run, &merged.runs, into);
         copy(&run.run_dir, &joined.run_dir)?;
-        write_score(&joined.run_dir, &joined)?;
+        joined.write_to(&joined.run_dir)?;
         merged.runs.push(joined.clone());
         if joined.run != run.run {
             merged.renumbered.push((run, joined));
@@ -85,15 +85,6 @@ pub(super) fn numbered(run: &RunResult, others: &[RunResult], into: &Path) -> Ru
     let number = number.unwrap_or(run.run);
     let name = format!("{}.{number}", run.id.replace("::", "."));
     RunResult { run: number, run_dir: into.join(name), ..run.clone() }
-}
-
-/// Writes a run's score into a folder, whole or not at all.
-pub(super) fn write_score(folder: &Path, run: &RunResult) -> Result<()> {
-    let path = folder.join(SCORE);
-    let fresh = path.with_extension("json.new");
-    let text = serde_json::to_vec_pretty(run).map_err(|error| Error::Bug(format!("a score: {error}")))?;
-    fs::write(&fresh, text).map_err(Error::file("write", &fresh))?;
-    fs::rename(&fresh, &path).map_err(Error::file("write", path))
 }
 
 /// Links or copies all files of a folder but its score, and those of the folders in it.

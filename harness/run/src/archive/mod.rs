@@ -16,16 +16,16 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{campaign::RunResult, score::Score};
+use crate::{
+    campaign::{RunResult, SCORE},
+    score::Score,
+};
 use reenact_core::{Error, Result};
 
 pub use merge::{Merged, merge};
 pub use pack::pack;
 pub use recording::Recording;
 pub use rescore::{Change, Rescored, Turn, accept, rescore};
-
-/// The file that makes a folder a run's.
-const SCORE: &str = "score.json";
 
 /// What a run leaves from its first moment on.
 const EVENTS: &str = "events.jsonl";
@@ -156,7 +156,7 @@ fn folders(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-const HELP: &str = "name a session's folder, such as results/20260102T030405Z-77, or that of one run";
+const HELP: &str = "name a session's folder, such as results/20260102T030405Z-0b5e77a1, or that of one run";
 
 fn not_a_folder(path: &Path, what: &str) -> Error {
     Error::usage(format!("{} {what}", path.display()), HELP)

@@ -31,7 +31,7 @@ fn pack_one(run: &RunResult, into: &Path) -> Result<RunResult> {
     compress(recording, &path).map_err(Error::file("write", path))?;
     // Where it was packed is nobody's business.
     let name = packed.run_dir.file_name().map(PathBuf::from).unwrap_or_default();
-    merge::write_score(&packed.run_dir, &RunResult { run_dir: name, ..packed.clone() })?;
+    RunResult { run_dir: name, ..packed.clone() }.write_to(&packed.run_dir)?;
     Ok(packed)
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Recording, merge::write_score, read_as_written};
+use super::{Recording, read_as_written};
 use crate::{campaign::RunResult, score::Score};
 use reenact_core::{
     Result,
@@ -127,7 +127,7 @@ pub fn accept(rescored: &Rescored) -> Result<()> {
     let folder = &rescored.run.run_dir;
     // What it says of its place is not ours to change here.
     let run_dir = read_as_written(folder)?.run_dir;
-    write_score(folder, &RunResult { run_dir, ..rescored.run.clone() })
+    RunResult { run_dir, ..rescored.run.clone() }.write_to(folder)
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -81,9 +81,9 @@ fn what_is_no_session_is_told() {
     let missing = results.path().join("none");
     told(&Saved::load(&missing).expect_err("nothing"), 2, &["none is not there", "help"]);
     told(&Saved::load(results.path()).expect_err("nothing"), 2, &["there is no run in", "help"]);
-    let session = results.path().join("20260102T030405Z-77");
+    let session = results.path().join("20260102T030405Z-0b5e77a1");
     keep(&session, &result("a::one", 1, 1), "");
-    told(&Saved::load(results.path()).expect_err("sessions"), 2, &["it holds sessions", "20260102T030405Z-77"]);
+    told(&Saved::load(results.path()).expect_err("sessions"), 2, &["it holds sessions", "20260102T030405Z-0b5e77a1"]);
     let folder = keep(&session, &result("a::two", 1, 1), "");
     fs::write(folder.join(SCORE), "[]").expect("a file");
     told(&Saved::load(&session).expect_err("no score"), 2, &["a.two.1/score.json is no score"]);

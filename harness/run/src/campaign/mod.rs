@@ -14,6 +14,7 @@ mod trial;
 pub use hunt::{Finding, Hunt, Shard};
 pub use playable::{Menu, Playable, Playground, Remedy, playable, playables};
 pub use registry::{Entry, Kind, Scenario, all, matching, nearest, spread};
+pub(crate) use runner::SCORE;
 pub use runner::{Outcome, RunResult, Runner, Setup, exit_code};
 pub use schedule::{Call, Event, FaultSpec, Happening, Schedule, Span, Timed, nodes};
 pub use space::FaultSpace;

@@ -1,6 +1,13 @@
 //! Runs scenarios: each with its limit, its evidence and its clean-up.
 
-use std::{collections::BTreeSet, fmt, fs, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt, fs,
+    panic::AssertUnwindSafe,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde::{Deserialize, Serialize};
@@ -11,8 +18,11 @@ use crate::{
     lab::{Lab, Plan},
     score::Score,
 };
-use reenact_core::{Error, Result, progress};
+use reenact_core::{Error, Result, file, progress};
 use reenact_testbed::{Session, Testbed};
+
+/// The file that makes a folder a run's.
+pub(crate) const SCORE: &str = "score.json";
 
 /// How long keeping the evidence and cleaning up may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(60);
@@ -89,6 +99,28 @@ pub struct RunResult {
     /// The process's exit code that it calls for.
     #[serde(skip)]
     pub exit_code: u8,
+}
+
+impl RunResult {
+    /// Writes it into a folder, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub(crate) fn write_to(&self, folder: &Path) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self).map_err(|error| Error::Bug(format!("a score: {error}")))?;
+        file::write_whole(&folder.join(SCORE), text)
+    }
+
+    /// Keeps it in its own folder. A verdict that is not kept is told, and is no pass: those
+    /// who read the folder later would take the run for one that was cut off.
+    fn kept(mut self) -> Self {
+        let Err(error) = self.write_to(&self.run_dir) else { return self };
+        if matches!(self.outcome, Outcome::Pass | Outcome::Skipped) {
+            (self.outcome, self.exit_code) = (Outcome::Inconclusive, error.exit_code());
+        }
+        self.reason = Some(self.reason.map_or_else(String::new, |reason| reason + "\n    ") + &error.to_string());
+        self
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -251,10 +283,8 @@ impl Runner {
             score,
             exit_code,
         };
+        let result = result.kept();
         task.done_with(&result.to_string());
-        if let Ok(json) = serde_json::to_vec_pretty(&result) {
-            let _ = fs::write(result.run_dir.join("score.json"), json);
-        }
         if let Err(error) = (self.picture)(&result) {
             tracing::warn!(%error, "there is no picture of the run");
         }
@@ -343,4 +373,53 @@ pub fn exit_code(results: &[RunResult]) -> u8 {
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(run_dir: &Path, outcome: Outcome, exit_code: u8) -> RunResult {
+        let reason = (outcome != Outcome::Pass).then(|| "as it was".to_owned());
+        let (id, setup, score) = ("a::b".into(), Setup::default(), Score::default());
+        RunResult {
+            unproved: false,
+            id,
+            run: 1,
+            outcome,
+            reason,
+            seed: 1,
+            duration_ms: 1,
+            run_dir: run_dir.into(),
+            setup,
+            score,
+            exit_code,
+        }
+    }
+
+    #[test]
+    fn a_score_that_cannot_be_kept_is_told_and_is_no_pass() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (outcome, code, becomes) in [
+            (Outcome::Pass, 0, (Outcome::Inconclusive, 3)),
+            (Outcome::Skipped, 0, (Outcome::Inconclusive, 3)),
+            (Outcome::Fail, 1, (Outcome::Fail, 1)),
+            (Outcome::Inconclusive, 4, (Outcome::Inconclusive, 4)),
+        ] {
+            let kept = ended(&folder.path().join("gone"), outcome, code).kept();
+            assert_eq!((kept.outcome, kept.exit_code), becomes);
+            let reason = kept.reason.expect("a reason");
+            assert!(reason.contains("could not write") && reason.contains(SCORE), "{reason}");
+            assert_eq!(reason.contains("as it was"), outcome != Outcome::Pass, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_score_that_is_kept_is_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let result = ended(folder.path(), Outcome::Pass, 0);
+        assert_eq!(result.clone().kept(), result);
+        let text = fs::read(folder.path().join(SCORE)).expect("a score");
+        assert_eq!(serde_json::from_slice::<RunResult>(&text).expect("a result"), result);
+    }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, OnTestbed, Undo};
-use crate::Testbed;
+use crate::{Testbed, alive::alive};
 use reenact_core::Result;
 
 /// Machines lose power at the same moment: every process of theirs is gone with no
@@ -72,11 +72,11 @@ impl fmt::Display for PowerOn {
     }
 }
 
-/// Which of the nodes run.
+/// Which of the nodes have a process that lives, by the kernel's word.
 async fn running(bed: &Testbed, nodes: &[String]) -> Result<Vec<String>> {
     let mut running = Vec::new();
     for node in nodes {
-        if bed.node(node)?.state().await?.running {
+        if !alive(bed, bed.node(node)?).await?.is_empty() {
             running.push(node.clone());
         }
     }
@@ -95,7 +95,7 @@ impl<S: OnTestbed> Fault<S> for PowerOff {
     async fn effect(&self, system: &S) -> Result<Effect> {
         let bed = system.bed();
         let running = running(bed, &self.nodes).await?;
-        Ok(Effect::new(running.is_empty(), format!("running: [{}]", running.join(", "))))
+        Ok(Effect::new(running.is_empty(), format!("with processes: [{}]", running.join(", "))))
     }
 }
 
@@ -112,7 +112,7 @@ impl<S: OnTestbed> Fault<S> for ShutDown {
     async fn effect(&self, system: &S) -> Result<Effect> {
         let bed = system.bed();
         let running = running(bed, &self.nodes).await?;
-        Ok(Effect::new(running.is_empty(), format!("running: [{}]", running.join(", "))))
+        Ok(Effect::new(running.is_empty(), format!("with processes: [{}]", running.join(", "))))
     }
 }
 
@@ -129,6 +129,6 @@ impl<S: OnTestbed> Fault<S> for PowerOn {
     async fn effect(&self, system: &S) -> Result<Effect> {
         let bed = system.bed();
         let running = running(bed, &self.nodes).await?;
-        Ok(Effect::new(running.len() == self.nodes.len(), format!("running: [{}]", running.join(", "))))
+        Ok(Effect::new(running.len() == self.nodes.len(), format!("with processes: [{}]", running.join(", "))))
     }
 }

@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, OnTestbed, Undo};
-use crate::{Process, Testbed};
+use crate::{
+    Testbed,
+    alive::{Alive, alive},
+};
 use reenact_core::{Error, Result};
 
 /// Signals that faults send.
@@ -70,8 +73,8 @@ impl fmt::Display for Kill {
 }
 
 impl Kill {
-    async fn targets(&self, bed: &Testbed) -> Result<Vec<Process>> {
-        let all = bed.node(&self.node)?.processes().await?;
+    async fn targets(&self, bed: &Testbed) -> Result<Vec<Alive>> {
+        let all = alive(bed, bed.node(&self.node)?).await?;
         Ok(all.into_iter().filter(|process| process.command.contains(&self.process)).collect())
     }
 }
@@ -96,27 +99,14 @@ impl<S: OnTestbed> Fault<S> for Kill {
 
     async fn effect(&self, system: &S) -> Result<Effect> {
         let bed = system.bed();
-        let targets = match self.targets(bed).await {
-            // The daemon cannot list a machine that is just going down with its first
-            // process: look again.
-            Err(error @ Error::Docker { .. }) if self.signal != Signal::Stop => {
-                return Ok(Effect::new(false, error.to_string()));
-            }
-            targets => targets?,
-        };
+        let targets = self.targets(bed).await?;
         if self.signal != Signal::Stop {
             return Ok(Effect::new(targets.is_empty(), format!("{} such processes", targets.len())));
         }
-        let (mut states, mut parts) = (String::new(), Vec::new());
-        for Process { pid, .. } in &targets {
-            let script =
-                format!("while read -r key value _; do [ $key = State: ] && echo $value; done </proc/{pid}/status");
-            let (_, said) = bed.shell().run(&script).await?;
-            let state = said.trim();
-            states.push_str(state);
-            parts.extend((state == "T").then(|| format!("process {pid} is frozen")));
-        }
-        let frozen = !states.is_empty() && states.chars().all(|state| state == 'T');
+        let states: String = targets.iter().map(|process| process.state.as_str()).collect();
+        let stopped = targets.iter().filter(|process| process.state == "T");
+        let parts: Vec<_> = stopped.map(|process| format!("process {} is frozen", process.pid)).collect();
+        let frozen = !parts.is_empty() && parts.len() == targets.len();
         Ok(Effect { parts, ..Effect::new(frozen, format!("process states: {states:?}")) })
     }
 }
@@ -150,7 +140,9 @@ impl<S: OnTestbed> Fault<S> for Pause {
 
     async fn effect(&self, system: &S) -> Result<Effect> {
         let bed = system.bed();
-        let paused = bed.node(&self.node)?.state().await?.paused;
-        Ok(Effect::new(paused, format!("paused: {paused}")))
+        let all = alive(bed, bed.node(&self.node)?).await?;
+        let frozen = all.iter().filter(|process| process.is_frozen()).count();
+        let paused = frozen > 0 && frozen == all.len();
+        Ok(Effect::new(paused, format!("{frozen} of {} processes in the freezer", all.len())))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use reenact_core::{
-    Result,
+    Error, Result,
     probe::{Access, Answer, Mount, Probe, Signal},
 };
 
@@ -60,7 +60,13 @@ impl Mounts {
         let mut signals = vec![Signal::Mounts { table }];
         for path in paths {
             let said = shell.must(&look_at(pid, &path, self.service)).await?;
-            signals.extend(answers(&path, &said));
+            let answers = answers(&path, &said);
+            if answers.is_empty() {
+                // It went in between; or the look itself fails, which nobody should take
+                // for a disk with nothing wrong.
+                signals.push(blind("mounts", Error::inconclusive(format!("the look at {path} says nothing"))));
+            }
+            signals.extend(answers);
         }
         for device in self.node.devices() {
             let name = &device.kernel;

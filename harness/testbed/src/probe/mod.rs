@@ -2,12 +2,15 @@
 
 mod disk;
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{io, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
-use reenact_core::probe::{Answer, PortState, Probe, Signal, blind};
+use reenact_core::{
+    Error, Result,
+    probe::{Answer, PortState, Probe, Signal, blind},
+};
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{Node, Shell};
@@ -33,11 +36,16 @@ impl Ports {
     }
 
     /// Connects once.
-    pub async fn connect(ip: Ipv4Addr, port: u16) -> PortState {
+    ///
+    /// # Errors
+    /// [`Error::Inconclusive`] for an error of this machine's own, such as too many open
+    /// files: it says nothing of the port.
+    pub async fn connect(ip: Ipv4Addr, port: u16) -> Result<PortState> {
         match timeout(Self::LIMIT, TcpStream::connect((ip, port))).await {
-            Ok(Ok(_)) => PortState::Open,
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => PortState::Closed,
-            Ok(Err(_)) | Err(_) => PortState::Silent,
+            Ok(Ok(_)) => Ok(PortState::Open),
+            Ok(Err(error)) => state_after(&error)
+                .ok_or_else(|| Error::inconclusive(format!("could not connect to {ip}:{port} at all: {error}"))),
+            Err(_) => Ok(PortState::Silent),
         }
     }
 }
@@ -50,7 +58,12 @@ impl Probe for Ports {
 
     async fn look(&mut self) -> Vec<Signal> {
         let ip = self.ip;
-        let look = |port| async move { Signal::Port { port, state: Self::connect(ip, port).await } };
+        let look = |port| async move {
+            match Self::connect(ip, port).await {
+                Ok(state) => Signal::Port { port, state },
+                Err(error) => blind("ports", error),
+            }
+        };
         futures::future::join_all(self.ports.iter().copied().map(look)).await
     }
 }
@@ -80,6 +93,20 @@ impl Probe for Query {
 
     async fn look(&mut self) -> Vec<Signal> {
         vec![Signal::Query { of: self.of.into(), answer: (self.ask)(self.node.ip()).await }]
+    }
+}
+
+/// What a connect that failed says of the port; `None`: nothing.
+fn state_after(error: &io::Error) -> Option<PortState> {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut,
+    };
+    match error.kind() {
+        ConnectionRefused => Some(PortState::Closed),
+        HostUnreachable | NetworkUnreachable | TimedOut | ConnectionReset | ConnectionAborted => {
+            Some(PortState::Silent)
+        }
+        _ => None,
     }
 }
 
@@ -180,7 +207,7 @@ impl Probe for Files {
 /// Follows a node's log, also across restarts of its machine.
 pub struct LogTail {
     node: Node,
-    lines: Option<BoxStream<'static, String>>,
+    lines: Option<BoxStream<'static, Result<String>>>,
     /// How many lines were passed on. After a restart the log is read again from its
     /// start (the daemon seeks by whole seconds only), and that many are left out:
     /// unlike the lines' stamps, their number does not depend on anybody's clock.
@@ -194,10 +221,29 @@ impl LogTail {
         Self { node: node.clone(), lines: None, passed: 0, to_skip: 0 }
     }
 
-    fn open(&self) -> BoxStream<'static, String> {
+    fn open(&self) -> BoxStream<'static, Result<String>> {
         let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).build();
         let chunks = self.node.docker().logs(self.node.container(), Some(options));
-        chunks.filter_map(|chunk| async { chunk.ok().map(|chunk| chunk.to_string()) }).boxed()
+        let follow = format!("follow the log of {}", self.node.name());
+        chunks.map(move |chunk| chunk.map(|chunk| chunk.to_string()).map_err(Error::docker(&follow))).boxed()
+    }
+
+    /// What comes of the next line, of the log's end, or of an error.
+    fn signal(&mut self, next: Option<Result<String>>) -> Option<Signal> {
+        let line = match next {
+            Some(Ok(line)) => line,
+            // The machine stopped, or it cannot be followed: look again shortly.
+            ended => {
+                self.lines = None;
+                return ended.and_then(Result::err).map(|error| blind("log", error));
+            }
+        };
+        if self.to_skip > 0 {
+            self.to_skip -= 1;
+            return None;
+        }
+        self.passed += 1;
+        Some(Signal::Log { line: line.trim_end_matches(['\n', '\r']).into() })
     }
 }
 
@@ -212,17 +258,59 @@ impl Probe for LogTail {
             (self.lines, self.to_skip) = (Some(self.open()), self.passed);
         }
         let Some(lines) = &mut self.lines else { return Vec::new() };
-        let Some(line) = lines.next().await else {
-            // The machine stopped: look again shortly, it may have been started.
-            self.lines = None;
+        let next = lines.next().await;
+        let signal = self.signal(next);
+        if self.lines.is_none() {
             tokio::time::sleep(reenact_core::wait::EVERY * 5).await;
-            return Vec::new();
-        };
-        if self.to_skip > 0 {
-            self.to_skip -= 1;
-            return Vec::new();
         }
-        self.passed += 1;
-        vec![Signal::Log { line: line.trim_end_matches(['\n', '\r']).into() }]
+        signal.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NodeSpec, node::Disks};
+
+    /// The log of a node whose daemon is not there.
+    fn tail() -> LogTail {
+        let nowhere = bollard::Docker::connect_with_http("http://127.0.0.1:1", 5, bollard::API_DEFAULT_VERSION);
+        let disks = Disks::new(&NodeSpec::default(), 0, Vec::new());
+        let (container, id) = ("c1".into(), String::new());
+        LogTail::new(&Node::new("n1", Ipv4Addr::LOCALHOST, container, id, nowhere.expect("a client"), disks))
+    }
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_followed_is_told() {
+        let signals = tail().look().await;
+        let [Signal::Blind { probe, why }] = &signals[..] else { panic!("{signals:?}") };
+        assert_eq!(probe, "log");
+        assert!(why.contains("follow the log of n1"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn after_an_error_or_a_restart_no_line_comes_twice() {
+        let mut tail = tail();
+        let line = |text: &str| Some(Ok(format!("{text}\n")));
+        let log = |text: &str| Some(Signal::Log { line: text.into() });
+        assert_eq!(tail.signal(line("one")), log("one"));
+        assert!(matches!(tail.signal(Some(Err(Error::failed("torn")))), Some(Signal::Blind { .. })));
+        for ended in [false, true] {
+            tail.to_skip = tail.passed;
+            assert_eq!(tail.signal(line("one")), None);
+            if ended {
+                assert_eq!(tail.signal(line("two")), log("two"));
+            }
+            assert_eq!(tail.signal(None), None, "an end is no error");
+        }
+    }
+
+    #[test]
+    fn an_error_of_this_machine_says_nothing_of_a_port() {
+        let state = |code| state_after(&io::Error::from_raw_os_error(code));
+        let [refused, unreachable, too_many_files, no_address] = [111, 113, 24, 99];
+        assert_eq!(state(refused), Some(PortState::Closed));
+        assert_eq!(state(unreachable), Some(PortState::Silent));
+        assert_eq!([state(too_many_files), state(no_address)], [None, None]);
     }
 }

@@ -42,6 +42,9 @@ rm -f $store/shared/.try 2>/dev/null
 [ ! -e /var/vcap/data/rescue ] || echo "rescue 1"
 "#;
 
+/// Those of them that are numbers.
+const NUMBERS: [&str; 3] = ["errors", "device_bytes", "filesystem_bytes"];
+
 /// The state of the persistent disk.
 #[derive(Debug)]
 pub(super) struct Survey {
@@ -52,8 +55,19 @@ impl Survey {
     /// Looks at it.
     pub(super) async fn take(operator: &Operator<'_>) -> Result<Self> {
         let said = operator.must(VM, &["bash", "-c", LOOK]).await?;
+        Self::read(&said)
+    }
+
+    /// Reads what was looked up. A number that did not come is no zero: a device of 0 bytes
+    /// would be one that was shrunk.
+    fn read(said: &str) -> Result<Self> {
         let pair = |line: &str| line.split_once(' ').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-        Ok(Self { facts: said.lines().filter_map(pair).collect() })
+        let found = Self { facts: said.lines().filter_map(pair).collect() };
+        for name in NUMBERS {
+            let text = found.get(name);
+            text.parse::<u64>().map_err(|_| Error::failed(format!("the disk's {name} cannot be told: {text:?}")))?;
+        }
+        Ok(found)
     }
 
     fn get(&self, name: &str) -> &str {
@@ -159,5 +173,20 @@ pub(super) async fn must_be_writable(operator: &Operator<'_>) -> Result<()> {
     match Survey::take(operator).await?.write_error() {
         None => Ok(()),
         Some(error) => Err(Error::failed(format!("{STORE} still cannot be written to: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_does_not_come_is_no_zero() {
+        let said = |bytes: &str| format!("errors 0\ndevice_bytes {bytes}\nfilesystem_bytes 8388608\n");
+        assert_eq!(Survey::read(&said("4194304")).expect("a survey").missing_bytes(), 4 << 20);
+        for nothing in ["", "blockdev: cannot open"] {
+            let error = Survey::read(&said(nothing)).expect_err("no device was read").to_string();
+            assert!(error.contains("device_bytes cannot be told"), "{error}");
+        }
     }
 }

@@ -225,7 +225,8 @@ pub(super) async fn delete(operator: &Operator<'_>, cids: &[String]) -> Result<(
 /// The cloud-config that the next deploy would go by.
 async fn cloud_config(operator: &Operator<'_>) -> Result<Value> {
     let sql = "SELECT content FROM configs WHERE type = 'cloud' AND NOT deleted ORDER BY id DESC LIMIT 1";
-    Ok(serde_json::from_str(&psql(operator, sql).await?.join("\n")).unwrap_or_default())
+    let content = psql(operator, sql).await?.join("\n");
+    serde_json::from_str(&content).map_err(|error| Error::failed(format!("cannot read the cloud-config: {error}")))
 }
 
 /// Deploys, and waits for the task's good end.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reenact::{Result, runbook::Operator};
+use reenact::{Error, Result, runbook::Operator};
 
 use super::{
     super::{
@@ -67,9 +67,9 @@ impl Survey {
             "SELECT id, state FROM tasks WHERE deployment_name = '{PAASTA}'
              AND state IN ('queued', 'processing', 'cancelling', 'timeout') ORDER BY id"
         );
-        let pair =
-            |row: &String| row.split_once('|').and_then(|(id, state)| Some((id.parse().ok()?, state.to_owned())));
-        let open: BTreeMap<u64, String> = psql(operator, &sql).await?.iter().filter_map(pair).collect();
+        let pair = |row: &str| row.split_once('|').and_then(|(id, state)| Some((id.parse().ok()?, state.to_owned())));
+        let open = psql(operator, &sql).await?;
+        let open: BTreeMap<u64, String> = each(open.iter().map(String::as_str), pair)?.into_iter().collect();
         let lock = format!(
             "SELECT id, uid, task_id, expired_at FROM locks WHERE name = '{PAASTA_LOCK}'
              AND expired_at > now() AT TIME ZONE 'UTC'"
@@ -112,7 +112,13 @@ pub(super) async fn processes(operator: &Operator<'_>) -> Result<Vec<Process>> {
         let (pid, task, role) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?.to_owned());
         Some(Process { pid, task, role, command: words.next()?.to_owned() })
     };
-    Ok(said.lines().filter_map(process).collect())
+    each(said.lines(), process)
+}
+
+/// Reads each row. One that cannot be read is not left out: whoever acts on what is left
+/// would act as if that task, or that process, were not there.
+fn each<'a, T>(rows: impl Iterator<Item = &'a str>, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>> {
+    rows.map(|row| read(row).ok_or_else(|| Error::failed(format!("cannot read {row:?}")))).collect()
 }
 
 /// The lock's owner by the events: `locks.task_id` names whoever inserted the row.

@@ -93,7 +93,7 @@ async fn others_write(run: &Run<Diego>) -> Result<()> {
 async fn furthest(diego: &Diego) -> Result<(u64, u64), String> {
     let all = statuses(diego).await?;
     let indices = || all.iter().map(|(_, status)| status.index);
-    Ok((indices().min().unwrap_or_default(), indices().max().unwrap_or_default()))
+    indices().min().zip(indices().max()).ok_or_else(|| "there is no member".into())
 }
 
 /// The workload's tasks that each member has in its own copy.

@@ -213,7 +213,8 @@ pub(super) async fn same_contents(operator: &Operator<'_>) -> Result<()> {
     let mut sums: Vec<(&str, String)> = Vec::new();
     for name in operator.nodes() {
         let top = query(operator, name, "SELECT CAST(COALESCE(MAX(id), 0) AS CHAR) FROM reenact.ops").await?;
-        highest = highest.min(top.parse().unwrap_or(0));
+        let top = top.parse().map_err(|_| Error::failed(format!("{name} says that its highest id is {top:?}")))?;
+        highest = highest.min(top);
     }
     for name in operator.nodes() {
         let sum = format!(

@@ -1,16 +1,16 @@
-//! Images, built from the sources in `docker/` that are part of this binary.
+//! Images, built from the sources that are part of this binary: see [`crate::images`].
 //!
 //! A tag is the hash of all that goes into the image, so an image is built once
 //! and never stale. Where the base image can be pulled it is; elsewhere it is made
 //! from Debian's packages. Building is outside every deadline.
 
+mod source;
+
 use std::{iter, process::Stdio, time::Duration};
 
 use bollard::query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder};
 use futures::{StreamExt, TryStreamExt};
-use include_dir::{Dir, File, include_dir};
-use sha2::{Digest, Sha256};
-use testcontainers::{GenericBuildableImage, core::BuildImageOptions, runners::AsyncBuilder};
+use testcontainers::{core::BuildImageOptions, runners::AsyncBuilder};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::Command,
@@ -19,94 +19,14 @@ use tokio::{
 use super::Session;
 use reenact_core::{Error, Result, progress};
 
-/// The folder of image sources: one folder an image.
-static SOURCES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../docker");
+pub use source::{Image, Sources};
 
 /// The Debian release under all images.
 const SUITE: &str = "bookworm";
 
-/// A Dockerfile's argument of this name and another image's stands for that image,
-/// which is built first: `ARG IMAGE_SERVICES`.
-const OTHER_IMAGE: &str = "ARG IMAGE_";
-
-/// Under this name a Dockerfile finds the certificates that this machine trusts.
-const CERTIFICATES: &str = "ca-certificates.crt";
-
 /// How long a registry may take to begin to answer before the base image is made
 /// here instead.
 const PULL_LIMIT: Duration = Duration::from_secs(120);
-
-/// An image's sources.
-#[derive(Debug, Clone, Copy)]
-pub struct Image {
-    name: &'static str,
-    folder: &'static Dir<'static>,
-}
-
-impl Image {
-    /// The image of that name.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if there is none; it lists those there are.
-    pub fn named(name: &str) -> Result<Self> {
-        let found = SOURCES.dirs().find(|dir| dir.path().to_str() == Some(name));
-        let image = found.and_then(|folder| Some(Self { name: folder.path().to_str()?, folder }));
-        image.ok_or_else(|| {
-            let known: Vec<_> = SOURCES.dirs().map(|dir| dir.path().display().to_string()).collect();
-            Error::usage(format!("there is no image {name:?}"), format!("there are: {}", known.join(", ")))
-        })
-    }
-
-    /// Its files, those of its folders too, in an order that does not depend on the file
-    /// system.
-    fn files(&self) -> Vec<&'static File<'static>> {
-        fn below(folder: &'static Dir<'static>) -> Vec<&'static File<'static>> {
-            folder.files().chain(folder.dirs().flat_map(below)).collect()
-        }
-        let mut files = below(self.folder);
-        files.sort_by_key(|file| file.path());
-        files
-    }
-
-    /// The images that it takes something from.
-    fn others(&self) -> Vec<String> {
-        let dockerfile = self.folder.get_file(self.folder.path().join("Dockerfile"));
-        let text = dockerfile.and_then(File::contents_utf8).unwrap_or_default();
-        let argument = |line: &str| Some(line.strip_prefix(OTHER_IMAGE)?.split('=').next()?.to_lowercase());
-        text.lines().filter_map(argument).collect()
-    }
-
-    /// What the image is built from: its files, and the certificates that this machine
-    /// trusts. Those are no part of the image and of its tag: a build may only reach the
-    /// network through an authority that the machine's owner has added.
-    fn source(&self, repository: &str, tag: &str) -> GenericBuildableImage {
-        let mut source = GenericBuildableImage::new(repository, tag);
-        for file in self.files() {
-            let path = file.path().strip_prefix(self.name).unwrap_or(file.path());
-            source = source.with_data(file.contents(), path.to_string_lossy());
-        }
-        match trusted_certificates() {
-            Some(bundle) => source.with_data(bundle, CERTIFICATES),
-            None => source,
-        }
-    }
-
-    /// `reenact/NAME:HASH`, the hash being over its files and the images it stands on.
-    fn tag(&self, images: &[&str]) -> (String, String) {
-        let mut hash = Sha256::new();
-        for image in images {
-            hash.update(image);
-        }
-        for file in self.files() {
-            hash.update(file.path().as_os_str().as_encoded_bytes());
-            hash.update(file.contents().len().to_le_bytes());
-            hash.update(file.contents());
-        }
-        let digest = hash.finalize();
-        let short: String = digest[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-        (format!("reenact/{}", self.name), short)
-    }
-}
 
 impl Session {
     /// The reference of an image that is ready to run: the one the user set for
@@ -166,8 +86,8 @@ impl Session {
                 format!("the image {reference} cannot be built: {error:?}"),
                 format!(
                     "builds need Debian's packages; see the whole output with \
-                     `docker build {arguments} docker/{}`",
-                    image.name
+                     `docker build {arguments} {}`",
+                    image.folder()
                 ),
             )
         })?;
@@ -209,12 +129,6 @@ impl Session {
     }
 }
 
-/// The certificates that this machine trusts, as one file, if it has one.
-fn trusted_certificates() -> Option<Vec<u8>> {
-    let path = std::env::var_os("SSL_CERT_FILE").unwrap_or_else(|| "/etc/ssl/certs/ca-certificates.crt".into());
-    std::fs::read(path).ok()
-}
-
 /// Runs `docker/base/make.sh`, which writes the archive of a root file system.
 async fn make_base(task: &progress::Task) -> Result<Vec<u8>> {
     let failed = |what: String| {
@@ -223,8 +137,7 @@ async fn make_base(task: &progress::Task) -> Result<Vec<u8>> {
             "reach an image registry, or run once as root on Debian with mmdebstrap installed",
         )
     };
-    let script = Image::named("base")?.folder.get_file("base/make.sh");
-    let script = script.ok_or_else(|| Error::Bug("docker/base/make.sh is missing".into()))?.contents();
+    let script = Image::named("base")?.file("make.sh").ok_or_else(|| Error::Bug("base/make.sh is missing".into()))?;
     let mut child = Command::new("sh")
         .args(["-s", SUITE])
         .stdin(Stdio::piped())
@@ -254,45 +167,5 @@ async fn make_base(task: &progress::Task) -> Result<Vec<u8>> {
     match (read, status.success()) {
         (Ok(_), true) => Ok(archive),
         _ => Err(failed(format!("{status}: {last}"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_image_names_the_known_ones() {
-        let error = Image::named("nonesuch").expect_err("unknown");
-        assert!(error.to_string().contains("helper"), "{error}");
-    }
-
-    #[test]
-    fn the_files_of_folders_are_part_of_an_image() {
-        let services = Image::named("services").expect("known");
-        let nested = services.files().into_iter().filter(|file| file.path().components().count() > 2);
-        assert!(nested.count() > 0);
-    }
-
-    #[test]
-    fn an_image_names_those_it_takes_something_from_and_they_take_nothing() {
-        let mut takers = 0;
-        for dir in SOURCES.dirs() {
-            let name = dir.path().to_str().expect("text");
-            let others = Image::named(name).expect("known").others();
-            takers += usize::from(!others.is_empty());
-            for other in others {
-                assert!(Image::named(&other).expect("known").others().is_empty(), "{name} takes from {other}");
-            }
-        }
-        assert!(takers > 0);
-        assert!(Image::named("helper").expect("known").others().is_empty());
-    }
-
-    #[test]
-    fn the_tag_depends_on_the_base() {
-        let helper = Image::named("helper").expect("known");
-        assert_ne!(helper.tag(&["a"]), helper.tag(&["b"]));
-        assert_eq!(helper.tag(&["a"]), helper.tag(&["a"]));
     }
 }
