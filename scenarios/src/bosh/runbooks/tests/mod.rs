@@ -95,6 +95,20 @@ async fn only_the_stuck_tasks_calls_are_ended() {
     assert!(!world.lives(1001) && world.lives(2001) && world.lives(2000), "{:?}", world.processes);
 }
 
+/// While the cancel is waited for, one call ends, another deployment's gets its pid, and the
+/// stuck task makes another call.
+#[tokio::test(start_paused = true)]
+async fn a_pid_that_has_become_somebody_else_s_is_not_killed() {
+    let world = stuck().before(1, "FROM tasks WHERE id IN", |world| {
+        world.processes.retain(|process| process.pid != 1001);
+        world.processes.push(Process { pid: 1001, task: 200, role: "cpi", parent: 2000 });
+        world.processes.push(Process { pid: 1002, task: 100, role: "cpi", parent: 1000 });
+    });
+    let (concluded, world) = called(world, &EndStuckTask { pace: PACE }).await;
+    assert_eq!(concluded.expect("it does"), Conclusion::Done);
+    assert!(world.lives(1001) && !world.lives(1002), "{:?}", world.processes);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_task_that_ends_by_nothing_else_is_ended_with_its_worker_and_no_other_is() {
     let mut world = stuck().hanging(200, "processing");
@@ -123,6 +137,12 @@ async fn where_all_is_well_nothing_is_done() {
     let (concluded, world) = called(world, &EndStuckTask { pace: PACE }).await;
     assert_eq!(concluded.expect("nothing"), Conclusion::NothingToDo);
     assert!(!world.was_told("/deployments"));
+    // Quiet as well, but its last deploy has failed.
+    let mut failed = World::default();
+    failed.tasks.insert(100, "error");
+    let (concluded, world) = called(failed, &EndStuckTask { pace: PACE }).await;
+    assert_eq!(concluded.expect("it does"), Conclusion::Done);
+    assert!(world.was_told("/deployments"));
 }
 
 #[tokio::test(start_paused = true)]
