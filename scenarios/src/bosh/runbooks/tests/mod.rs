@@ -2,10 +2,14 @@
 //! which a runbook must refuse, and for each guard a race that only the guard survives.
 
 mod fake;
+mod hands;
 
 use reenact::runbook::Conclusion;
 
-use self::fake::{HELD, Lock, Process, World, called, refuses};
+use self::{
+    fake::{HELD, Lock, Process, World},
+    hands::{called, refuses},
+};
 use super::{
     super::Pace, CancelAgain, DeleteLock, EndStuckTask, EndZombie, FreeWorkers, KillNamedTask, NextDeploy, SetClocks,
 };
