@@ -129,7 +129,8 @@ impl EndStuckTask {
         if until_none(operator, "the cancel to be noticed", wait, &open(living)).await.is_ok() {
             return self.forget_the_dead(operator).await;
         }
-        let calls = found.pids(living, "cpi");
+        // Looked at anew: a call that has ended meanwhile has left its pid to somebody else.
+        let calls = Survey::take(operator).await?.pids(living, "cpi");
         if !calls.is_empty() {
             let name = format!("end the {} CPI calls that hang", calls.len());
             operator.step(&name, kill(operator, &calls)).await?;

@@ -1,19 +1,7 @@
 //! A director in memory: its tables, processes and IaaS, and the commands that runbooks give
 //! it. What somebody else does meanwhile is a race: it comes in just before a command.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
-
-use async_trait::async_trait;
-use reenact::{
-    Result,
-    journal::Journal,
-    probe::Clock,
-    runbook::{Conclusion, Hands, Operator, Output, Runbook},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::super::manifest::{self, PAASTA_LOCK};
 
@@ -107,7 +95,8 @@ impl World {
         self.said.iter().any(|said| said.contains(words))
     }
 
-    fn run(&mut self, command: &[&str]) -> (i64, String) {
+    /// Does what a command says; gives its exit code and what it prints.
+    pub(super) fn run(&mut self, command: &[&str]) -> (i64, String) {
         let text = command.join(" ");
         for (words, left, _) in &mut self.races {
             *left -= usize::from(text.contains(*words));
@@ -285,60 +274,4 @@ impl World {
 
 fn rows(rows: impl Iterator<Item = String>) -> String {
     rows.collect::<Vec<_>>().join("\n")
-}
-
-/// The hands of a person on call at that director.
-struct Typing(Arc<Mutex<World>>);
-
-fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
-    world.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[async_trait]
-impl Hands for Typing {
-    fn nodes(&self) -> Vec<&str> {
-        vec!["director", "db"]
-    }
-
-    fn ip(&self, _: &str) -> Result<Ipv4Addr> {
-        Ok(Ipv4Addr::LOCALHOST)
-    }
-
-    async fn is_up(&self, _: &str) -> Result<bool> {
-        Ok(true)
-    }
-
-    async fn power_on(&self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
-    async fn run(&self, _: &str, command: &[&str]) -> Result<Output> {
-        let (code, text) = lock(&self.0).run(command);
-        Ok(Output { code, text })
-    }
-}
-
-/// Calls a runbook; gives what it concludes, and what is left of the director. Each race must
-/// have come in.
-pub(super) async fn called(world: World, runbook: &dyn Runbook) -> (Result<Conclusion>, World) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let journal = Journal::create(&folder.path().join("events.jsonl"), Clock::start()).expect("a journal");
-    let world = Arc::new(Mutex::new(world));
-    let operator = Operator::new(Box::new(Typing(Arc::clone(&world))), &journal, None);
-    let concluded = runbook.run(&operator).await;
-    drop(operator);
-    let world = std::mem::take(&mut *lock(&world));
-    assert!(world.races.is_empty(), "a race that never came in: {:?}", world.races);
-    (concluded, world)
-}
-
-/// Calls a runbook that must refuse for that reason, and change nothing.
-pub(super) async fn refuses(world: World, runbook: &dyn Runbook, reason: &str) {
-    let before = (world.locks.clone(), world.tasks.clone(), world.processes.clone(), world.is_misconfigured);
-    let (concluded, world) = called(world, runbook).await;
-    match concluded {
-        Ok(Conclusion::Refused { why }) if why.contains(reason) => {}
-        other => panic!("\"{runbook}\" should have refused for \"{reason}\", but: {other:?}"),
-    }
-    assert_eq!(before, (world.locks, world.tasks, world.processes, world.is_misconfigured));
 }

@@ -2,10 +2,14 @@
 //! which a runbook must refuse, and for each guard a race that only the guard survives.
 
 mod fake;
+mod hands;
 
 use reenact::runbook::Conclusion;
 
-use self::fake::{HELD, Lock, Process, World, called, refuses};
+use self::{
+    fake::{HELD, Lock, Process, World},
+    hands::{called, refuses},
+};
 use super::{
     super::Pace, CancelAgain, DeleteLock, EndStuckTask, EndZombie, FreeWorkers, KillNamedTask, NextDeploy, SetClocks,
 };
@@ -41,7 +45,8 @@ async fn a_lock_is_not_deleted_while_anybody_works_under_it() {
     // The holder is dead, and a task beside it lives.
     let beside = World::default().hanging(163, "queued").locked(HELD, &[("acquire", 100)]);
     refuses(beside, &DELETE, "tasks {163} of the deployment live").await;
-    refuses(dead().orphan(100, 1001), &DELETE, "1 CPI calls of dead tasks are in flight").await;
+    // A call of a task that has ended before.
+    refuses(dead().orphan(99, 991), &DELETE, "1 CPI calls of dead tasks are in flight").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,6 +99,20 @@ async fn only_the_stuck_tasks_calls_are_ended() {
     assert!(!world.lives(1001) && world.lives(2001) && world.lives(2000), "{:?}", world.processes);
 }
 
+/// While the cancel is waited for, one call ends, another deployment's gets its pid, and the
+/// stuck task makes another call.
+#[tokio::test(start_paused = true)]
+async fn a_pid_that_has_become_somebody_else_s_is_not_killed() {
+    let world = stuck().before(1, "FROM tasks WHERE id IN", |world| {
+        world.processes.retain(|process| process.pid != 1001);
+        world.processes.push(Process { pid: 1001, task: 200, role: "cpi", parent: 2000 });
+        world.processes.push(Process { pid: 1002, task: 100, role: "cpi", parent: 1000 });
+    });
+    let (concluded, world) = called(world, &EndStuckTask { pace: PACE }).await;
+    assert_eq!(concluded.expect("it does"), Conclusion::Done);
+    assert!(world.lives(1001) && !world.lives(1002), "{:?}", world.processes);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_task_that_ends_by_nothing_else_is_ended_with_its_worker_and_no_other_is() {
     let mut world = stuck().hanging(200, "processing");
@@ -122,6 +141,12 @@ async fn where_all_is_well_nothing_is_done() {
     let (concluded, world) = called(world, &EndStuckTask { pace: PACE }).await;
     assert_eq!(concluded.expect("nothing"), Conclusion::NothingToDo);
     assert!(!world.was_told("/deployments"));
+    // Quiet as well, but its last deploy has failed.
+    let mut failed = World::default();
+    failed.tasks.insert(100, "error");
+    let (concluded, world) = called(failed, &EndStuckTask { pace: PACE }).await;
+    assert_eq!(concluded.expect("it does"), Conclusion::Done);
+    assert!(world.was_told("/deployments"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +255,7 @@ async fn freed_workers_deploy_nothing_beside_orphans() {
 async fn nothing_is_deployed_beside_what_lives() {
     let runbook = NextDeploy { forced: false };
     refuses(stuck(), &runbook, "tasks {100} live, and 0 CPI calls").await;
-    refuses(dead().orphan(100, 1001), &runbook, "tasks {} live, and 1 CPI calls").await;
+    refuses(dead().orphan(99, 991), &runbook, "tasks {} live, and 1 CPI calls").await;
     // Called `timeout`, it lives all the same; or it does not.
     refuses(World::default().hanging(100, "timeout"), &runbook, "tasks {100} live").await;
     let mut world = World::default();
