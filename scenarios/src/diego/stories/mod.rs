@@ -44,11 +44,6 @@ pub(super) fn no_application_is_lost(ends: End<Diego>) -> End<Diego> {
     })
 }
 
-/// Why an incident that was measured has no marks.
-pub(super) fn measured<T>() -> Stated<T> {
-    none("measured, not reported: there are no marks of a report")
-}
-
 /// An answer as a look: wanted, or why not yet.
 fn look_at<T: std::fmt::Debug>(said: Result<T, Answer>, wanted: impl FnOnce(&T) -> bool) -> Look<()> {
     match said {
