@@ -5,10 +5,8 @@ use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 use reenact::{judge::Contents, probe::Answer};
 use serde_json::{Value, json};
 
-use super::{
-    http::{Http, Request},
-    signals::Hash,
-};
+use super::http::{Http, Request};
+pub(super) use super::signals::Hash;
 
 /// The port for clients, of 2016.
 pub(super) const CLIENTS: u16 = 4001;
