@@ -82,14 +82,12 @@ async fn status(member: &Member) -> Result<Answer, Answer> {
     }))
 }
 
-/// A server without a leader may refuse to tell its peers, and tells the rest.
+/// A server without a leader may refuse to tell its peers, or hang, and tells the rest.
 async fn server(agent: &Agent) -> Result<Answer, Answer> {
     let (leader, address, peers) = tokio::join!(agent.leader(LIMIT), agent.address(LIMIT), agent.peers(LIMIT));
     let role = |votes| if votes { "voter" } else { "nonvoter" }.to_owned();
-    let peers = match peers {
-        Err(Answer::Error { code, .. }) if code.starts_with('5') => Vec::new(),
-        peers => peers?,
-    };
+    // Without its peers the rest is told all the same: they are then not known.
+    let peers = peers.unwrap_or_default();
     let peers = peers.into_iter().map(|(peer, votes)| (format!("peer:{peer}"), role(votes)));
     let own = [("leader".to_owned(), leader?), ("address".to_owned(), address?)];
     Ok(Answer::Values { values: peers.chain(own).collect() })

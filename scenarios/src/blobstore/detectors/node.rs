@@ -59,7 +59,8 @@ impl detect::Record for Record {
             }
             Signal::Processes { commands } => _ = self.processes.see(at, commands.clone()),
             Signal::Machine { running, .. } => {
-                if !self.runs.see(at, *running) {
+                let runs = *self.runs.see(at, *running);
+                if !runs {
                     // Its mounts and its service are gone with it.
                     (self.mounts, self.answers) = Default::default();
                 }

@@ -33,7 +33,10 @@ reenact::incident!(
                 control: none("two clusters serve: what is broken is what they hold"),
                 wrong: tried([refuses(BootstrapMostAdvanced)]),
                 // Both sides take writes: without them the split could not be seen in the rows.
-                ends: harm([acknowledges("n1", secs(20)), acknowledges("n2", secs(20))], &[Harm::Lost, Harm::Divergent]),
+                ends: harm(
+                    [acknowledges("n1", secs(20)), acknowledges("n2", secs(20))],
+                    &[Harm::Lost, Harm::Divergent]
+                ),
             },
         ],
     }

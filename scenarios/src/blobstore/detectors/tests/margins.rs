@@ -11,6 +11,9 @@ use reenact::{
 use super::super::{DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED};
 use super::{diagnoses::incident, *};
 
+/// What is done to a simulated system, and how long it may last, in milliseconds.
+type State = (&'static str, fn(&mut Sim), u64);
+
 /// What one look at a VM says whose disk is in the state that `make` makes.
 fn look(make: impl FnOnce(&mut Sim)) -> Vec<Look> {
     let mut sim = Sim::healthy(80);
@@ -26,7 +29,7 @@ fn after(looks: &[Look]) -> Said {
 
 #[test]
 fn each_hold_is_what_it_is() {
-    let states: [(&str, fn(&mut Sim), u64); 6] = [
+    let states: [State; 6] = [
         (LEFT_READ_ONLY, |sim| sim.remount(true), 2_000),
         (FILESYSTEM_ERROR, |sim| sim.error(true), 2_000),
         (WRITE_PROTECTED, Sim::protect, 2_000),

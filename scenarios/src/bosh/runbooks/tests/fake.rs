@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::super::manifest::{self, PAASTA_LOCK};
 
+/// What happens at a command, and when.
+type Race = (&'static str, usize, fn(&mut World));
+
 /// A row of `locks`; it has expired if it is not held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lock {
@@ -45,7 +48,7 @@ pub(super) struct World {
     /// Every command, in order.
     pub(super) said: Vec<String>,
     /// What is done by others just before so many more commands with these words.
-    pub(super) races: Vec<(&'static str, usize, fn(&mut World))>,
+    pub(super) races: Vec<Race>,
 }
 
 /// The lock as task 100 holds it.

@@ -19,6 +19,9 @@ use serde_json::Value;
 
 use super::super::super::{BBSES, CONSULS, ETCDS, consul::LOCK_FLAGS, http::IN_MEMORY};
 
+/// What happens at a command, and when.
+type Event = (&'static str, fn(&mut World));
+
 /// What a member of etcd answers; the leader of one that has none is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Member {
@@ -96,7 +99,7 @@ pub(super) struct World {
     /// Every change, such as `etcd1$ monit stop etcd`.
     pub(super) changes: Vec<String>,
     /// What else happens at a change with these words.
-    pub(super) at: Vec<(&'static str, fn(&mut World))>,
+    pub(super) at: Vec<Event>,
 }
 
 /// The server that leads Consul.

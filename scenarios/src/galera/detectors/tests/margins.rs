@@ -10,9 +10,12 @@ use super::{
     *,
 };
 
+/// What is done to a simulated system, and how long it may last, in milliseconds.
+type State = (&'static str, fn(&mut Sim), u64);
+
 #[test]
 fn each_hold_is_what_it_is() {
-    let states: [(&str, fn(&mut Sim), u64); 6] = [
+    let states: [State; 6] = [
         (MINORITY_PARTITION, |sim| sim.cut_off(0), 2_000),
         (STALLED_NODE, |sim| sim.hang(2, "query"), 2_000),
         (INCONSISTENT_NODE, |sim| sim.serve(2, "Disconnected", "Inconsistent", &[]), 2_000),
