@@ -2,7 +2,7 @@
 
 use reenact::{
     fingerprint::{Fingerprint, latest, logged},
-    probe::{Observation, PortState, Signal},
+    probe::{Answer, Observation, PortState, Signal},
 };
 
 use super::NODES;
@@ -91,6 +91,75 @@ pub(super) const FINGERPRINTS: &[Fingerprint] = &[
         },
     },
 ];
+
+/// What a node that is cut off from its peers shows, as measured.
+pub(super) const CUT_OFF: &[Fingerprint] = &[
+    Fingerprint {
+        id: "alone-and-not-primary",
+        report: "New COMPONENT: primary = no, bootstrap = no, my_idx = 0, memb_num = 1",
+        shows: |seen| logged(seen, &["New COMPONENT: primary = no, bootstrap = no, my_idx = 0, memb_num = 1"]),
+    },
+    Fingerprint {
+        id: "initialized",
+        report: "wsrep_local_state_comment is Initialized, wsrep_cluster_size is 1",
+        shows: |seen| {
+            said(seen, |status| {
+                status.get("wsrep_local_state_comment") == Some("Initialized")
+                    && status.get("wsrep_cluster_size") == Some("1")
+            })
+        },
+    },
+];
+
+/// What the others' vote against a node shows, as measured.
+pub(super) const VOTED_OUT: &[Fingerprint] = &[
+    Fingerprint {
+        id: "inconsistent-by-consensus",
+        report: "Inconsistency detected: Inconsistent by consensus on 5eed…",
+        shows: |seen| logged(seen, &["Inconsistency detected: Inconsistent by consensus on "]),
+    },
+    Fingerprint {
+        id: "inconsistent",
+        report: "wsrep_local_state_comment is Inconsistent, and 3306 is open",
+        shows: |seen| said(seen, |status| status.get("wsrep_local_state_comment") == Some("Inconsistent")),
+    },
+];
+
+/// A frozen server takes a connection and answers nothing.
+pub(super) const HANGS: &[Fingerprint] = &[Fingerprint {
+    id: "handshake-hangs",
+    report: "3306 accepts, and no handshake comes",
+    shows: |seen| said(seen, |status| matches!(status, Answer::Hung { .. })),
+}];
+
+/// Two nodes that are all there are, and not primary.
+pub(super) const TWO_LEFT: &[Fingerprint] = &[Fingerprint {
+    id: "two-and-not-primary",
+    report: "New COMPONENT: primary = no, bootstrap = no, my_idx = 0, memb_num = 2",
+    shows: |seen| logged(seen, &["New COMPONENT: primary = no, bootstrap = no", "memb_num = 2"]),
+}];
+
+/// Both sides of a split are primary.
+pub(super) const BOTH_PRIMARY: &[Fingerprint] = &[Fingerprint {
+    id: "primary-one-and-two",
+    report: "n1: Primary, wsrep_cluster_size 1; n2 and n3: Primary, 2",
+    shows: |seen| {
+        let sizes = latest(seen, |signal| match signal {
+            Signal::Query { of, answer } if of == "sql:status" => {
+                let primary = answer.get("wsrep_cluster_status") == Some("Primary");
+                Some(answer.get("wsrep_cluster_size").filter(|_| primary).map(str::to_owned))
+            }
+            _ => None,
+        });
+        let size = |node: &str| sizes.get(node).and_then(Option::as_deref);
+        (size("n1"), size("n2"), size("n3")) == (Some("1"), Some("2"), Some("2"))
+    },
+}];
+
+/// Whether any node's status was ever so.
+fn said(seen: &[Observation], so: impl Fn(&Answer) -> bool) -> bool {
+    seen.iter().any(|o| matches!(&o.signal, Signal::Query { of, answer } if of == "sql:status" && so(answer)))
+}
 
 /// Whether the latest word of every node on this is yes.
 fn everywhere(seen: &[Observation], pick: impl Fn(&Signal) -> Option<bool>) -> bool {

@@ -6,8 +6,8 @@ use reenact::{fault::DiskFull, incident::*};
 use super::super::{
     Galera, Machines,
     detectors::INCONSISTENT_NODE,
+    report,
     runbooks::{BootstrapMostAdvanced, BootstrapNode},
-    stories,
 };
 
 reenact::incident!(
@@ -21,7 +21,7 @@ reenact::incident!(
         setup: Machines::Ordinary,
         acts: vec![Act {
             breaks: vec![inject(DiskFull { node: "n3".into() })],
-            fingerprints: stories::measured(),
+            fingerprints: seen(report::VOTED_OUT, secs(20)),
             detected: by(INCONSISTENT_NODE, secs(60)),
             control: stays_broken(secs(20)),
             wrong: tried([refuses(BootstrapNode { node: "n3", force: false })]),

@@ -5,8 +5,8 @@ use reenact::{fault::Partition, incident::*};
 use super::super::{
     Galera, Machines,
     detectors::MINORITY_PARTITION,
+    report,
     runbooks::{BootstrapMostAdvanced, PcBootstrap},
-    stories,
 };
 
 reenact::incident!(
@@ -20,7 +20,7 @@ reenact::incident!(
         setup: Machines::Ordinary,
         acts: vec![Act {
             breaks: vec![inject(Partition::isolate("n1", &["n2", "n3"]))],
-            fingerprints: stories::measured(),
+            fingerprints: seen(report::CUT_OFF, secs(20)),
             detected: by(MINORITY_PARTITION, secs(20)),
             control: none("it comes back by itself when the network does"),
             wrong: tried([

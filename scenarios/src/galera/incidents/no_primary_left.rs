@@ -8,6 +8,7 @@ use reenact::{
 use super::super::{
     Galera, Machines,
     detectors::{NO_PRIMARY, STALLED_NODE},
+    report,
     runbooks::PcBootstrap,
     stories,
 };
@@ -31,7 +32,7 @@ reenact::incident!(
                     stories::meet(&["n1", "n2"]),
                     effect_begins(),
                 ],
-                fingerprints: stories::measured(),
+                fingerprints: seen(report::TWO_LEFT, secs(20)),
                 detected: by(NO_PRIMARY, secs(15)).also(&[STALLED_NODE]),
                 control: none("the next act proves it"),
                 wrong: tried([refuses(runbook()).beside_faults()]),
@@ -39,7 +40,7 @@ reenact::incident!(
             },
             Act {
                 breaks: vec![inject(PowerOn::of(&["n3"]))],
-                fingerprints: stories::measured(),
+                fingerprints: none("those of the first act"),
                 detected: by(NO_PRIMARY, secs(15)),
                 control: stays_broken(secs(20)),
                 wrong: none("the first act shows the refusal while n3 is away"),

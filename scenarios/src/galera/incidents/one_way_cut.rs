@@ -5,8 +5,8 @@ use reenact::{fault::Partition, incident::*};
 use super::super::{
     Galera, Machines,
     detectors::MINORITY_PARTITION,
+    report,
     runbooks::{BootstrapMostAdvanced, PcBootstrap},
-    stories,
 };
 
 reenact::incident!(
@@ -19,7 +19,7 @@ reenact::incident!(
         setup: Machines::Ordinary,
         acts: vec![Act {
             breaks: vec![inject(Partition::one_way(&["n2", "n3"], &["n1"]))],
-            fingerprints: stories::measured(),
+            fingerprints: seen(report::CUT_OFF, secs(20)),
             detected: by(MINORITY_PARTITION, secs(30)),
             control: none("it comes back by itself when the network does"),
             wrong: tried([

@@ -8,7 +8,7 @@ use reenact::{
 use super::super::{
     Galera, Machines,
     detectors::{MINORITY_PARTITION, STALLED_NODE},
-    stories,
+    report,
 };
 
 reenact::incident!(
@@ -26,7 +26,7 @@ reenact::incident!(
                 process: "/usr/sbin/mariadbd".into(),
                 signal: Signal::Stop
             })],
-            fingerprints: stories::measured(),
+            fingerprints: seen(report::HANGS, secs(20)),
             detected: by(STALLED_NODE, secs(6)).also(&[MINORITY_PARTITION]),
             control: none("thawed, it goes on by itself"),
             wrong: none("the others evict it after five seconds: there is no time for a wrong runbook"),

@@ -5,8 +5,8 @@ use reenact::{fault::Partition, incident::*};
 use super::super::{
     Galera, Machines,
     detectors::{MINORITY_PARTITION, TWO_PRIMARIES},
+    report,
     runbooks::{BootstrapMostAdvanced, PcBootstrap},
-    stories,
 };
 
 reenact::incident!(
@@ -20,7 +20,7 @@ reenact::incident!(
         acts: vec![
             Act {
                 breaks: vec![inject(Partition::isolate("n1", &["n2", "n3"]))],
-                fingerprints: stories::measured(),
+                fingerprints: seen(report::CUT_OFF, secs(20)),
                 detected: by(MINORITY_PARTITION, secs(20)),
                 control: none("the next act makes it worse"),
                 wrong: tried([refuses(PcBootstrap { node: "n1", force: false }).beside_faults()]),
@@ -28,7 +28,7 @@ reenact::incident!(
             },
             Act {
                 breaks: vec![call(PcBootstrap { node: "n1", force: true }), effect_begins()],
-                fingerprints: stories::measured(),
+                fingerprints: seen(report::BOTH_PRIMARY, secs(20)),
                 detected: by(TWO_PRIMARIES, secs(15)),
                 control: none("two clusters serve: what is broken is what they hold"),
                 wrong: tried([refuses(BootstrapMostAdvanced)]),
