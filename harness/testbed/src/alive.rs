@@ -28,9 +28,11 @@ pub(crate) struct Alive {
 }
 
 impl Alive {
-    /// Whether its container is paused.
+    /// Whether it stands still, as in a paused container. Since Linux 6.1 a process that
+    /// sleeps is frozen where it sleeps, and shown as in an uninterruptible wait (`D`); so is
+    /// one that waits for a disk, but not all of a machine's at once.
     pub(crate) fn is_frozen(&self) -> bool {
-        FREEZERS.contains(&self.waits_in.as_str())
+        self.state == "D" || FREEZERS.contains(&self.waits_in.as_str())
     }
 }
 
@@ -90,7 +92,8 @@ mod tests {
         assert_eq!((alive.pid, alive.state.as_str(), alive.command.as_str()), (4711, "S", "sh -c sleep 1"));
         assert!(!alive.is_frozen());
         // The kernel does not tell where it waits, or it has no arguments.
-        assert!(!read("4711 D 0 ").expect("a process").is_frozen());
+        assert!(!read("4711 S 0 ").expect("a process").is_frozen());
+        assert!(read("4711 D hrtimer_nanosleep sleep 1").expect("a process").is_frozen());
     }
 
     #[test]
@@ -107,7 +110,7 @@ mod tests {
             ("do_signal_stop", false),
             ("hrtimer_nanosleep", false),
         ] {
-            assert_eq!(read(&format!("1 D {waits_in} x")).expect("a process").is_frozen(), frozen, "{waits_in}");
+            assert_eq!(read(&format!("1 S {waits_in} x")).expect("a process").is_frozen(), frozen, "{waits_in}");
         }
     }
 }
