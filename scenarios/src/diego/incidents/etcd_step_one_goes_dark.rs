@@ -48,6 +48,8 @@ reenact::incident!(
                 breaks: vec![
                     done(RestartVms { setup: SETUP, forced: true }),
                     quorum::dark(LIMIT),
+                    // With a quorum no migration fails any more.
+                    logs(&BBSES, &["migration-manager.failed"], LIMIT),
                     logs(&ETCDS, &[":7001: bind: address already in use"], LIMIT),
                     still_detected(QUORUM_LOST),
                     heal("cut"),
