@@ -113,7 +113,7 @@ async fn a_toy_without_flaws_passes_and_proves_every_step() {
 #[tokio::test(start_paused = true)]
 async fn each_flaw_is_caught_by_its_rule() {
     use Step::*;
-    let all: [(Flaw, (Step, &str, &str)); 31] = [
+    let all: [(Flaw, (Step, &str, &str)); 32] = [
         (Flaw::NeverUp, (Steady, "inconclusive", "did not come up")),
         (Flaw::NoWrites, (Steady, "inconclusive", "no write was acknowledged")),
         (Flaw::CriesWolfEarly, (Steady, "failed", "false alarm: wolf/wolf")),
@@ -145,6 +145,7 @@ async fn each_flaw_is_caught_by_its_rule() {
         (Flaw::RepeatsAWrite, (Ended, "failed", "done more than once")),
         (Flaw::ContentsUnreadable, (Ended, "inconclusive", "n1 cannot be read")),
         (Flaw::ClientPanics, (Ended, "bug", "a client of the workload")),
+        (Flaw::CriesWolfLate, (Ended, "failed", "false alarm: wolf/wolf")),
     ];
     assert_eq!(all.map(|(flaw, _)| flaw), Flaw::ALL);
     for (flaw, how) in all {
@@ -166,6 +167,22 @@ async fn the_detection_has_a_limit_of_its_own() {
     let error = ended.result.expect_err("it fires after half a second");
     assert!(matches!(error, Error::Failed(_)), "{error}");
     assert_eq!(ended.score.step, Some(Step::Detected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_claimed_after_the_detection_and_after_the_end_must_hold() {
+    let false_claim =
+        || story("a claim", |_: &Run<Toy>| Box::pin(async { Err(Error::failed("the claim does not hold")) }));
+    for (step, at_the_end) in [(Step::Detected, false), (Step::Ended, true)] {
+        let toy = Toy::default();
+        let mut incident = incident(&toy);
+        let act = &mut incident.acts[0];
+        let then = if at_the_end { &mut act.ends.then } else { &mut act.detected.then };
+        then.push(false_claim());
+        let Ended { result, score, .. } = run(toy, incident, QUICK).await;
+        assert_eq!(result.expect_err("a false claim").to_string(), "the claim does not hold");
+        assert_eq!(score.step, Some(step));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -94,10 +94,12 @@ pub(super) enum Flaw {
     ContentsUnreadable,
     /// A client panics.
     ClientPanics,
+    /// Another detector fires at the very end, while the contents are read.
+    CriesWolfLate,
 }
 
 impl Flaw {
-    pub(super) const ALL: [Self; 31] = [
+    pub(super) const ALL: [Self; 32] = [
         Self::NeverUp,
         Self::NoWrites,
         Self::CriesWolfEarly,
@@ -129,6 +131,7 @@ impl Flaw {
         Self::RepeatsAWrite,
         Self::ContentsUnreadable,
         Self::ClientPanics,
+        Self::CriesWolfLate,
     ];
 }
 
@@ -146,6 +149,8 @@ struct State {
     /// How often health was asked for since it was healed.
     asked: usize,
     rows: BTreeMap<u64, u64>,
+    /// Whether its contents are being read.
+    judged: bool,
     /// A write that was told to have failed.
     failed: Option<u64>,
 }
@@ -227,7 +232,9 @@ impl Probe for Health {
         let state = toy.state();
         let silent = toy.has(Flaw::DetectorSilent) || (state.deceived && toy.has(Flaw::SilentAfterDeceit));
         let fires = (state.broken && !silent) || (state.broken_at.is_some() && toy.has(Flaw::StillFiring));
-        let wolf = toy.has(Flaw::CriesWolfEarly) || (state.broken && toy.has(Flaw::CriesWolf));
+        let wolf = toy.has(Flaw::CriesWolfEarly)
+            || (state.broken && toy.has(Flaw::CriesWolf))
+            || (state.judged && toy.has(Flaw::CriesWolfLate));
         let since = state.broken_at.map(|at| at.elapsed());
         let before = |time| toy.has(Flaw::DetectorLate) && since.is_none_or(|since| since < time);
         let late = before(LATE);
@@ -308,6 +315,9 @@ impl System for Toy {
         if self.has(Flaw::ContentsUnreadable) {
             return Err(Error::inconclusive("n1 cannot be read"));
         }
+        self.state().judged = true;
+        // Time for one more look of the probe's.
+        tokio::time::sleep(Duration::from_millis(300)).await;
         let state = self.state();
         let (mut one, mut other) = (state.rows.clone(), state.rows.clone());
         if let Some(id) = state.failed.filter(|_| self.has(Flaw::ResurrectsAWrite)) {
