@@ -170,6 +170,24 @@ async fn the_detection_has_a_limit_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_heals_by_itself_must_stay_healthy_too() {
+    let all = [
+        (Flaw::StillFiring, "every detector to fall silent"),
+        (Flaw::NoWritesAfterwards, "more writes to be acknowledged"),
+        (Flaw::Relapses, "healthy no longer"),
+    ];
+    for (flaw, words) in all {
+        let toy = Toy::with([Flaw::HealsByItself, flaw]);
+        let mut incident = incident(&toy);
+        incident.acts[0].control = none("it heals by itself");
+        incident.acts[0].wrong = none("there is no time for one");
+        incident.acts[0].ends = by_itself(secs(5));
+        let error = run(toy, incident, FULL).await.result.expect_err("it is not well").to_string();
+        assert!(error.contains(words), "{flaw:?}: {error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_claimed_after_the_detection_and_after_the_end_must_hold() {
     let false_claim =
         || story("a claim", |_: &Run<Toy>| Box::pin(async { Err(Error::failed("the claim does not hold")) }));
