@@ -171,3 +171,43 @@ impl Suite {
         closed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reenact_run::{campaign::Setup, score::Score};
+
+    use super::*;
+
+    fn result(outcome: Outcome, unproved: bool) -> RunResult {
+        RunResult {
+            id: "a::one".into(),
+            run: 1,
+            outcome,
+            reason: (outcome != Outcome::Pass).then(|| "the reason".into()),
+            unproved,
+            seed: 1,
+            duration_ms: 1,
+            run_dir: "/".into(),
+            setup: Setup::default(),
+            score: Score::default(),
+            exit_code: 0,
+        }
+    }
+
+    #[test]
+    fn only_a_pass_passes() {
+        let holds = |outcome, require| verdict(Hold::EachPasses, &result(outcome, true), require).is_ok();
+        assert!(holds(Outcome::Pass, true));
+        assert!(!holds(Outcome::Fail, false) && !holds(Outcome::Inconclusive, false));
+        assert!(holds(Outcome::Skipped, false), "a skip that nobody forbids");
+        assert!(!holds(Outcome::Skipped, true), "a required scenario was skipped");
+    }
+
+    #[test]
+    fn a_control_holds_only_where_the_fault_was_not_proved() {
+        let holds = |outcome, unproved| verdict(Hold::NoFaultNoPass, &result(outcome, unproved), true).is_ok();
+        assert!(holds(Outcome::Inconclusive, true));
+        assert!(!holds(Outcome::Inconclusive, false), "the testbed never came up");
+        assert!(!holds(Outcome::Pass, false) && !holds(Outcome::Fail, true) && !holds(Outcome::Skipped, true));
+    }
+}
