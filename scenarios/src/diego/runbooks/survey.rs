@@ -39,6 +39,8 @@ pub(super) struct Found {
     /// The process in the supervisor's file, and the one that listens; either may be none.
     pub(super) pidfile: String,
     pub(super) listener: String,
+    /// Whether the start script of the one that listens still waits for it.
+    is_starting: bool,
     /// How far it had come when it was last started, by its log.
     started_at: Option<u64>,
     /// What it last ended with, by its log; it may have started since.
@@ -59,7 +61,9 @@ fn script() -> String {
     format!(
         "echo log=$(ls /var/vcap/store/etcd/member/wal/*.wal 2>/dev/null | wc -l)
         echo pidfile=$(cat /var/vcap/sys/run/etcd/etcd.pid 2>/dev/null)
-        echo listener=$(ss -Hltnp 'sport = :7001' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p')
+        listener=$(ss -Hltnp 'sport = :7001' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p')
+        echo listener=$listener
+        [[ -z $listener ]] || echo parent=$(ps -o comm= -p $(ps -o ppid= -p $listener))
         said=/var/vcap/sys/log/etcd/etcd.log
         echo started=$(grep -oE 'at commit index [0-9]+|\"commit-index\":[0-9]+' $said | tail -n 1 | grep -oE '[0-9]+$')
         echo last=$(tail -n 400 $said | grep -E '{REFUSALS}|{PORT_TAKEN}' | tail -n 1)
@@ -88,6 +92,7 @@ impl Found {
             has_log: !matches!(value("log=").as_str(), "" | "0"),
             pidfile: value("pidfile="),
             listener: value("listener="),
+            is_starting: value("parent=") == "etcd_ctl",
             started_at: value("started=").parse().ok(),
             last_words: value("last="),
             is_forced: !matches!(value("forced=").as_str(), "" | "0"),
@@ -105,9 +110,9 @@ impl Found {
     }
 
     /// Whether an etcd that answers is one that the supervisor does not know. (One that
-    /// waits for its peers is not written down yet.)
+    /// waits for its peers, or whose start script has not ended, is not written down yet.)
     pub(super) fn is_orphan(&self) -> bool {
-        self.is_orphaned() && self.is_led()
+        self.is_orphaned() && self.is_led() && !self.is_starting
     }
 
     /// Whether it does not answer, and has said that its data do not let it start.

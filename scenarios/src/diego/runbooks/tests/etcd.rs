@@ -41,6 +41,10 @@ async fn an_orphan_is_killed_before_its_supervisor_starts_another() {
     // One that waits for its peers is not written down yet.
     let waits = World::healthy().with(&ETCDS, World::leaderless).with(&["etcd1"], orphan);
     refuses(KILLALL, waits, "is its supervisor's").await;
+    let starts = World::healthy().with(&["etcd1"], |machine| {
+        (machine.pidfile, machine.listener, machine.parent) = ("", "70", "etcd_ctl");
+    });
+    refuses(KILLALL, starts, "is its supervisor's").await;
     let healed = heals(KILLALL, World::healthy().with(&["etcd1"], orphan)).await;
     assert_eq!(healed.changes.len(), 2, "{:#?}", healed.changes);
     assert_eq!((healed.places("etcd1$ bash -c killall"), healed.places("etcd1$ monit start etcd")), (vec![0], vec![1]));

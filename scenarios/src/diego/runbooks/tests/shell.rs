@@ -38,10 +38,11 @@ fn shown(world: &World, node: &str, script: &str) -> Option<String> {
     if has("echo log=$(ls") {
         let started = machine.started_at.map(|index| index.to_string()).unwrap_or_default();
         return Some(format!(
-            "log={}\npidfile={}\nlistener={}\nstarted={started}\nlast={}\nforced={}",
+            "log={}\npidfile={}\nlistener={}\nparent={}\nstarted={started}\nlast={}\nforced={}",
             u8::from(machine.has_log),
             machine.pidfile,
             machine.listener,
+            machine.parent,
             machine.last_words,
             u8::from(machine.is_forced),
         ));

@@ -54,6 +54,8 @@ pub(super) struct Machine {
     pub(super) pidfile: &'static str,
     /// The process that has etcd's port.
     pub(super) listener: &'static str,
+    /// What the one that listens was started by; an orphan's is `vm`.
+    pub(super) parent: &'static str,
     pub(super) started_at: Option<u64>,
     pub(super) last_words: &'static str,
     pub(super) has_log: bool,
@@ -130,6 +132,7 @@ impl World {
                 etcd: is_etcd.then_some(LED),
                 pidfile: if is_etcd { "70" } else { "" },
                 listener: if is_etcd { "70" } else { "" },
+                parent: "vm",
                 started_at: None,
                 last_words: "",
                 has_log: true,
