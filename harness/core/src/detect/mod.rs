@@ -8,7 +8,6 @@ mod board;
 mod finding;
 mod latest;
 mod nodes;
-#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod views;
 

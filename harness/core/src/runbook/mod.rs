@@ -4,7 +4,6 @@
 //! named steps, verifies, and can be killed after any step and run again. It knows
 //! no fault: it sees what a person on call would see.
 
-#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 use std::{
