@@ -12,7 +12,7 @@
 //! | `reenact-report` | [`report`], [`compare`], [`cli`] |
 
 pub use reenact_core::{
-    Error, Result, detect, detector, fingerprint, journal, judge, questions, runbook, wait, workload,
+    Error, Result, detect, detector, fingerprint, journal, judge, poll, questions, runbook, workload,
 };
 pub use reenact_report::{self as report, cli, compare};
 pub use reenact_run::incident;
@@ -38,10 +38,10 @@ pub mod prelude {
         fingerprint::{Fingerprint, logged},
         incident::*,
         judge::Contents,
+        poll::{self, Look},
         probe::{Answer, Files, LogTail, Machine, Moment, Observation, Ports, Probe, Processes, Query, Signal},
         runbook::{Conclusion, Hands, Operator, Runbook},
         testbed::{Disk, Node, NodeSpec, Session, Testbed},
-        wait::{self, Look},
         workload::{Ack, Client, Traffic, Workload, Write},
     };
 }

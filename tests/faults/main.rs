@@ -33,11 +33,11 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use reenact::{
     Error, Result, cli,
     fault::{
-        self, Active, Disconnect, DiskFull, Effect, Fault, Flap, Kill, Partition, Pause, PowerOff, PowerOn, ShutDown,
-        Signal, Undo,
+        self, Disconnect, DiskFull, Effect, Fault, FaultHandle, Flap, Kill, Partition, Pause, PowerOff, PowerOn,
+        ShutDown, Signal, Undo,
     },
+    poll::{self, Look},
     testbed::{Disk, Flow, Node, NodeSpec, Session, Testbed, reaper},
-    wait::{self, Look},
 };
 use tokio::{runtime::Runtime, sync::OnceCell};
 
@@ -214,7 +214,7 @@ async fn create(session: &Arc<Session>, lab: &str) -> Result<Testbed> {
 
 /// Waits at most 5 s until a look says that it holds.
 async fn until(what: &str, look: impl AsyncFn() -> Result<(bool, String)>) -> Result<()> {
-    wait::until(what, Duration::from_secs(5), || async {
+    poll::until(what, Duration::from_secs(5), || async {
         match look().await {
             Ok((true, _)) => Look::Ready(()),
             Ok((false, seen)) => Look::NotYet(seen),
@@ -225,7 +225,7 @@ async fn until(what: &str, look: impl AsyncFn() -> Result<(bool, String)>) -> Re
 }
 
 /// Injects a fault that must prove itself.
-async fn inject(bed: &Testbed, fault: impl Fault<Testbed>) -> Result<Active<Testbed>> {
+async fn inject(bed: &Testbed, fault: impl Fault<Testbed>) -> Result<FaultHandle<Testbed>> {
     let active = fault::inject(bed, fault, false).await?;
     assert!(!active.took.is_zero(), "it took no time");
     assert!(!active.proof.is_empty(), "it has no proof");
@@ -238,7 +238,7 @@ async fn inject_again(bed: &Testbed, fault: impl Fault<Testbed>) {
 }
 
 /// Heals a fault that something takes back.
-async fn heal(bed: &Testbed, active: Active<Testbed>) -> Result<()> {
+async fn heal(bed: &Testbed, active: FaultHandle<Testbed>) -> Result<()> {
     let took = active.heal(bed).await?;
     assert!(!took.is_zero(), "nothing was healed");
     Ok(())

@@ -1,7 +1,7 @@
 //! Sessions side by side.
 
 use bollard::{Docker, models::VolumeCreateRequest};
-use reenact::testbed::{OWNER_LABEL, Owner, SESSION_LABEL, Whose, sweep};
+use reenact::testbed::{OWNER_LABEL, Owner, SESSION_LABEL, SweepScope, sweep};
 
 use super::*;
 
@@ -43,13 +43,13 @@ pub(crate) async fn an_owner_lives_as_long_as_its_container(bed: Bed) -> Result<
     let docker = bed.session.docker();
     let volume = leave(docker, format!("contained-{}", bed.session.id()), &owner).await?;
 
-    sweep(docker, Whose::Dead, false).await?;
+    sweep(docker, SweepScope::Dead, false).await?;
     docker.inspect_volume(&volume).await.expect("a living owner's volume stays");
     around.signal("SIGKILL").await?;
     around.start().await?;
     let stranger = contained_owner(&bed, &"0".repeat(64)).await?;
     let other = leave(docker, format!("gone-{}", bed.session.id()), &stranger).await?;
-    sweep(docker, Whose::Dead, false).await?;
+    sweep(docker, SweepScope::Dead, false).await?;
     for volume in [volume, other] {
         assert!(docker.inspect_volume(&volume).await.is_err(), "{volume} was not swept");
     }

@@ -17,7 +17,7 @@ use crate::{
 
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
+pub struct Event {
     /// When it was noted.
     pub at: Moment,
     /// What kind of event: `phase`, `fault`, `heal`, `step`, `judge`, …
@@ -26,7 +26,7 @@ pub struct Note {
     pub text: String,
 }
 
-impl Note {
+impl Event {
     /// What it is about: the text up to its first colon.
     pub fn subject(&self) -> &str {
         self.text.split_once(": ").map_or(&self.text, |(subject, _)| subject)
@@ -36,7 +36,7 @@ impl Note {
 /// The events of one run, kept as JSON lines.
 pub struct Journal {
     clock: Clock,
-    kept: Mutex<(File, Vec<Note>)>,
+    kept: Mutex<(File, Vec<Event>)>,
 }
 
 impl Journal {
@@ -50,20 +50,20 @@ impl Journal {
     }
 
     /// Notes an event, for people and for the timeline.
-    pub fn note(&self, kind: &str, text: impl AsRef<str>) {
-        let note = Note { at: self.clock.now(), kind: kind.into(), text: text.as_ref().into() };
-        tracing::debug!(kind, text = note.text);
-        let line = serde_json::to_string(&note).unwrap_or_default();
+    pub fn record(&self, kind: &str, text: impl AsRef<str>) {
+        let event = Event { at: self.clock.now(), kind: kind.into(), text: text.as_ref().into() };
+        tracing::debug!(kind, text = event.text);
+        let line = serde_json::to_string(&event).unwrap_or_default();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // One write a line, unbuffered: a run that is killed keeps its journal.
         if let Err(error) = kept.0.write_all(format!("{line}\n").as_bytes()) {
             tracing::warn!(%error, "an event could not be kept");
         }
-        kept.1.push(note);
+        kept.1.push(event);
     }
 
     /// All events so far.
-    pub fn notes(&self) -> Vec<Note> {
+    pub fn events(&self) -> Vec<Event> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 }

@@ -11,11 +11,11 @@ pub mod file;
 pub mod fingerprint;
 pub mod journal;
 pub mod judge;
+pub mod poll;
 pub mod probe;
 pub mod progress;
 pub mod runbook;
 pub mod stats;
-pub mod wait;
 pub mod workload;
 
 pub use error::{Error, Result};

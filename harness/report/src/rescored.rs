@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::table::table;
 use reenact_core::probe::Moment;
-use reenact_run::archive::{Change, Rescored, Turn};
+use reenact_run::archive::{Change, Rescored, VerdictChange};
 
 /// One rescored run as a JSON object.
 pub fn rescored_json(rescored: &Rescored) -> Value {
@@ -57,25 +57,25 @@ fn details(change: &Change) -> String {
     change.turns.iter().map(turn).collect::<Vec<_>>().join("\n")
 }
 
-fn turn(turn: &Turn) -> String {
+fn turn(turn: &VerdictChange) -> String {
     let episode = |number: &usize| if *number == 1 { String::new() } else { format!(", episode {number}") };
     match turn {
-        Turn::Fires { episode: number, was, is } => {
+        VerdictChange::Fires { episode: number, was, is } => {
             format!("fires {} ({was} → {is}){}", shift(*was, *is), episode(number))
         }
-        Turn::Ceases { episode: number, was: Some(was), is: Some(is) } => {
+        VerdictChange::Ceases { episode: number, was: Some(was), is: Some(is) } => {
             format!("ceases {} ({was} → {is}){}", shift(*was, *is), episode(number))
         }
-        Turn::Ceases { episode: number, was: Some(was), .. } => {
+        VerdictChange::Ceases { episode: number, was: Some(was), .. } => {
             format!("ceases no more (did at {was}){}", episode(number))
         }
-        Turn::Ceases { episode: number, is, .. } => {
+        VerdictChange::Ceases { episode: number, is, .. } => {
             format!("ceases now, at {}{}", is.map_or_else(String::new, |is| is.to_string()), episode(number))
         }
-        Turn::Evidence { episode: number, was, is } => {
+        VerdictChange::Evidence { episode: number, was, is } => {
             format!("other evidence{}:\n  {}\n→ {}", episode(number), was.join("; "), is.join("; "))
         }
-        Turn::Count { was, is } => format!("fires {is} times, not {was}"),
+        VerdictChange::Count { was, is } => format!("fires {is} times, not {was}"),
     }
 }
 

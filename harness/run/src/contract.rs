@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use reenact_core::{
     Error, Result,
+    poll::{self, Look},
     runbook::{Conclusion, Runbook},
-    wait::{self, Look},
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -230,7 +230,7 @@ async fn steady<S: System>(run: &Run<S>) -> Result<()> {
     let lab = run.lab();
     let before = run.ledger().acknowledged();
     run.quiet(QUIET).await?;
-    let first = wait::until("a write to be acknowledged", FIRST_WRITE, || async {
+    let first = poll::until("a write to be acknowledged", FIRST_WRITE, || async {
         if run.ledger().acknowledged() > before { Look::Ready(()) } else { Look::NotYet("none is".into()) }
     });
     first.await.map_err(|_| Error::inconclusive("no write was acknowledged although every node serves"))?;
@@ -250,14 +250,14 @@ async fn faithful<S: System>(run: &Run<S>, marks: &Stated<Marks>) -> Result<()> 
     lab.phase("wait: the report's fingerprints");
     let missing =
         || -> Vec<&'static str> { all.iter().filter(|print| !run.shows(print.shows)).map(|print| print.id).collect() };
-    let waited = wait::until("the report's fingerprints", *within, || async {
+    let waited = poll::until("the report's fingerprints", *within, || async {
         let missing = missing();
         if missing.is_empty() { Look::Ready(()) } else { Look::NotYet(missing.join(", ")) }
     })
     .await;
     let missed = if waited.is_ok() { Vec::new() } else { missing() };
     let (seen, total) = (all.len() - missed.len(), all.len());
-    lab.note("fingerprints", format!("{seen} of {total} seen; missing: [{}]", missed.join(", ")));
+    lab.record("fingerprints", format!("{seen} of {total} seen; missing: [{}]", missed.join(", ")));
     lab.score(|score| score.fingerprints.add(seen, total, &missed));
     match waited {
         Ok(()) => {
@@ -279,7 +279,7 @@ async fn detected<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
     if let Stated::Given((detector, within)) = act.detected.by {
         let episode = run.detects(detector, within).await?;
         let took = episode.from.since(run.effect_at());
-        lab.note("detected", format!("{detector} after {took:.1?}: {}", episode.evidence.join("; ")));
+        lab.record("detected", format!("{detector} after {took:.1?}: {}", episode.evidence.join("; ")));
         lab.score(|score| score.detect_ms = Some(took.as_millis() as u64));
         if took > within {
             return Err(Error::failed(format!(
@@ -312,7 +312,7 @@ async fn stuck<S: System>(run: &Run<S>, control: &Stated<Duration>) -> Result<()
     let end = Instant::now() + *time;
     while Instant::now() < end {
         match run.system().healthy().await {
-            Look::NotYet(_) => tokio::time::sleep(wait::EVERY * 5).await,
+            Look::NotYet(_) => tokio::time::sleep(poll::EVERY * 5).await,
             Look::Ready(()) => {
                 return Err(Error::inconclusive("it healed by itself, so no runbook would prove anything"));
             }
@@ -321,7 +321,7 @@ async fn stuck<S: System>(run: &Run<S>, control: &Stated<Duration>) -> Result<()
             }
         }
     }
-    lab.note("control", format!("stayed broken for {time:.0?} with every fault healed"));
+    lab.record("control", format!("stayed broken for {time:.0?} with every fault healed"));
     lab.proved(Step::Stuck);
     Ok(())
 }
@@ -341,7 +341,7 @@ async fn tried<S: System>(run: &Run<S>, wrong: &Wrong<S>) -> Result<()> {
     let runbook = wrong.runbook.runbook(run)?;
     let conclusion = run.operate(runbook.as_ref(), None).await?;
     match (wrong.expected, conclusion) {
-        (Expected::Refuses, Conclusion::Refused { why }) => lab.note("refused", format!("{runbook}: {why}")),
+        (Expected::Refuses, Conclusion::Refused { why }) => lab.record("refused", format!("{runbook}: {why}")),
         (Expected::Refuses, other) => {
             return Err(Error::failed(format!("\"{runbook}\" should have refused, but: {other:?}")));
         }
@@ -360,7 +360,7 @@ async fn heals_nothing<S: System>(run: &Run<S>, runbook: &dyn Runbook, time: Dur
     match run.until_healthy(time).await {
         Ok(()) => Err(Error::failed(format!("\"{runbook}\" healed it, although it should not"))),
         Err(Error::Failed(why)) => {
-            run.lab().note(kind, format!("\"{runbook}\": {why}"));
+            run.lab().record(kind, format!("\"{runbook}\": {why}"));
             Ok(())
         }
         Err(other) => Err(other),
@@ -407,7 +407,7 @@ async fn healed<S: System>(run: &Run<S>, procedure: &Procedure<S>, within: Durat
         other => other,
     })?;
     let took = lab.now().since(called);
-    lab.note("healthy", format!("after {took:.1?} by \"{runbook}\""));
+    lab.record("healthy", format!("after {took:.1?} by \"{runbook}\""));
     lab.score(|score| score.recover_ms = Some(took.as_millis() as u64));
     stays_healthy(run).await
 }
@@ -416,7 +416,7 @@ async fn killed_after_each_step<S: System>(run: &Run<S>, runbook: &Arc<dyn Runbo
     for step in 1..MOST_STEPS {
         match run.operate(runbook.as_ref(), Some(step)).await {
             Err(Error::Killed { after, step }) => {
-                run.lab().note("killed", format!("\"{runbook}\" after step {after} ({step})"));
+                run.lab().record("killed", format!("\"{runbook}\" after step {after} ({step})"));
             }
             // Killed after its last step it may find nothing left to do.
             Ok(Conclusion::NothingToDo) if step > 1 => return Ok(Conclusion::Done),
@@ -467,7 +467,7 @@ async fn harmed<S: System>(run: &Run<S>, harmful: &Harmful<S>) -> Result<()> {
             other => other,
         })?;
     }
-    run.lab().note("harm", found.to_string());
+    run.lab().record("harm", found.to_string());
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use reenact_core::{
     Error, Result,
     detect::{self, Board, Episode},
     journal::Journal,
-    probe::{Clock, Moment, Stream, Turn},
+    probe::{Clock, Moment, StateChange, Stream},
     workload::Ledger,
 };
 use reenact_testbed::Testbed;
@@ -127,13 +127,13 @@ impl Lab {
     }
 
     /// Notes an event.
-    pub fn note(&self, kind: &str, text: impl AsRef<str>) {
-        self.0.journal.note(kind, text);
+    pub fn record(&self, kind: &str, text: impl AsRef<str>) {
+        self.0.journal.record(kind, text);
     }
 
     /// Says what is going on now, to those who watch and in the journal.
     pub fn phase(&self, what: impl AsRef<str>) {
-        self.note("phase", what.as_ref());
+        self.record("phase", what.as_ref());
         what.as_ref().clone_into(&mut lock(&self.0.phase));
     }
 
@@ -227,7 +227,7 @@ impl Lab {
 
     /// Keeps the nodes' states, which no other file holds.
     fn keep_states(&self) -> Result<()> {
-        let line = |turn: &Turn| serde_json::to_string(turn).unwrap_or_default() + "\n";
+        let line = |turn: &StateChange| serde_json::to_string(turn).unwrap_or_default() + "\n";
         let states: String = self.0.stream.turns().iter().map(line).collect();
         let path = self.0.dir.join("states.jsonl");
         fs::write(&path, states).map_err(Error::file("write", path))

@@ -84,7 +84,7 @@ async fn played<S: System>(run: &Run<S>, play: &Play<S>) -> Result<()> {
                     Ok(()) => drop(applied.insert(index, name)),
                     // What an earlier fault has left makes some impossible, such as a signal to
                     // a process that is gone.
-                    Err(Error::Inconclusive(why) | Error::Unproved(why)) => lab.note("left out", why),
+                    Err(Error::Inconclusive(why) | Error::Unproved(why)) => lab.record("left out", why),
                     Err(error) => return Err(error),
                 }
             }
@@ -120,12 +120,12 @@ fn named(remedies: &'static [Remedy], name: &str) -> Result<&'static Remedy> {
 /// or be killed; what it must not do is harm, which the end of the run tells.
 async fn called(hands: Box<dyn Hands>, lab: Lab, runbook: Box<dyn Runbook>, killed_after: Option<usize>) -> Result<()> {
     let operator = Operator::new(hands, lab.journal(), killed_after);
-    lab.note("called", runbook.to_string());
+    lab.record("called", runbook.to_string());
     let hangs = |_| Err(Error::failed(format!("it hangs: not done after {RUNBOOK_LIMIT:.0?}")));
     match tokio::time::timeout(RUNBOOK_LIMIT, runbook.run(&operator)).await.unwrap_or_else(hangs) {
-        Ok(conclusion) => lab.note("runbook", format!("\"{runbook}\": {conclusion:?}")),
+        Ok(conclusion) => lab.record("runbook", format!("\"{runbook}\": {conclusion:?}")),
         Err(bug @ Error::Bug(_)) => return Err(bug),
-        Err(error) => lab.note("runbook", format!("\"{runbook}\": {error}")),
+        Err(error) => lab.record("runbook", format!("\"{runbook}\": {error}")),
     }
     Ok(())
 }
@@ -145,7 +145,7 @@ async fn becomes_healthy<S: System>(run: &Run<S>, play: &Play<S>) -> Result<()> 
         let why = match run.until_healthy(play.patience).await {
             Ok(()) => {
                 let help = if tried.is_empty() { "no help".to_owned() } else { tried.join(", ") };
-                lab.note("healthy", format!("after {:.1?}, with {help}", lab.now().since(began)));
+                lab.record("healthy", format!("after {:.1?}, with {help}", lab.now().since(began)));
                 return Ok(());
             }
             Err(Error::Failed(why)) => why,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{Node, Testbed};
-use reenact_core::{Error, Result, wait};
+use reenact_core::{Error, Result, poll};
 
 /// How long the daemon may take to know that a machine is off.
 const KNOWN_LIMIT: Duration = Duration::from_secs(20);
@@ -48,11 +48,11 @@ pub(crate) async fn alive(bed: &Testbed, node: &Node) -> Result<Vec<Alive>> {
     let alive: Vec<_> = said.lines().filter_map(read).collect();
     if alive.is_empty() {
         let what = format!("the daemon to know that {} is off", node.name());
-        let known = wait::until(&what, KNOWN_LIMIT, || async {
+        let known = poll::until(&what, KNOWN_LIMIT, || async {
             match node.state().await {
-                Ok(state) if !state.running => wait::Look::Ready(()),
-                Ok(_) => wait::Look::NotYet("it says that it runs".into()),
-                Err(error) => wait::Look::Never(error),
+                Ok(state) if !state.running => poll::Look::Ready(()),
+                Ok(_) => poll::Look::NotYet("it says that it runs".into()),
+                Err(error) => poll::Look::Never(error),
             }
         });
         known.await.map_err(|error| Error::inconclusive(error.to_string()))?;

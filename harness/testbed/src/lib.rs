@@ -29,7 +29,7 @@ pub use image::{Image, Sources};
 pub use leftovers::{Held, Leftovers};
 pub use node::{Node, NodeStatus, Process};
 pub use owner::Owner;
-pub use session::{Session, Swept, Whose, sweep};
+pub use session::{Session, SweepScope, Swept, sweep};
 pub use shell::{Lines, Shell};
 pub use terminals::Terminals;
 

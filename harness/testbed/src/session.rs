@@ -80,7 +80,7 @@ impl Session {
             docker.inspect_image(image).await.map_err(missing)?;
         }
         // A reaper or another start may be at the same things just now.
-        match sweep(&docker, Whose::Dead, false).await {
+        match sweep(&docker, SweepScope::Dead, false).await {
             Ok(Swept { held, .. }) if !held.is_empty() => tracing::warn!("{held}; {}", Held::WAY_OUT),
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "what a dead session left is still there"),
@@ -205,11 +205,11 @@ impl Session {
 
 /// Whose leavings to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub enum SweepScope {
     /// Those of dead processes that did not ask to keep them.
     Dead,
     /// Those of everybody, living sessions too.
-    Everybodys,
+    Everybody,
 }
 
 /// What came of a sweep.
@@ -227,7 +227,7 @@ pub struct Swept {
 /// # Errors
 /// [`Error::Docker`] if the daemon cannot tell, or for the first thing that it could
 /// not remove; all the others are tried all the same.
-pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Swept> {
+pub async fn sweep(docker: &Docker, scope: SweepScope, kept: bool) -> Result<Swept> {
     let here = Owner::this_process(docker).await?;
     let (mut swept, mut outcome) = (Swept::default(), Ok(()));
     for (session, owner) in sessions(docker).await? {
@@ -235,7 +235,7 @@ pub async fn sweep(docker: &Docker, whose: Whose, kept: bool) -> Result<Swept> {
             Ok(owner) => owner.is_dead(&here, docker).await,
             Err(()) => false,
         };
-        if !(dead || whose == Whose::Everybodys) {
+        if !(dead || scope == SweepScope::Everybody) {
             continue;
         }
         if session.ends_with(KEPT) && !kept {

@@ -14,11 +14,11 @@ mod incidents {
     automod::dir!("src/blobstore/incidents");
 }
 mod http;
-mod others;
 mod probes;
 mod report;
 mod runbooks;
 mod stories;
+mod third_party;
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,10 +30,10 @@ use reenact::{
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
+    poll::Look,
     probe::{Files, KernelLog, LogTail, Machine, Mounts, Ports, Probe, Processes, Writer},
     runbook::Hands,
     testbed::{Disk, Node, NodeSpec, Session, Testbed},
-    wait::Look,
     workload::{Traffic, Workload},
 };
 

@@ -2,10 +2,10 @@
 
 use reenact::{
     incident::*,
-    wait::{self, Look},
+    poll::{self, Look},
 };
 
-use super::{Blobstore, STORE, VM, others::Others};
+use super::{Blobstore, STORE, VM, third_party::ThirdPartyRules};
 
 /// How soon the kernel's log and the next look at the mounts tell of a change.
 const TOLD: std::time::Duration = secs(3);
@@ -17,7 +17,7 @@ pub(super) fn all_is_on_disk() -> [Action<Blobstore>; 2] {
 }
 
 /// Claims what other tools' rules say of this state: see the table in the docs.
-pub(super) fn others_say(expected: Others) -> Action<Blobstore> {
+pub(super) fn third_party_rules_say(expected: ThirdPartyRules) -> Action<Blobstore> {
     others(format!("{expected:?}"), move |said| said == expected)
 }
 
@@ -27,14 +27,17 @@ pub(super) fn others_say_of_mounts(expected: bool) -> Action<Blobstore> {
     others(what, move |said| said.statfs_flag == expected && said.ro_option == expected)
 }
 
-fn others(what: String, as_expected: impl Fn(Others) -> bool + Copy + Send + Sync + 'static) -> Action<Blobstore> {
+fn others(
+    what: String,
+    as_expected: impl Fn(ThirdPartyRules) -> bool + Copy + Send + Sync + 'static,
+) -> Action<Blobstore> {
     story(format!("other tools' rules say {what}"), move |run: &Run<Blobstore>| {
         Box::pin(async move {
-            let said = wait::until("other tools' rules to say what the docs' table has", TOLD, || async {
-                let said = run.read(|seen| Others::of(seen, VM, STORE));
+            let said = poll::until("other tools' rules to say what the docs' table has", TOLD, || async {
+                let said = run.read(|seen| ThirdPartyRules::of(seen, VM, STORE));
                 if as_expected(said) { Look::Ready(said) } else { Look::NotYet(format!("they say {said:?}")) }
             });
-            run.lab().note("others", format!("{:?}", said.await?));
+            run.lab().record("others", format!("{:?}", said.await?));
             Ok(())
         })
     })

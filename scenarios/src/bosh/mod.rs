@@ -40,10 +40,10 @@ use reenact::{
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
+    poll::{self, Look},
     probe::{LogTail, Machine, Probe},
     runbook::Hands,
     testbed::{Node, NodeSpec, Session, Testbed},
-    wait::{self, Look},
     workload::{Traffic, Workload},
 };
 
@@ -202,7 +202,7 @@ impl Deploy for Director {
         let bed = Testbed::create(session, lab.id(), &[DB, DIRECTOR], specs).await?;
         lab.adopt(&bed);
         let node = bed.node(DIRECTOR)?;
-        let api = wait::until("the director's API to answer", START_LIMIT, || answering(&bed, node)).await?;
+        let api = poll::until("the director's API to answer", START_LIMIT, || answering(&bed, node)).await?;
         api.update_cloud_config(&manifest::right_cloud_config()).await?;
         let (database, exporter) = (Database::of(bed.node(DB)?), Exporter::of(node));
         let iaas = Iaas::of(node, bed.probe_shell());

@@ -35,10 +35,10 @@ use reenact::{
     fault::OnTestbed,
     incident::{Deploy, Lab, System},
     judge::Contents,
+    poll::{self, Look},
     probe::{LogTail, Machine, Probe},
     runbook::Hands,
     testbed::{Node, Session, Testbed},
-    wait::{self, Look},
     workload::{Traffic, Workload},
 };
 
@@ -275,7 +275,7 @@ impl Deploy for Diego {
         let bed = Testbed::create(session, lab.id(), &topology::names(), specs).await?;
         lab.adopt(&bed);
         let diego = Self { bed, setup: *setup, http: Http::new(), damaged: Damaged::default() };
-        wait::until("the Cloud Controller to take applications", START_LIMIT, || diego.push()).await?;
+        poll::until("the Cloud Controller to take applications", START_LIMIT, || diego.push()).await?;
         Ok(diego)
     }
 }

@@ -26,10 +26,10 @@ use reenact::{
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
+    poll::Look,
     probe::{Files, LogTail, Machine, Ports, Probe, Processes},
     runbook::Hands,
     testbed::{Disk, Node, NodeSpec, Session, Testbed},
-    wait::Look,
     workload::{Traffic, Workload},
 };
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use reenact::{
     fault::{DiskFull, Partition, PowerOff, PowerOn},
     incident::*,
+    poll::Look,
     probe::Observation,
-    wait::Look,
 };
 
 use super::{

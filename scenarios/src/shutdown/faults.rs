@@ -12,9 +12,9 @@ use reenact::{
     Error, Result,
     campaign::Span,
     fault::{Effect, Fault, OnTestbed, Undo},
+    poll::{self, Look},
     probe::{Clock, Moment},
     testbed::{Node, NodeStatus},
-    wait::{self, Look},
 };
 use schemars::JsonSchema;
 use serde::{
@@ -200,7 +200,7 @@ async fn exhaust(node: &Node) -> Result<()> {
             Err(error) => Look::Never(error),
         }
     };
-    wait::until("the kernel to end the container", Duration::from_secs(20), end).await
+    poll::until("the kernel to end the container", Duration::from_secs(20), end).await
 }
 
 /// The works in memory, by the service's own word. One that says nothing has not said 0.

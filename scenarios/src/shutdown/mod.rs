@@ -36,10 +36,10 @@ use reenact::{
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
+    poll::Look,
     probe::{LogTail, Machine, Ports, Probe},
     runbook::Hands,
     testbed::{Node, NodeSpec, Session, Testbed},
-    wait::Look,
     workload::{Traffic, Workload},
 };
 

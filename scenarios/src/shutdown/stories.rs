@@ -7,9 +7,9 @@ use reenact::{
     Error, Result,
     fingerprint::Fingerprint,
     incident::*,
+    poll::Look,
     probe::{Observation, Signal},
     runbook::Runbook,
-    wait::Look,
 };
 
 use super::{
@@ -143,7 +143,7 @@ pub(super) fn ended(code: Option<i64>) -> Action<Service> {
         Box::pin(async move {
             let Ended { in_flight, exit_code, took, .. } = run.system().ends.of(LEAVER)?;
             let text = format!("exit code {exit_code} after {took:.2?}, with {in_flight} works in flight before");
-            run.lab().note("ended", text);
+            run.lab().record("ended", text);
             run.lab().score(|score| {
                 score.facts.insert("in flight".into(), in_flight as f64);
                 score.facts.insert("exit code".into(), exit_code as f64);
@@ -186,7 +186,7 @@ async fn count_losses(run: &Run<Service>) -> Result<()> {
     run.keep(losses);
     let Losses { acknowledged, lost } = losses;
     let text = format!("{lost} of {acknowledged} acknowledged requests have no effect, {repeated} have two");
-    run.lab().note("lost", text);
+    run.lab().record("lost", text);
     run.lab().score(|score| {
         score.facts.insert("acknowledged".into(), acknowledged as f64);
         score.facts.insert("lost before recovery".into(), lost as f64);
@@ -220,7 +220,7 @@ pub(super) fn is_rate_times_work(work: Duration) -> Action<Service> {
             let (found, signalled) = (run.kept::<Losses>()?, run.system().ends.of(LEAVER)?.signalled);
             let foretold = run.ledger().read(|entries| foretold(entries, signalled, work));
             let text = format!("rate times work time foretells {foretold} losses, {} were found", found.lost);
-            run.lab().note("oracle", &text);
+            run.lab().record("oracle", &text);
             if found.are_near(foretold) { Ok(()) } else { Err(Error::failed(text)) }
         })
     })

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::{clock::Clock, clock::Moment};
 pub use mount::{Access, Mount};
 pub use question::{Question, Values, read_but};
-pub use stream::{MOST, Stream, Turn};
+pub use stream::{MOST, StateChange, Stream};
 pub use watch::{Probe, Watch, blind};
 
 /// What a probe saw on one node at one moment.

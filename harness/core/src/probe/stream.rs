@@ -30,7 +30,7 @@ const WAITING: usize = 4096;
 
 /// A change of a node's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
+pub struct StateChange {
     /// When it was noticed.
     pub at: Moment,
     /// Which node.
@@ -73,7 +73,7 @@ struct Inner {
 struct People {
     states: BTreeMap<String, String>,
     /// Each change of a node's state.
-    turns: Vec<Turn>,
+    turns: Vec<StateChange>,
 }
 
 /// The part of an observation that is known before it has its place.
@@ -143,13 +143,13 @@ impl Stream {
     pub fn set_state(&self, node: &str, state: String) {
         let mut people = lock(&self.people);
         if people.states.get(node) != Some(&state) {
-            people.turns.push(Turn { at: self.clock.now(), node: node.into(), state: state.clone() });
+            people.turns.push(StateChange { at: self.clock.now(), node: node.into(), state: state.clone() });
             people.states.insert(node.into(), state);
         }
     }
 
     /// Each change of a node's state, in order.
-    pub fn turns(&self) -> Vec<Turn> {
+    pub fn turns(&self) -> Vec<StateChange> {
         lock(&self.people).turns.clone()
     }
 

@@ -140,7 +140,7 @@ impl<'a> Operator<'a> {
     /// [`Error::Docker`] if it cannot be started.
     pub async fn power_on(&self, node: &str) -> Result<()> {
         self.hands.power_on(node).await?;
-        self.journal.note("operator", format!("{node} is switched on"));
+        self.journal.record("operator", format!("{node} is switched on"));
         Ok(())
     }
 
@@ -151,7 +151,7 @@ impl<'a> Operator<'a> {
     pub async fn run(&self, node: &str, command: &[&str]) -> Result<Output> {
         let output = self.hands.run(node, command).await?;
         let text = output.text.trim();
-        self.journal.note("operator", format!("{node}$ {}\n[{}] {text}", command.join(" "), output.code));
+        self.journal.record("operator", format!("{node}$ {}\n[{}] {text}", command.join(" "), output.code));
         Ok(output)
     }
 
@@ -174,7 +174,7 @@ impl<'a> Operator<'a> {
     /// The step's own; [`Error::Killed`] after the step at which to stop.
     pub async fn step<T>(&self, name: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
         let number = self.steps.fetch_add(1, Ordering::Relaxed) + 1;
-        self.journal.note("step", format!("{number}. {name}"));
+        self.journal.record("step", format!("{number}. {name}"));
         let value = work.await?;
         if self.limit == Some(number) {
             return Err(Error::Killed { after: number, step: name.into() });

@@ -130,10 +130,10 @@ impl Workload {
     /// # Errors
     /// [`Error::Failed`] if one still is after twice the limit of a write.
     pub async fn idle(&self) -> Result<()> {
-        crate::wait::until("the workload to be idle", WRITE_LIMIT * 2, || async {
+        crate::poll::until("the workload to be idle", WRITE_LIMIT * 2, || async {
             match self.ledger.in_flight() {
-                0 => crate::wait::Look::Ready(()),
-                some => crate::wait::Look::NotYet(format!("{some} writes are under way")),
+                0 => crate::poll::Look::Ready(()),
+                some => crate::poll::Look::NotYet(format!("{some} writes are under way")),
             }
         })
         .await

@@ -21,7 +21,7 @@ use reenact_run::{
     campaign::{self, Kind, Scenario},
     contract::Proof,
 };
-use reenact_testbed::{Held, Swept, Whose, connect, reaper, sweep};
+use reenact_testbed::{Held, SweepScope, Swept, connect, reaper, sweep};
 
 /// Re-enacts reported production incidents on real software in Docker, and judges
 /// whether detectors notice them and runbooks heal them without harm.
@@ -195,7 +195,7 @@ async fn diagnose(results: &std::path::Path, json: bool) -> Result<u8> {
 }
 
 async fn clean(all: bool) -> Result<u8> {
-    let whose = if all { Whose::Everybodys } else { Whose::Dead };
+    let whose = if all { SweepScope::Everybody } else { SweepScope::Dead };
     let (said, ended) = cleaned(&sweep(&connect().await?, whose, true).await?);
     say(said);
     ended

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use super::logs::{self, Log};
 use crate::Timeline;
 use reenact_core::{
-    journal::Note,
-    probe::{Moment, Turn},
+    journal::Event,
+    probe::{Moment, StateChange},
     workload::Entry,
 };
 use reenact_run::campaign::RunResult;
@@ -82,16 +82,16 @@ impl Recording {
 
 /// The run as a picture, as far as its files tell.
 pub(super) fn timeline(dir: &Path, result: &RunResult, gaps: &mut Vec<String>) -> Timeline {
-    let notes: Vec<Note> = lines(dir, "events.jsonl", gaps);
-    let states: Vec<Turn> = lines(dir, "states.jsonl", gaps);
+    let events: Vec<Event> = lines(dir, "events.jsonl", gaps);
+    let states: Vec<StateChange> = lines(dir, "states.jsonl", gaps);
     let entries: Vec<Entry> = lines(dir, "ledger.jsonl", gaps);
     // No moment can be later than the run's end, whatever a damaged file says.
-    let told = notes.iter().map(|note| note.at).chain(entries.iter().map(|entry| entry.to));
+    let told = events.iter().map(|event| event.at).chain(entries.iter().map(|entry| entry.to));
     let end = told.filter(|at| at.0 <= result.duration_ms).max().unwrap_or(Moment(result.duration_ms));
     Timeline {
         title: String::new(),
         end,
-        notes,
+        events,
         states,
         episodes: result.score.episodes.clone(),
         false_alarms: result.score.false_alarms.clone(),

@@ -14,13 +14,13 @@ use crate::{
     table::{number, time},
     text::short,
 };
-use reenact_core::{detect::Episode, fingerprint::Fingerprint, journal::Note};
+use reenact_core::{detect::Episode, fingerprint::Fingerprint, journal::Event};
 use reenact_run::campaign::RunResult;
 
-/// The longest texts, in letters: a reason, a line of evidence, a note.
+/// The longest texts, in letters: a reason, a line of evidence, a event.
 const REASON: usize = 3000;
 const LINE: usize = 600;
-/// How many episodes, lines of one, and notes from the beginning and from the end are
+/// How many episodes, lines of one, and events from the beginning and from the end are
 /// shown.
 const EPISODES: usize = 30;
 const EVIDENCE: usize = 12;
@@ -42,7 +42,7 @@ pub(super) fn body(run: &RunResult, group: &Group, about: &About, room: &mut Roo
         return html! { (score) (left_out(&folder)) };
     }
     let recording = Recording::read(run);
-    let recorded = [picture(&recording.timeline), events(&recording.timeline.notes), logs(&recording, &folder)];
+    let recorded = [picture(&recording.timeline), events(&recording.timeline.events), logs(&recording, &folder)];
     html! {
         (score)
         @for part in recorded { @if room.take(part.0.len()) { (part) } @else { (left_out(&folder)) } }
@@ -172,29 +172,29 @@ fn picture(timeline: &Timeline) -> Markup {
 }
 
 /// What the harness did. The runbook's steps are among it.
-fn events(notes: &[Note]) -> Markup {
-    let row = |note: &Note| {
-        let at = format!("{:.3}", note.at.0 as f64 / 1000.0);
-        html! { tr { td { (at) } th scope="row" { (short(&note.kind, LINE)) } td.text { (short(&note.text, LINE)) } } }
+fn events(events: &[Event]) -> Markup {
+    let row = |event: &Event| {
+        let at = format!("{:.3}", event.at.0 as f64 / 1000.0);
+        html! { tr { td { (at) } th scope="row" { (short(&event.kind, LINE)) } td.text { (short(&event.text, LINE)) } } }
     };
-    let (first, last) = if notes.len() > 2 * NOTES {
-        (&notes[..NOTES], &notes[notes.len() - NOTES..])
+    let (first, last) = if events.len() > 2 * NOTES {
+        (&events[..NOTES], &events[events.len() - NOTES..])
     } else {
-        (notes, &notes[notes.len()..])
+        (events, &events[events.len()..])
     };
-    let left_out = notes.len() - first.len() - last.len();
+    let left_out = events.len() - first.len() - last.len();
     html! {
-        @if !notes.is_empty() {
+        @if !events.is_empty() {
             h4 { "Faults, runbook steps, and all else that the harness did" }
             details.events {
-                summary { (notes.len()) " events" }
+                summary { (events.len()) " events" }
                 div.box tabindex="0" role="region" aria-label="events" {
                     table.events {
                         thead { tr { th scope="col" { "s" } th scope="col" { "kind" } th scope="col" { "what" } } }
                         tbody {
-                            @for note in first { (row(note)) }
+                            @for event in first { (row(event)) }
                             @if left_out > 0 { tr { td colspan="3" { "… " (left_out) " events left out …" } } }
-                            @for note in last { (row(note)) }
+                            @for event in last { (row(event)) }
                         }
                     }
                 }

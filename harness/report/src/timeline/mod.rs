@@ -17,8 +17,8 @@ use self::{
 use super::text::clean;
 use reenact_core::{
     detect::Episode,
-    journal::Note,
-    probe::{Moment, Turn},
+    journal::Event,
+    probe::{Moment, StateChange},
     workload::Entry,
 };
 
@@ -42,9 +42,9 @@ pub struct Timeline {
     /// The run's end.
     pub end: Moment,
     /// What the harness did.
-    pub notes: Vec<Note>,
+    pub events: Vec<Event>,
     /// Each change of a node's state.
-    pub states: Vec<Turn>,
+    pub states: Vec<StateChange>,
     /// When which detector fired.
     pub episodes: Vec<Episode>,
     /// The detectors that fired and should not have.
@@ -89,7 +89,7 @@ impl Timeline {
     /// What the picture shows, for those who cannot see it.
     fn in_words(&self) -> String {
         let traffic = self.traffic();
-        let count = |kind: &str| self.notes.iter().filter(|note| note.kind == kind).count();
+        let count = |kind: &str| self.events.iter().filter(|event| event.kind == kind).count();
         format!(
             "Timeline of {:.1} s: {} faults, {} times a detector fired, {} steps of a runbook; writes: {} acknowledged, \
              {} failed, {} unknown, {} stalls, {} lost",
@@ -123,15 +123,15 @@ impl Timeline {
     /// A bar for each fault from its injection to its healing, and a mark for those
     /// that nothing takes back.
     fn faults(&self, drawing: &mut Drawing) {
-        let faults = || self.notes.iter().filter(|note| note.kind == "fault");
-        for note in faults().take(MOST_LANES) {
+        let faults = || self.events.iter().filter(|event| event.kind == "fault");
+        for event in faults().take(MOST_LANES) {
             let heals =
-                |other: &&Note| other.kind == "heal" && other.at >= note.at && other.subject() == note.subject();
+                |other: &&Event| other.kind == "heal" && other.at >= event.at && other.subject() == event.subject();
             drawing.label("fault");
-            match self.notes.iter().find(heals) {
-                Some(heal) => drawing.bar((note.at, heal.at), "c0", note.subject(), &note.text),
+            match self.events.iter().find(heals) {
+                Some(heal) => drawing.bar((event.at, heal.at), "c0", event.subject(), &event.text),
                 None => {
-                    drawing.mark(note.at, Shape::Diamond, note.subject());
+                    drawing.mark(event.at, Shape::Diamond, event.subject());
                     drawing.end_rows();
                     continue;
                 }
@@ -143,11 +143,11 @@ impl Timeline {
 
     /// A lane for each node; its first lasting state is drawn as the good one.
     fn nodes(&self, drawing: &mut Drawing) {
-        let mut lanes: BTreeMap<&str, Vec<&Turn>> = BTreeMap::new();
+        let mut lanes: BTreeMap<&str, Vec<&StateChange>> = BTreeMap::new();
         for turn in &self.states {
             lanes.entry(&turn.node).or_default().push(turn);
         }
-        let steady = self.notes.iter().find(|note| note.kind == "steady").map_or(Moment(0), |note| note.at);
+        let steady = self.events.iter().find(|event| event.kind == "steady").map_or(Moment(0), |event| event.at);
         let good = self.states.iter().rfind(|turn| turn.at <= steady).map(|turn| turn.state.as_str());
         let mut colours: BTreeMap<&str, &str> = good.map(|state| (state, "good")).into_iter().collect();
         for (node, turns) in lanes.iter().take(MOST_LANES) {
@@ -216,15 +216,15 @@ impl Timeline {
 
     /// A mark for each step, in rows, so that their names do not cover each other.
     fn steps(&self, drawing: &mut Drawing) {
-        let marks: Vec<_> = self.notes.iter().filter(|note| MARKS.contains(&note.kind.as_str())).collect();
+        let marks: Vec<_> = self.events.iter().filter(|event| MARKS.contains(&event.kind.as_str())).collect();
         if marks.is_empty() {
             return;
         }
         drawing.label("runbook");
-        for note in marks.iter().take(2 * MOST_LANES) {
-            let is_step = note.kind == "step";
-            let text = if is_step { note.text.clone() } else { format!("{}: {}", note.kind, note.text) };
-            drawing.mark(note.at, if is_step { Shape::Dot } else { Shape::Diamond }, &text);
+        for event in marks.iter().take(2 * MOST_LANES) {
+            let is_step = event.kind == "step";
+            let text = if is_step { event.text.clone() } else { format!("{}: {}", event.kind, event.text) };
+            drawing.mark(event.at, if is_step { Shape::Dot } else { Shape::Diamond }, &text);
         }
         drawing.end_rows();
         if marks.len() > 2 * MOST_LANES {

@@ -1,17 +1,17 @@
 //! What the picture shows.
 
 use proptest::prelude::*;
-use quick_xml::{Reader, events::Event};
+use quick_xml::{Reader, events};
 
 use super::*;
 use reenact_core::workload::Ack;
 
-fn note(at: u64, kind: &str, text: &str) -> Note {
-    Note { at: Moment(at), kind: kind.into(), text: text.into() }
+fn event(at: u64, kind: &str, text: &str) -> Event {
+    Event { at: Moment(at), kind: kind.into(), text: text.into() }
 }
 
-fn turn(at: u64, node: &str, state: &str) -> Turn {
-    Turn { at: Moment(at), node: node.into(), state: state.into() }
+fn turn(at: u64, node: &str, state: &str) -> StateChange {
+    StateChange { at: Moment(at), node: node.into(), state: state.into() }
 }
 
 fn entry(id: u64, from: u64, to: u64, ack: Ack) -> Entry {
@@ -25,11 +25,11 @@ fn elements(svg: &str) -> Vec<String> {
     let mut names = Vec::new();
     loop {
         match reader.read_event().unwrap_or_else(|error| panic!("{error}: {svg}")) {
-            Event::Start(tag) | Event::Empty(tag) => {
+            events::Event::Start(tag) | events::Event::Empty(tag) => {
                 assert!(tag.attributes().all(|attribute| attribute.is_ok()), "{svg}");
                 names.push(String::from_utf8_lossy(tag.name().as_ref()).into_owned());
             }
-            Event::Eof => return names,
+            events::Event::Eof => return names,
             _ => {}
         }
     }
@@ -47,27 +47,27 @@ fn a_run_of_which_nothing_is_known_still_gives_a_picture() {
 
 #[test]
 fn a_fault_lasts_until_it_is_healed() {
-    let notes = vec![
-        note(1000, "fault", "n1 isolated: in force after 1 ms; ping: n1→n2 silent"),
-        note(6000, "heal", "n1 isolated: gone after 1 ms"),
+    let events = vec![
+        event(1000, "fault", "n1 isolated: in force after 1 ms; ping: n1→n2 silent"),
+        event(6000, "heal", "n1 isolated: gone after 1 ms"),
     ];
-    let svg = Timeline { end: Moment(10_000), notes, ..Timeline::default() }.svg();
+    let svg = Timeline { end: Moment(10_000), events, ..Timeline::default() }.svg();
     // A tenth of the width of 900 from the left, and half of it wide.
     assert!(svg.contains(r#"<rect class="edge c0" x="106" y="4" width="450""#), "{svg}");
 }
 
 #[test]
 fn a_fault_that_nothing_takes_back_is_a_mark() {
-    let notes = vec![note(1000, "fault", "n1 killed: in force after 1 ms")];
-    let svg = Timeline { end: Moment(10_000), notes, ..Timeline::default() }.svg();
+    let events = vec![event(1000, "fault", "n1 killed: in force after 1 ms")];
+    let svg = Timeline { end: Moment(10_000), events, ..Timeline::default() }.svg();
     assert!(!svg.contains(r#"class="edge c0""#) && svg.contains(">n1 killed</text>"), "{svg}");
 }
 
 #[test]
 fn the_steady_state_is_the_good_one() {
     let states = vec![turn(0, "n1", "starts"), turn(900, "n1", "serves"), turn(5000, "n1", "gone")];
-    let notes = vec![note(1000, "steady", "every node serves")];
-    let svg = Timeline { end: Moment(9000), states, notes, ..Timeline::default() }.svg();
+    let events = vec![event(1000, "steady", "every node serves")];
+    let svg = Timeline { end: Moment(9000), states, events, ..Timeline::default() }.svg();
     assert_eq!((count(&svg, r#"class="edge good""#), count(&svg, r#"<rect class="hatch""#)), (1, 2), "{svg}");
 }
 
@@ -103,8 +103,8 @@ fn a_false_alarm_is_told_in_words() {
 
 #[test]
 fn marks_do_not_cover_each_other() {
-    let notes = (0..3).map(|step| note(1000 + step, "step", "a step with a long name")).collect();
-    let svg = Timeline { end: Moment(9000), notes, ..Timeline::default() }.svg();
+    let events = (0..3).map(|step| event(1000 + step, "step", "a step with a long name")).collect();
+    let svg = Timeline { end: Moment(9000), events, ..Timeline::default() }.svg();
     let heights: BTreeSet<_> = svg.match_indices("cy=\"").map(|(at, _)| svg[at..].split('"').nth(1)).collect();
     assert_eq!(heights.len(), 3, "{svg}");
 }
@@ -128,7 +128,7 @@ proptest! {
             Timeline {
                 title: text.into(),
                 end: Moment(9000),
-                notes: ["fault", "step", "harm"].map(|kind| note(at, kind, text)).into(),
+                events: ["fault", "step", "harm"].map(|kind| event(at, kind, text)).into(),
                 states: vec![turn(at, text, text)],
                 episodes: vec![episode],
                 false_alarms: vec![],

@@ -25,7 +25,7 @@ use reenact_core::{Error, Result};
 pub use merge::{Merged, merge};
 pub use pack::pack;
 pub use recording::Recording;
-pub use rescore::{Change, Rescored, Turn, accept, rescore};
+pub use rescore::{Change, Rescored, VerdictChange, accept, rescore};
 
 /// What a run leaves from its first moment on.
 const EVENTS: &str = "events.jsonl";

@@ -50,13 +50,13 @@ pub struct Change {
     /// Its word today; `None`: it is not there any more.
     pub is: Option<String>,
     /// How its episodes differ, where it fired in both.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<VerdictChange>,
 }
 
 /// How an episode differs. Episodes are counted from 1.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum Turn {
+pub enum VerdictChange {
     /// It fires at another moment.
     Fires {
         /// Which.
@@ -167,22 +167,22 @@ fn by_detector(episodes: &[Episode]) -> BTreeMap<&str, Vec<&Episode>> {
 }
 
 /// How one detector's episodes differ.
-fn turns(were: &[&Episode], are: &[&Episode]) -> Vec<Turn> {
+fn turns(were: &[&Episode], are: &[&Episode]) -> Vec<VerdictChange> {
     let mut turns = Vec::new();
     for (index, (was, is)) in were.iter().zip(are).enumerate() {
         let episode = index + 1;
         if was.from != is.from {
-            turns.push(Turn::Fires { episode, was: was.from, is: is.from });
+            turns.push(VerdictChange::Fires { episode, was: was.from, is: is.from });
         }
         if was.to != is.to {
-            turns.push(Turn::Ceases { episode, was: was.to, is: is.to });
+            turns.push(VerdictChange::Ceases { episode, was: was.to, is: is.to });
         }
         if was.evidence != is.evidence {
-            turns.push(Turn::Evidence { episode, was: was.evidence.clone(), is: is.evidence.clone() });
+            turns.push(VerdictChange::Evidence { episode, was: was.evidence.clone(), is: is.evidence.clone() });
         }
     }
     if were.len() != are.len() {
-        turns.push(Turn::Count { was: were.len(), is: are.len() });
+        turns.push(VerdictChange::Count { was: were.len(), is: are.len() });
     }
     turns
 }

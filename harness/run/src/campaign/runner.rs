@@ -315,7 +315,7 @@ impl Runner {
             Err(_) => Err(Error::failed(format!("not done after {limit:.0?}, in the phase \"{}\"", lab.glance()))),
         };
         if let Err(error) = &ended {
-            lab.note("verdict", error.to_string());
+            lab.record("verdict", error.to_string());
         }
         let keep = self.keep && ended.is_err();
         if keep {

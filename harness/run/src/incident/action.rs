@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use reenact_core::{
     Error, Result,
+    poll::Look,
     probe::Observation,
     runbook::{Conclusion, Runbook},
-    wait::Look,
     workload::{Ack, Entry},
 };
 use reenact_testbed::fault::Fault;

@@ -11,12 +11,12 @@ use reenact_core::{
     Error, Result,
     detect::Episode,
     judge::{self, Findings},
+    poll::{self, Look},
     probe::{Moment, Observation, Signal, Watch},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
     workload::{Ledger, Workload},
 };
-use reenact_testbed::fault::{self, Active, Fault};
+use reenact_testbed::fault::{self, Fault, FaultHandle};
 
 use super::{Lab, System};
 
@@ -42,7 +42,7 @@ pub struct Run<S: System> {
 struct InForce<S> {
     name: Option<String>,
     lasts: bool,
-    active: Active<S>,
+    active: FaultHandle<S>,
 }
 
 #[derive(Clone, Copy)]
@@ -61,10 +61,10 @@ impl<S: System> Run<S> {
     pub async fn begin(lab: &Lab, system: S) -> Result<Self> {
         let watch = Watch::start(lab.stream(), system.probes());
         lab.phase("wait: every node to serve");
-        let healthy = wait::until("every node to serve", START_LIMIT, || system.healthy()).await;
+        let healthy = poll::until("every node to serve", START_LIMIT, || system.healthy()).await;
         healthy.map_err(|error| Error::inconclusive(format!("the testbed did not come up: {error}")))?;
         lab.score(|score| score.start_ms = Some(lab.now().0));
-        lab.note("steady", "every node serves");
+        lab.record("steady", "every node serves");
         let workload = system.start_workload(lab, system.traffic());
         Ok(Self {
             lab: lab.clone(),
@@ -141,7 +141,7 @@ impl<S: System> Run<S> {
         lab.phase(format!("inject: {fault}"));
         let active = fault::inject_shared(&self.system, fault, lab.plan().no_fault).await?;
         self.effect_begins();
-        lab.note("fault", format!("{active}: in force after {:.1?}; {}", active.took, active.proof));
+        lab.record("fault", format!("{active}: in force after {:.1?}; {}", active.took, active.proof));
         lab.score(|score| score.injected(&active.to_string(), active.took));
         self.active.lock().await.push(InForce { name, lasts, active });
         Ok(())
@@ -150,7 +150,7 @@ impl<S: System> Run<S> {
     /// Heals the fault of that name and leaves the others in force.
     ///
     /// # Errors
-    /// As [`Active::heal`]; [`Error::Bug`] if there is none.
+    /// As [`FaultHandle::heal`]; [`Error::Bug`] if there is none.
     pub async fn heal(&self, name: &str) -> Result<()> {
         let mut active = self.active.lock().await;
         let at = active.iter().rposition(|fault| fault.name.as_deref() == Some(name));
@@ -162,7 +162,7 @@ impl<S: System> Run<S> {
     /// healed does not keep the others in force, and is not forgotten.
     ///
     /// # Errors
-    /// The first of [`Active::heal`].
+    /// The first of [`FaultHandle::heal`].
     pub async fn heal_all(&self) -> Result<()> {
         let mut active = self.active.lock().await;
         let mut healed = Ok(());
@@ -185,7 +185,7 @@ impl<S: System> Run<S> {
         let took = active[at].active.heal_beside(&self.system, others).await?;
         let healed = active.remove(at);
         if !took.is_zero() {
-            self.lab.note("heal", format!("{}: gone after {took:.1?}", healed.active));
+            self.lab.record("heal", format!("{}: gone after {took:.1?}", healed.active));
         }
         Ok(())
     }
@@ -201,9 +201,9 @@ impl<S: System> Run<S> {
         Fut: Future<Output = Look<()>>,
     {
         self.lab.phase(format!("wait: {what}"));
-        match wait::until(what, limit, look).await {
+        match poll::until(what, limit, look).await {
             Ok(()) => {
-                self.lab.note("seen", what);
+                self.lab.record("seen", what);
                 Ok(())
             }
             Err(Error::Failed(why)) => Err(Error::Inconclusive(why)),
@@ -286,7 +286,7 @@ impl<S: System> Run<S> {
         let lab = &self.lab;
         lab.phase(format!("wait: {detector} fires"));
         let left = limit.saturating_sub(lab.now().since(self.effect_at()));
-        wait::until(&format!("the detector {detector}"), left, || async {
+        poll::until(&format!("the detector {detector}"), left, || async {
             let fired = lab.episodes().into_iter().find(|episode| episode.detector == detector && episode.to.is_none());
             fired.map_or_else(|| Look::NotYet("it is silent".into()), Look::Ready)
         })
@@ -310,7 +310,7 @@ impl<S: System> Run<S> {
     /// [`Error::Failed`] with those that still do after `limit`.
     pub async fn falls_silent(&self, limit: Duration) -> Result<()> {
         self.lab.phase("wait: every detector to fall silent");
-        wait::until("every detector to fall silent", limit, || async {
+        poll::until("every detector to fall silent", limit, || async {
             let firing = self.lab.firing();
             if firing.is_empty() { Look::Ready(()) } else { Look::NotYet(firing.join(", ")) }
         })
@@ -328,7 +328,7 @@ impl<S: System> Run<S> {
         let end = tokio::time::Instant::now() + time;
         while tokio::time::Instant::now() < end {
             self.lab.no_false_alarm(allowed)?;
-            tokio::time::sleep(wait::EVERY).await;
+            tokio::time::sleep(poll::EVERY).await;
         }
         self.lab.no_false_alarm(allowed)
     }
@@ -338,7 +338,7 @@ impl<S: System> Run<S> {
     /// # Errors
     /// [`Error::Failed`] if they do not within `limit`.
     pub async fn until_healthy(&self, limit: Duration) -> Result<()> {
-        wait::until("every node to serve", limit, || self.system.healthy()).await
+        poll::until("every node to serve", limit, || self.system.healthy()).await
     }
 
     /// Waits until every node serves again, with no help.
@@ -350,7 +350,7 @@ impl<S: System> Run<S> {
         let began = self.lab.now();
         self.until_healthy(limit).await?;
         let took = self.lab.now().since(began);
-        self.lab.note("healthy", format!("again after {took:.1?}, with no help"));
+        self.lab.record("healthy", format!("again after {took:.1?}, with no help"));
         self.lab.score(|score| score.recover_ms = Some(took.as_millis() as u64));
         Ok(())
     }
@@ -364,7 +364,7 @@ impl<S: System> Run<S> {
         let operator = Operator::new(self.system.hands(), self.lab.journal(), limit);
         let conclusion = runbook.run(&operator).await;
         if let Ok(conclusion) = &conclusion {
-            self.lab.note("runbook", format!("\"{runbook}\": {conclusion:?}"));
+            self.lab.record("runbook", format!("\"{runbook}\": {conclusion:?}"));
         }
         conclusion
     }
@@ -377,7 +377,7 @@ impl<S: System> Run<S> {
         self.lab.phase("compare the contents of all nodes");
         self.workload.pause();
         self.workload.idle().await?;
-        match wait::until("what is under way to end", SETTLE_LIMIT, || self.system.settled()).await {
+        match poll::until("what is under way to end", SETTLE_LIMIT, || self.system.settled()).await {
             // What does not come to its end is what the comparison is to find.
             Ok(()) | Err(Error::Failed(_)) => {}
             Err(error) => return Err(error),
@@ -385,7 +385,7 @@ impl<S: System> Run<S> {
         let contents = self.system.contents().await?.into_iter().collect();
         let mut found = self.lab.ledger().read(|entries| judge::compare(entries, &contents));
         found.repeated = self.system.repeated().await?;
-        self.lab.note("judge", found.to_string());
+        self.lab.record("judge", found.to_string());
         self.lab.score(|score| score.judged(&found));
         Ok(found)
     }
@@ -397,7 +397,7 @@ impl<S: System> Run<S> {
     pub async fn close(self) -> Result<()> {
         let stopped = self.workload.stop().await;
         stopped.and(self.watch.stop().await)?;
-        self.lab.note("end", "the workload and the probes have ended");
+        self.lab.record("end", "the workload and the probes have ended");
         Ok(())
     }
 }

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use reenact_core::{
     Result,
     judge::Contents,
+    poll::Look,
     probe::Probe,
     runbook::Hands,
-    wait::Look,
     workload::{Traffic, Workload},
 };
 use reenact_testbed::Session;

@@ -22,7 +22,7 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::Testbed;
-use reenact_core::{Error, Result, wait};
+use reenact_core::{Error, Result, poll};
 
 pub use disk::DiskFull;
 pub use mount::{BindReadOnly, DeviceShrunk, FilesystemError, FilesystemShutDown, RemountReadOnly, WriteProtected};
@@ -119,11 +119,11 @@ impl<S: Sync + 'static> Fault<S> for Box<dyn Fault<S>> {
     }
 }
 
-/// A fault that is in force, with the proof. Heal it with [`Active::heal`]: dropping
+/// A fault that is in force, with the proof. Heal it with [`FaultHandle::heal`]: dropping
 /// it leaves the fault in force until the testbed goes.
 #[must_use = "a fault stays in force until it is healed"]
 #[derive(Debug)]
-pub struct Active<S> {
+pub struct FaultHandle<S> {
     fault: Arc<dyn Fault<S>>,
     undo: Undo,
     /// The parts of its effect that were there before: another fault's, to be left.
@@ -146,7 +146,7 @@ impl fmt::Debug for Undo {
 /// # Errors
 /// [`Error::Inconclusive`] if the effect was there before, [`Error::Unproved`] if it is not
 /// there within five seconds.
-pub async fn inject<S: Sync + 'static>(system: &S, fault: impl Fault<S>, left_out: bool) -> Result<Active<S>> {
+pub async fn inject<S: Sync + 'static>(system: &S, fault: impl Fault<S>, left_out: bool) -> Result<FaultHandle<S>> {
     inject_shared(system, Arc::new(fault), left_out).await
 }
 
@@ -158,7 +158,7 @@ pub async fn inject_shared<S: Sync + 'static>(
     system: &S,
     fault: Arc<dyn Fault<S>>,
     left_out: bool,
-) -> Result<Active<S>> {
+) -> Result<FaultHandle<S>> {
     let before = fault.effect(system).await?;
     if before.holds {
         let seen = before.seen;
@@ -168,7 +168,7 @@ pub async fn inject_shared<S: Sync + 'static>(
     let undo = if left_out { Undo::none() } else { fault.inject(system).await? };
     let took = called.elapsed();
     match proved(system, fault.as_ref(), &before).await {
-        Ok(proof) => Ok(Active { fault, undo, before: before.parts, took, proof }),
+        Ok(proof) => Ok(FaultHandle { fault, undo, before: before.parts, took, proof }),
         Err(unproved) => {
             // It may be in force all the same, and nobody would heal it.
             undo.run().await?;
@@ -186,7 +186,7 @@ async fn proved<S: Sync + 'static>(system: &S, fault: &dyn Fault<S>, before: &Ef
     }
 }
 
-impl<S: Sync + 'static> Active<S> {
+impl<S: Sync + 'static> FaultHandle<S> {
     /// Takes the fault back and proves that its effect is gone; gives the time that it took.
     /// Nothing is done where nothing takes it back.
     ///
@@ -200,7 +200,7 @@ impl<S: Sync + 'static> Active<S> {
     /// The same beside `others`, which stay in force: what they have a hand in may remain.
     ///
     /// # Errors
-    /// As [`Active::heal`].
+    /// As [`FaultHandle::heal`].
     pub async fn heal_beside<'a>(&self, system: &S, others: impl Iterator<Item = &'a Self> + Send) -> Result<Duration> {
         let called = Instant::now();
         let undo = self.undo.0.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -220,7 +220,7 @@ impl<S: Sync + 'static> Active<S> {
     }
 }
 
-impl<S> fmt::Display for Active<S> {
+impl<S> fmt::Display for FaultHandle<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fault.fmt(f)
     }
@@ -228,7 +228,7 @@ impl<S> fmt::Display for Active<S> {
 
 /// Looks at the effect until it is as wanted.
 ///
-/// Other than [`wait::until`] this cuts no look off at the limit: a script that is cut
+/// Other than [`poll::until`] this cuts no look off at the limit: a script that is cut
 /// off closes the helper's shell to every later fault, and to every heal.
 async fn effect_becomes<S: Sync + 'static>(
     system: &S,
@@ -248,6 +248,6 @@ async fn effect_becomes<S: Sync + 'static>(
                 "waited {EFFECT_LIMIT:.0?} for the {what} of the fault \"{fault}\": {seen}"
             )));
         }
-        tokio::time::sleep(wait::EVERY).await;
+        tokio::time::sleep(poll::EVERY).await;
     }
 }

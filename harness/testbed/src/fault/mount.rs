@@ -14,7 +14,7 @@ use super::{Effect, Fault, OnTestbed, Undo};
 use crate::{SYS, Testbed};
 use reenact_core::{
     Error, Result,
-    wait::{self, Look},
+    poll::{self, Look},
 };
 
 /// How long a remount may wait for the last writer to close its file.
@@ -172,7 +172,7 @@ const READ_ONLY: &[&str] = &["Read-only file system"];
 
 /// Remounts as soon as no file is open for writing.
 async fn remount_when_idle(bed: &Testbed, script: &str) -> Result<()> {
-    let remounted = wait::until("every writer to close its file", WRITERS_LIMIT, || async {
+    let remounted = poll::until("every writer to close its file", WRITERS_LIMIT, || async {
         match bed.shell().run(script).await {
             Ok((0, _)) => Look::Ready(()),
             Ok((MOUNT_FAILED, said)) if said.contains("busy") => Look::NotYet("the mount is busy".into()),

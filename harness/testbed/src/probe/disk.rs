@@ -189,7 +189,7 @@ impl Probe for KernelLog {
             Ok(_) => Vec::new(),
             Err(error) => {
                 self.lines = None;
-                tokio::time::sleep(reenact_core::wait::EVERY * 10).await;
+                tokio::time::sleep(reenact_core::poll::EVERY * 10).await;
                 vec![blind("kernel log", error)]
             }
         }

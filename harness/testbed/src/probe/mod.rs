@@ -261,7 +261,7 @@ impl Probe for LogTail {
         let next = lines.next().await;
         let signal = self.signal(next);
         if self.lines.is_none() {
-            tokio::time::sleep(reenact_core::wait::EVERY * 5).await;
+            tokio::time::sleep(reenact_core::poll::EVERY * 5).await;
         }
         signal.into_iter().collect()
     }

@@ -5,7 +5,7 @@ use reenact::{fault::FilesystemError, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{FILESYSTEM_ERROR, READS_ONLY},
-    others::Others,
+    third_party::ThirdPartyRules,
     report::EXT4_ERROR,
     runbooks::{BelieveRemount, RemountAndRestart, RepairFilesystem},
     stories,
@@ -30,7 +30,7 @@ reenact::incident!(
                 ends: goes_on(),
             },
             Act {
-                breaks: vec![stories::others_say(Others {
+                breaks: vec![stories::third_party_rules_say(ThirdPartyRules {
                     kernel_log_rule: true,
                     statfs_flag: false,
                     ro_option: false

@@ -5,7 +5,7 @@ use reenact::{fault::BindReadOnly, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{LEFT_READ_ONLY, READS_ONLY},
-    others::Others,
+    third_party::ThirdPartyRules,
     report::BOUND_READ_ONLY,
     runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
@@ -23,7 +23,7 @@ reenact::incident!(
         acts: vec![Act {
             breaks: vec![act(BindReadOnly { node: VM.into() })],
             fingerprints: seen(BOUND_READ_ONLY, secs(10)),
-            detected: by(LEFT_READ_ONLY, secs(10)).also(&[READS_ONLY]).then([stories::others_say(Others {
+            detected: by(LEFT_READ_ONLY, secs(10)).also(&[READS_ONLY]).then([stories::third_party_rules_say(ThirdPartyRules {
                 kernel_log_rule: false,
                 statfs_flag: true,
                 ro_option: true,

@@ -5,7 +5,7 @@ use reenact::{fault::DiskFull, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{DISK_FULL, READS_ONLY},
-    others::Others,
+    third_party::ThirdPartyRules,
     runbooks::{RemountAndRestart, RepairFilesystem},
     stories,
 };
@@ -21,7 +21,7 @@ reenact::incident!(
         acts: vec![Act {
             breaks: vec![inject(DiskFull { node: VM.into() })],
             fingerprints: none("no report: it stands here for what it resembles"),
-            detected: by(DISK_FULL, secs(10)).also(&[READS_ONLY]).then([stories::others_say(Others {
+            detected: by(DISK_FULL, secs(10)).also(&[READS_ONLY]).then([stories::third_party_rules_say(ThirdPartyRules {
                 kernel_log_rule: false,
                 statfs_flag: false,
                 ro_option: false,

@@ -5,7 +5,7 @@ use reenact::{fault::FilesystemShutDown, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{FILESYSTEM_ERROR, READS_ONLY},
-    others::Others,
+    third_party::ThirdPartyRules,
     report::SHUT_DOWN,
     runbooks::{RemountAndRestart, RepairFilesystem},
     stories,
@@ -26,7 +26,7 @@ reenact::incident!(
                 .collect(),
             fingerprints: seen(SHUT_DOWN, secs(10)),
             detected: by(FILESYSTEM_ERROR, secs(10)).also(&[READS_ONLY]).then([
-                stories::others_say(Others { kernel_log_rule: false, statfs_flag: false, ro_option: false }),
+                stories::third_party_rules_say(ThirdPartyRules { kernel_log_rule: false, statfs_flag: false, ro_option: false }),
                 resume_workload(),
             ]),
             control: stays_broken(secs(30)),

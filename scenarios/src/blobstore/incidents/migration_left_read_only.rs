@@ -8,7 +8,7 @@ use super::super::{
     blob::Sizes,
     detectors::LEFT_READ_ONLY,
     faults::MigrationFails,
-    others::Others,
+    third_party::ThirdPartyRules,
     report::REPORT,
     runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
@@ -33,7 +33,7 @@ reenact::incident!(
                 failing_command(VM, &["director", "cck"]),
             ],
             fingerprints: seen(REPORT, secs(10)),
-            detected: by(LEFT_READ_ONLY, secs(15)).then([stories::others_say(Others {
+            detected: by(LEFT_READ_ONLY, secs(15)).then([stories::third_party_rules_say(ThirdPartyRules {
                 kernel_log_rule: false,
                 statfs_flag: true,
                 ro_option: true,

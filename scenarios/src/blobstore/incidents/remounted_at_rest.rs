@@ -6,7 +6,7 @@ use reenact::{fault::RemountReadOnly, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::LEFT_READ_ONLY,
-    others::Others,
+    third_party::ThirdPartyRules,
     report::REMOUNTED_AT_REST,
     runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
@@ -27,7 +27,7 @@ reenact::incident!(
                 failing_command(VM, &["director", "restart"]),
             ],
             fingerprints: seen(REMOUNTED_AT_REST, secs(10)),
-            detected: by(LEFT_READ_ONLY, secs(10)).then([stories::others_say(Others {
+            detected: by(LEFT_READ_ONLY, secs(10)).then([stories::third_party_rules_say(ThirdPartyRules {
                 kernel_log_rule: false,
                 statfs_flag: true,
                 ro_option: true,

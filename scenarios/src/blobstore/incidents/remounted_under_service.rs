@@ -6,7 +6,7 @@ use reenact::{fault::RemountReadOnly, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{LEFT_READ_ONLY, READS_ONLY},
-    others::Others,
+    third_party::ThirdPartyRules,
     report::REMOUNTED_UNDER_SERVICE,
     runbooks::{EndOrphanedWorkers, RemountAndRestart, RepairFilesystem},
     stories,
@@ -25,7 +25,7 @@ reenact::incident!(
             fingerprints: seen(REMOUNTED_UNDER_SERVICE, secs(10)),
             detected: by(LEFT_READ_ONLY, secs(10)).also(&[READS_ONLY]).then([
                 detected(READS_ONLY, secs(10)),
-                stories::others_say(Others { kernel_log_rule: false, statfs_flag: true, ro_option: true }),
+                stories::third_party_rules_say(ThirdPartyRules { kernel_log_rule: false, statfs_flag: true, ro_option: true }),
             ]),
             control: stays_broken(secs(30)),
             wrong: tried([refuses(RepairFilesystem), refuses(EndOrphanedWorkers)]),

@@ -9,7 +9,7 @@ use reenact::{
 use super::super::{
     Blobstore, DISK, Setup, VM,
     detectors::{LEFT_READ_ONLY, WRITE_PROTECTED},
-    others::Others,
+    third_party::ThirdPartyRules,
     report,
     runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
@@ -39,7 +39,7 @@ reenact::incident!(
                     .collect(),
                 fingerprints: seen(report::WRITE_PROTECTED, secs(15)),
                 detected: by(WRITE_PROTECTED, secs(15)).then([
-                    stories::others_say(Others { kernel_log_rule: false, statfs_flag: true, ro_option: true }),
+                    stories::third_party_rules_say(ThirdPartyRules { kernel_log_rule: false, statfs_flag: true, ro_option: true }),
                     no_remount_is_advised(),
                 ]),
                 control: none("the next act shows it"),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::Operator,
-    wait::{self, Look},
 };
 
 use super::super::{PORTS, STORE, VM, http::Service, probes};
@@ -160,7 +160,7 @@ pub(super) async fn stores_now(operator: &Operator<'_>) -> Result<bool> {
 /// Waits until the service serves: the only end of a recovery that counts.
 pub(super) async fn until_serving(operator: &Operator<'_>) -> Result<()> {
     let service = service(operator)?;
-    wait::until("the blobstore to serve", SERVES, || serves(&service)).await
+    poll::until("the blobstore to serve", SERVES, || serves(&service)).await
 }
 
 /// Restarts the jobs as the director does.

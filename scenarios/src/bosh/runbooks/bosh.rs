@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::Operator,
-    wait::{self, Look},
 };
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ pub(super) async fn shell(operator: &Operator<'_>, script: &str) -> Result<Strin
 
 /// Waits until a statement gives no row.
 pub(super) async fn until_none(operator: &Operator<'_>, what: &str, limit: Duration, sql: &str) -> Result<()> {
-    wait::until(what, limit, || async {
+    poll::until(what, limit, || async {
         match psql(operator, sql).await {
             Ok(rows) if rows.is_empty() => Look::Ready(()),
             Ok(rows) => Look::NotYet(rows.join(", ")),

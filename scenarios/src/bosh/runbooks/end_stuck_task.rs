@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 use serde_json::{Value, json};
 
@@ -151,7 +151,7 @@ impl EndStuckTask {
         for worker in &workers {
             shell(operator, &format!("monit stop {worker}")).await?;
         }
-        wait::until("the tasks' processes to end", LIMIT, || gone(operator, living)).await?;
+        poll::until("the tasks' processes to end", LIMIT, || gone(operator, living)).await?;
         for worker in &workers {
             shell(operator, &format!("monit start {worker}")).await?;
         }
@@ -165,7 +165,7 @@ impl EndStuckTask {
             "SELECT id FROM tasks WHERE deployment_name = '{PAASTA}'
              AND state IN ('queued', 'processing', 'cancelling')"
         );
-        wait::until("the dead tasks to be called so", 2 * LIMIT, || async {
+        poll::until("the dead tasks to be called so", 2 * LIMIT, || async {
             let tasks = match psql(operator, &open).await {
                 Ok(tasks) => tasks,
                 Err(error) => return Look::NotYet(error.to_string()),
@@ -234,7 +234,7 @@ async fn cloud_config(operator: &Operator<'_>) -> Result<Value> {
 pub(super) async fn deploy(operator: &Operator<'_>) -> Result<()> {
     let reply = bosh::must(operator, "POST", "/deployments", Some(&manifest::paasta())).await?;
     let task = reply.task.ok_or_else(|| Error::failed("the director answers a deploy with no task"))?;
-    wait::until(&format!("task {task} to be done"), LIMIT, || async {
+    poll::until(&format!("task {task} to be done"), LIMIT, || async {
         let sql = format!("SELECT state, result FROM tasks WHERE id = {task} AND deployment_name = '{PAASTA}'");
         match psql(operator, &sql).await.map(|rows| rows.join("")) {
             Ok(row) if row.starts_with("done|") => Look::Ready(()),

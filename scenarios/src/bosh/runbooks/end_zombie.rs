@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 
 use super::{
@@ -78,7 +78,7 @@ async fn zombies(operator: &Operator<'_>) -> Result<BTreeSet<u64>> {
 
 /// Waits until these tasks have no process of any kind.
 async fn ended(operator: &Operator<'_>, tasks: &BTreeSet<u64>) -> Result<()> {
-    wait::until("the zombie's processes to end", LIMIT, || async {
+    poll::until("the zombie's processes to end", LIMIT, || async {
         match survey::processes(operator).await {
             Ok(all) => match all.iter().filter(|process| tasks.contains(&process.task)).count() {
                 0 => Look::Ready(()),

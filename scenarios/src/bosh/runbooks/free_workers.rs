@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 
 use super::{
@@ -55,7 +55,7 @@ impl Runbook for FreeWorkers {
         }
         if !stuck.is_empty() {
             operator.step("end their CPI calls", end_calls(operator, &stuck)).await?;
-            wait::until("the tasks to end", LIMIT, || ended(operator, &stuck)).await?;
+            poll::until("the tasks to end", LIMIT, || ended(operator, &stuck)).await?;
         }
         if was_done {
             return Ok(Conclusion::Done);

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 
 use super::{
@@ -61,7 +61,7 @@ pub(super) async fn end(operator: &Operator<'_>, found: &Survey, task: u64) -> R
     let only = BTreeSet::from([task]);
     // All in one go: a job whose calls fail first would go on for a moment.
     kill(operator, &[found.pids(&only, "run-job"), found.pids(&only, "cpi")].concat()).await?;
-    wait::until(&format!("task {task}'s processes to be gone"), LIMIT, || async {
+    poll::until(&format!("task {task}'s processes to be gone"), LIMIT, || async {
         match survey::processes(operator).await {
             Ok(left) if left.iter().all(|process| process.task != task) => Look::Ready(()),
             Ok(_) => Look::NotYet("some are left".into()),

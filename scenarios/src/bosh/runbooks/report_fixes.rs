@@ -6,8 +6,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 use serde_json::json;
 
@@ -110,7 +110,7 @@ impl Runbook for FixRedeployDirector {
 /// `monit stop all`, to its end: monit only notes it, and acts at its next look.
 async fn stop_all(operator: &Operator<'_>) -> Result<()> {
     shell(operator, "monit stop all").await?;
-    wait::until("every job to be stopped", LIMIT, || async {
+    poll::until("every job to be stopped", LIMIT, || async {
         match operator.run(DIRECTOR, &["pgrep", "-af", "director (serve|worker|run-job)"]).await {
             Ok(found) if found.code == 1 => Look::Ready(()),
             Ok(found) => Look::NotYet(found.text),
@@ -128,7 +128,7 @@ async fn start_all(operator: &Operator<'_>) -> Result<()> {
 
 /// Waits until every job runs and the API answers.
 async fn until_up(operator: &Operator<'_>) -> Result<()> {
-    wait::until("every job to run", LIMIT, || async {
+    poll::until("every job to run", LIMIT, || async {
         let away = match shell(operator, AWAY).await {
             Ok(away) if away.is_empty() => bosh::must(operator, "GET", "/info", None).await.map(|_| String::new()),
             away => away,
@@ -155,7 +155,7 @@ async fn clean_up(operator: &Operator<'_>) -> Result<()> {
 async fn recreate(operator: &Operator<'_>) -> Result<()> {
     if operator.is_up(DIRECTOR).await? {
         operator.run(DIRECTOR, &["kill", "-TERM", "1"]).await?;
-        wait::until("the director's machine to be off", LIMIT, || async {
+        poll::until("the director's machine to be off", LIMIT, || async {
             match operator.is_up(DIRECTOR).await {
                 Ok(false) => Look::Ready(()),
                 Ok(true) => Look::NotYet("it is up".into()),

@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 
 use super::{
@@ -91,7 +91,7 @@ async fn set_clocks(operator: &Operator<'_>, wrong: &[String]) -> Result<()> {
         let script = format!("rm -f /var/vcap/jobs/director/skew.{name}; kill -TERM {pid} 2>/dev/null || true");
         shell(operator, &script).await?;
     }
-    wait::until("the workers to begin anew", LIMIT, || async {
+    poll::until("the workers to begin anew", LIMIT, || async {
         match wrong_clocks(operator).await {
             Ok(left) if left.is_empty() => Look::Ready(()),
             Ok(left) => Look::NotYet(left.join(", ")),

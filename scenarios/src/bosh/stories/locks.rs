@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use reenact::{Error, incident::*, wait::Look};
+use reenact::{Error, incident::*, poll::Look};
 use serde_json::Value;
 
 use super::{

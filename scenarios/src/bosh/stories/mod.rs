@@ -5,7 +5,7 @@ mod tasks;
 
 use std::time::Duration;
 
-use reenact::{Error, fingerprint::logged, incident::*, wait::Look};
+use reenact::{Error, fingerprint::logged, incident::*, poll::Look};
 
 use super::{
     Director, Pace,
@@ -125,7 +125,7 @@ pub(super) fn doubles_are_told() -> Action<Director> {
         Box::pin(async move {
             let told = run.system().story_ends().await?;
             run.keep(Told(told));
-            run.lab().note("judge", format!("{told} create_vm of the story doubled another"));
+            run.lab().record("judge", format!("{told} create_vm of the story doubled another"));
             Ok(())
         })
     })

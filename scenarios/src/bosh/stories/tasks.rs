@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use reenact::{Error, Result, incident::*, wait, wait::Look};
+use reenact::{Error, Result, incident::*, poll, poll::Look};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -81,7 +81,7 @@ pub(in super::super) fn deploy_of(called: &'static str, manifest: Value) -> Acti
         let manifest = manifest.clone();
         Box::pin(async move {
             let task = run.system().api.deploy(&manifest).await?;
-            run.lab().note("story", format!("task {task}: bosh deploy -d {}", manifest["name"]));
+            run.lab().record("story", format!("task {task}: bosh deploy -d {}", manifest["name"]));
             name(run, called, task);
             Ok(())
         })
@@ -222,7 +222,7 @@ pub(in super::super) fn cancel_in_vain(task: impl Into<Task>, seconds: u64) -> A
                     let why = format!("task {task} was cancelled and is {state}: it did not hang");
                     return Err(Error::inconclusive(why));
                 }
-                tokio::time::sleep(wait::EVERY * 5).await;
+                tokio::time::sleep(poll::EVERY * 5).await;
             }
             Ok(())
         })
@@ -236,7 +236,7 @@ pub(in super::super) fn cannot_be_cancelled(task: u64) -> Action<Director> {
         Box::pin(async move {
             match run.system().api.ask("DELETE", &format!("/task/{task}"), None).await {
                 Ok(Reply { status: 400, body, .. }) => {
-                    run.lab().note("story", format!("bosh cancel-task {task}: 400 {body}"));
+                    run.lab().record("story", format!("bosh cancel-task {task}: 400 {body}"));
                     Ok(())
                 }
                 Ok(Reply { status, .. }) => {

@@ -4,7 +4,7 @@ use reenact::{
     fault::Partition,
     fingerprint::{Fingerprint, logged},
     incident::*,
-    wait::Look,
+    poll::Look,
 };
 
 use super::super::{BBSES, CC, Diego, Setup, detectors::APPS_MISSING, runbooks::RestartBbs};

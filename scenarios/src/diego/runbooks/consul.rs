@@ -5,9 +5,9 @@ use std::{net::Ipv4Addr, time::Duration};
 use futures::future::try_join_all;
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     probe::Answer,
     runbook::Operator,
-    wait::{self, Look},
 };
 
 use super::{
@@ -155,7 +155,7 @@ pub(super) async fn stop(operator: &Operator<'_>, node: &str) -> Result<()> {
 pub(super) async fn start(operator: &Operator<'_>, node: &str) -> Result<()> {
     vm::monit(operator, node, "start", JOB).await?;
     let agent = agent(operator, node)?;
-    wait::until(&format!("Consul on {node} to answer"), START, || async {
+    poll::until(&format!("Consul on {node} to answer"), START, || async {
         agent.leader(LIMIT).await.map_or_else(|answer| Look::NotYet(describe(&answer)), |_| Look::Ready(()))
     })
     .await
@@ -184,7 +184,7 @@ pub(super) async fn meet(operator: &Operator<'_>, node: &str) -> Result<()> {
 /// # Errors
 /// [`Error::Failed`] if they do not within `limit`.
 pub(super) async fn until_whole(operator: &Operator<'_>, limit: Duration) -> Result<()> {
-    wait::until("Consul's servers to be led, and to vote", limit, || async {
+    poll::until("Consul's servers to be led, and to vote", limit, || async {
         match Servers::take(operator).await {
             Ok(servers) if servers.is_whole() => Look::Ready(()),
             Ok(servers) => {
@@ -204,7 +204,7 @@ pub(super) async fn until_whole(operator: &Operator<'_>, limit: Duration) -> Res
 /// [`Error::Failed`] if it does not within `limit`.
 pub(super) async fn until_led(operator: &Operator<'_>, node: &str, limit: Duration) -> Result<()> {
     let agent = agent(operator, node)?;
-    wait::until(&format!("Consul on {node} to have a leader"), limit, || async {
+    poll::until(&format!("Consul on {node} to have a leader"), limit, || async {
         match agent.leader(LIMIT).await {
             Ok(leader) if leader.is_empty() => Look::NotYet("it has none".into()),
             Ok(_) => Look::Ready(()),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::Operator,
-    wait::{self, Look},
 };
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ pub(super) async fn start(operator: &Operator<'_>, setup: Setup, node: &str) -> 
 /// Waits until the member is led, and its supervisor's.
 pub(super) async fn until_led(operator: &Operator<'_>, setup: Setup, node: &str) -> Result<()> {
     let member = survey::member(operator, setup, node)?;
-    wait::until(&format!("etcd on {node} to have a leader"), START, || async {
+    poll::until(&format!("etcd on {node} to have a leader"), START, || async {
         match member.status(LIMIT).await {
             Ok(status) if status.leader != 0 => {}
             Ok(_) => return Look::NotYet("it has none".into()),
@@ -174,7 +174,7 @@ async fn add(operator: &Operator<'_>, by: &str, node: &str) -> Result<()> {
 }
 
 async fn retried(operator: &Operator<'_>, by: &str, command: &str, wanted: &str) -> Result<()> {
-    wait::until(&format!("{by} to take the change of members"), START, || async {
+    poll::until(&format!("{by} to take the change of members"), START, || async {
         match operator.run(by, &["bash", "-c", command]).await {
             Ok(said) if said.text.contains(wanted) => Look::Ready(()),
             Ok(said) => {

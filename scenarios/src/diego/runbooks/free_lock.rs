@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 
 use super::{
@@ -105,7 +105,7 @@ async fn leading(operator: &Operator<'_>) -> Result<Option<&'static str>> {
 }
 
 async fn until_led(operator: &Operator<'_>, limit: Duration) -> Result<()> {
-    wait::until("a BBS to lead", limit, || async {
+    poll::until("a BBS to lead", limit, || async {
         match leading(operator).await {
             Ok(Some(_)) => Look::Ready(()),
             Ok(None) => Look::NotYet("none does".into()),

@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 
 use super::{
@@ -36,7 +36,7 @@ impl Runbook for RejoinServer {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
         let node = self.node;
         let what = format!("a quorum beside {node}");
-        let known = wait::until(&what, ELECTION, || async {
+        let known = poll::until(&what, ELECTION, || async {
             match Servers::take(operator).await {
                 Ok(servers) if servers.is_whole() || is_quorum_beside(&servers, node) => Look::Ready(servers),
                 Ok(servers) => Look::NotYet(servers.says()),

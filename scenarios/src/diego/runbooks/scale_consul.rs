@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 
 use super::{
@@ -61,7 +61,7 @@ async fn leave(operator: &Operator<'_>, node: &str) -> Result<()> {
     }
     vm::monit(operator, node, "unmonitor", "consul_agent").await?;
     operator.run(node, &["consul", "leave"]).await?;
-    wait::until(&format!("Consul on {node} to end"), START, || async {
+    poll::until(&format!("Consul on {node} to end"), START, || async {
         match vm::runs(operator, node, "consul").await {
             Ok(false) => Look::Ready(()),
             Ok(true) => Look::NotYet("it still runs".into()),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::Operator,
-    wait::{self, Look},
 };
 
 /// How long monit may take to stop a process: its own limit is 20 s, and it listens to nobody
@@ -22,7 +22,7 @@ pub(super) async fn shell(operator: &Operator<'_>, node: &str, script: &str) -> 
 /// Tells monit to start, stop, restart, monitor or unmonitor a job. Just booted it may
 /// not listen yet.
 pub(super) async fn monit(operator: &Operator<'_>, node: &str, action: &str, job: &str) -> Result<()> {
-    wait::until(&format!("monit on {node} to {action} {job}"), STOP, || async {
+    poll::until(&format!("monit on {node} to {action} {job}"), STOP, || async {
         match operator.run(node, &["monit", action, job]).await {
             Ok(said) if said.code == 0 => Look::Ready(()),
             Ok(said) => Look::NotYet(said.text),
@@ -43,7 +43,7 @@ pub(super) async fn runs(operator: &Operator<'_>, node: &str, process: &str) -> 
 /// [`Error::Failed`] if one still runs: monit stops only what its pid file names.
 pub(super) async fn stop(operator: &Operator<'_>, node: &str, job: &str, process: &str) -> Result<()> {
     give_up(operator, node, job).await?;
-    wait::until(&format!("{job} on {node} to stop"), STOP, || async {
+    poll::until(&format!("{job} on {node} to stop"), STOP, || async {
         match runs(operator, node, process).await {
             Ok(false) => Look::Ready(()),
             Ok(true) => Look::NotYet(format!("a process {process} still runs; monit knows only the pid file's")),
@@ -57,7 +57,7 @@ pub(super) async fn stop(operator: &Operator<'_>, node: &str, job: &str, process
 /// and whatever it does not know runs on. Just booted monit may take the word and forget it,
 /// so it is told again while it neither obeys nor means to.
 pub(super) async fn give_up(operator: &Operator<'_>, node: &str, job: &str) -> Result<()> {
-    wait::until(&format!("monit on {node} to give {job} up"), STOP, || async {
+    poll::until(&format!("monit on {node} to give {job} up"), STOP, || async {
         let said = match operator.run(node, &["monit", "summary"]).await {
             Ok(said) => said.text,
             Err(error) => return Look::Never(error),
@@ -96,7 +96,7 @@ pub(super) async fn restart(operator: &Operator<'_>, node: &str) -> Result<()> {
         // The shell dies with the machine, so its end says nothing.
         let _ = operator.run(node, &["kill", "-TERM", "1"]).await;
     }
-    wait::until(&format!("{node} to be down"), DOWN, || async {
+    poll::until(&format!("{node} to be down"), DOWN, || async {
         match operator.is_up(node).await {
             Ok(false) => Look::Ready(()),
             Ok(true) => Look::NotYet("it still runs".into()),

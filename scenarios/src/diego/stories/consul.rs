@@ -5,7 +5,7 @@ use std::time::Duration;
 use reenact::{
     Error, Result,
     incident::*,
-    wait::{self, Look},
+    poll::{self, Look},
 };
 
 use super::super::{BBSES, CONSULS, Diego};
@@ -64,7 +64,7 @@ pub(crate) fn leads(node: &'static str, limit: Duration) -> Action<Diego> {
 /// [`Error::Inconclusive`] if there is none.
 pub(crate) async fn leader_and_others(diego: &Diego) -> Result<(&'static str, Vec<&'static str>)> {
     let agent = diego.server(CONSULS[0])?;
-    let named = wait::until("Consul to name its leader", secs(20), || async {
+    let named = poll::until("Consul to name its leader", secs(20), || async {
         match agent.leader(LIMIT).await {
             Ok(leader) if !leader.is_empty() => Look::Ready(leader),
             Ok(_) => Look::NotYet("it has none".into()),

@@ -9,8 +9,8 @@ use reenact::{
     fault::{PowerOff, PowerOn},
     incident::*,
     judge::Contents,
+    poll::Look,
     probe::{Answer, Signal},
-    wait::Look,
     workload::Entry,
 };
 use serde_json::{Map, json};

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures::future::try_join_all;
-use reenact::{Error, Result, incident::*, wait::Look};
+use reenact::{Error, Result, incident::*, poll::Look};
 
 use super::super::{Diego, ETCDS, etcd::Status, faults::LeaderMoved};
 use crate::answer::describe;

@@ -10,7 +10,7 @@ pub(super) mod quorum;
 
 use std::time::Duration;
 
-use reenact::{Error, incident::*, probe::Answer, wait::Look};
+use reenact::{Error, incident::*, poll::Look, probe::Answer};
 
 use super::{Diego, client};
 use crate::answer::describe;

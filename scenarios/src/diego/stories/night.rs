@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use reenact::{Error, Result, incident::*, probe::Answer, probe::Observation, wait::Look};
+use reenact::{Error, Result, incident::*, poll::Look, probe::Answer, probe::Observation};
 
 use super::super::{BBSES, Diego};
 use crate::answer::describe;

@@ -4,8 +4,8 @@ use reenact::{
     Error, Result,
     fault::{Kill, PowerOff, PowerOn, Signal},
     incident::*,
+    poll::Look,
     testbed::Testbed,
-    wait::Look,
 };
 
 use super::super::{Diego, probes};

@@ -6,8 +6,8 @@ use futures::future::try_join_all;
 use reenact::{
     Error, Result,
     incident::*,
+    poll::Look,
     probe::{Answer, Signal},
-    wait::Look,
 };
 
 use super::super::{
@@ -34,7 +34,7 @@ async fn ask(run: &Run<Diego>, node: &str, what: &str, request: Request<'_>) -> 
         Ok(said) => Answer::Values { values: [("said".to_owned(), said.to_string())].into() },
         Err(answer) => answer,
     };
-    run.lab().note("by hand", format!("{node}: {what}: {}", describe(&answer).chars().take(200).collect::<String>()));
+    run.lab().record("by hand", format!("{node}: {what}: {}", describe(&answer).chars().take(200).collect::<String>()));
     run.saw_by_hand(node, Signal::Query { of: what.into(), answer: answer.clone() });
     Ok(answer)
 }

@@ -4,7 +4,7 @@
 use reenact::{
     fault::{OnTestbed, Partition, PowerOff, PowerOn},
     incident::*,
-    wait::Look,
+    poll::Look,
 };
 
 use super::super::{Galera, Machines, NODES, node};

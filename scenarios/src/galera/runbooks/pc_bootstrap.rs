@@ -7,8 +7,8 @@ use futures::future::try_join_all;
 use mysql_async::prelude::Queryable;
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 
 use super::{
@@ -70,7 +70,7 @@ const AGREED: Duration = Duration::from_secs(20);
 /// arguments to SET` (2 of 9 runs in which n3 had just booted).
 async fn set(operator: &Operator<'_>, node: &str) -> Result<()> {
     let ip = operator.ip(node)?;
-    wait::until(&format!("{node} to take pc.bootstrap"), AGREED, || async {
+    poll::until(&format!("{node} to take pc.bootstrap"), AGREED, || async {
         let mut conn = match node::connect(ip).await {
             Ok(conn) => conn,
             Err(answer) => return Look::NotYet(node::describe(&answer)),

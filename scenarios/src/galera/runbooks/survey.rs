@@ -6,9 +6,9 @@ use std::{fmt, time::Duration};
 use futures::future::try_join_all;
 use reenact::{
     Error, Result,
+    poll::{self, Look},
     probe::Answer,
     runbook::Operator,
-    wait::{self, Look},
 };
 
 use super::super::node;
@@ -177,7 +177,7 @@ pub(super) async fn bootstrap(operator: &Operator<'_>, node: &str) -> Result<()>
 
 /// Waits until a node takes queries in a primary component of any size.
 pub(super) async fn until_primary(operator: &Operator<'_>, node: &str, limit: Duration) -> Result<()> {
-    wait::until(&format!("{node} to be primary"), limit, || async {
+    poll::until(&format!("{node} to be primary"), limit, || async {
         match node_status(operator, node).await {
             Ok(status) if node::is_primary(&status) => Look::Ready(()),
             Ok(status) => Look::NotYet(node::describe(&status)),
@@ -189,7 +189,7 @@ pub(super) async fn until_primary(operator: &Operator<'_>, node: &str, limit: Du
 
 /// Waits until these nodes serve, asked by real handshakes, in a component of `size`.
 pub(super) async fn until_serving(operator: &Operator<'_>, nodes: &[&str], size: usize, limit: Duration) -> Result<()> {
-    wait::until(&format!("{} to serve", nodes.join(", ")), limit, || async {
+    poll::until(&format!("{} to serve", nodes.join(", ")), limit, || async {
         for name in nodes {
             match node_status(operator, name).await {
                 Ok(status) if node::serves(&status, size) => {}

@@ -14,10 +14,10 @@ use reenact::{
     fault::OnTestbed,
     incident::{Lab, System},
     judge::Contents,
+    poll::{self, Look},
     probe::{LogTail, Machine, Ports, Probe},
     runbook::Hands,
     testbed::{Node, NodeSpec, Session, Testbed},
-    wait::{self, Look},
     workload::{Ledger, Traffic, Workload},
 };
 use tokio::{net::TcpStream, time::timeout};
@@ -72,7 +72,7 @@ impl Own {
         let own = Self { file, bed: bed.clone(), router, ends, ledger, counted: Mutex::default() };
         lab.phase("wait: every replica to be ready");
         let limit = file.service.ready_within.0;
-        wait::until("every replica to be ready", limit, || own.comes_up(&replicas)).await?;
+        poll::until("every replica to be ready", limit, || own.comes_up(&replicas)).await?;
         Ok(own)
     }
 
@@ -182,7 +182,7 @@ async fn prepare(lab: &Lab, file: &File, bed: &Testbed) -> Result<()> {
                 Err(error) => Look::NotYet(error.to_string()),
             }
         };
-        wait::until("the database to be there", START_LIMIT, up).await?;
+        poll::until("the database to be there", START_LIMIT, up).await?;
         effects::sql(ip, &database.init).await.map_err(|error| {
             let said = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
             Error::inconclusive(format!("the database refuses [database] init: {said}"))
@@ -199,7 +199,7 @@ async fn prepare(lab: &Lab, file: &File, bed: &Testbed) -> Result<()> {
                 Err(_) => Look::NotYet("no answer".into()),
             }
         };
-        wait::until(&format!("{name} to accept at {port}"), START_LIMIT, up).await?;
+        poll::until(&format!("{name} to accept at {port}"), START_LIMIT, up).await?;
     }
     Ok(())
 }

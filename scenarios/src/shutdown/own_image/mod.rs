@@ -21,8 +21,8 @@ use reenact::{
     Error, Result,
     campaign::{Subject, Told, Trial},
     incident::{Lab, Run},
+    poll::{self, Look},
     testbed::Session,
-    wait::{self, Look},
     workload::{Ack, Entry},
 };
 
@@ -111,7 +111,7 @@ async fn waiting(run: &Run<Own>) -> Result<usize> {
         return Err(Error::inconclusive(format!("{LEAVER} acknowledged no request; what clients got: {answers}")));
     }
     let waiting = run.system().without_effect(&acknowledged).await?;
-    run.lab().note("waiting", format!("{waiting} acknowledged updates of {LEAVER} have no effect yet"));
+    run.lab().record("waiting", format!("{waiting} acknowledged updates of {LEAVER} have no effect yet"));
     Ok(waiting)
 }
 
@@ -138,7 +138,7 @@ async fn settle(file: &File, run: &Run<Own>) -> Result<()> {
                 Some(why) => Look::NotYet(why),
             }
         };
-        wait::until(&format!("{LEAVER} to be ready again"), file.service.ready_within.0, all).await?;
+        poll::until(&format!("{LEAVER} to be ready again"), file.service.ready_within.0, all).await?;
     }
     run.lab().phase("wait: what is under way to take effect");
     let mut owed = usize::MAX;

@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use reenact::{
     Result,
+    poll::{self, Look},
     runbook::{Conclusion, Operator, Runbook},
-    wait::{self, Look},
 };
 
 use super::{ReplayReconciled, sql};
@@ -46,7 +46,7 @@ impl Runbook for StartReplica {
 async fn start(operator: &Operator<'_>, node: &str) -> Result<()> {
     let last = sql::count(operator, sql::LAST_INTENT).await?;
     operator.step(&format!("start {node}"), operator.power_on(node)).await?;
-    wait::until("every intent to be worked off", LIMIT, || async {
+    poll::until("every intent to be worked off", LIMIT, || async {
         match sql::count(operator, &sql::open_up_to(last)).await {
             Ok(0) => Look::Ready(()),
             Ok(some) => Look::NotYet(format!("{some} are open")),

@@ -25,7 +25,7 @@ pub(super) fn run_of(text: &str, folder: &Path) -> RunResult {
     score.fingerprints = Fingerprints { seen: 1, total: 2, missed: vec![text.into()] };
     score.facts = [(text.to_owned(), f64::NAN)].into();
     let kinds = ["fault", "step", "healthy", text];
-    let turn = |at| Turn { at: Moment(at), node: text.into(), state: text.into() };
+    let turn = |at| StateChange { at: Moment(at), node: text.into(), state: text.into() };
     let write = |id: u64, ack| Entry {
         id,
         client: 0,
@@ -36,7 +36,7 @@ pub(super) fn run_of(text: &str, folder: &Path) -> RunResult {
         ack,
     };
     let files = [
-        ("events.jsonl", json_lines(&kinds.map(|kind| note(7, kind, text)))),
+        ("events.jsonl", json_lines(&kinds.map(|kind| event(7, kind, text)))),
         ("states.jsonl", json_lines(&[turn(0), turn(u64::MAX)])),
         ("ledger.jsonl", json_lines(&[write(1, Ack::Ok), write(2, Ack::Failed { why: text.into() })])),
         // One line, so that the page has the same parts whatever is in it.

@@ -13,9 +13,9 @@ use super::*;
 use reenact_core::{
     detect::Episode,
     fingerprint::Fingerprint,
-    journal::Note,
+    journal::Event,
     judge::Findings,
-    probe::{Moment, Turn},
+    probe::{Moment, StateChange},
     workload::{Ack, Entry},
 };
 use reenact_run::{
@@ -80,25 +80,25 @@ fn fires(result: &mut RunResult, detector: &str, from: u64, is_alarm: bool) {
     }
 }
 
-fn note(at: u64, kind: &str, text: &str) -> Note {
-    Note { at: Moment(at), kind: kind.into(), text: text.into() }
+fn event(at: u64, kind: &str, text: &str) -> Event {
+    Event { at: Moment(at), kind: kind.into(), text: text.into() }
 }
 
 /// A run's journal, with a fault that lasts ten seconds.
-fn notes() -> Vec<Note> {
+fn events() -> Vec<Event> {
     vec![
-        note(2000, "steady", "every node serves"),
-        note(5000, "fault", "n1 isolated: in force after 1 ms; ping: n1→n2 silent"),
-        note(15_000, "heal", "n1 isolated: gone after 1 ms"),
-        note(16_000, "step", "look which node is ahead"),
-        note(17_000, "step", "start it"),
-        note(20_000, "healthy", "after 4 s"),
-        note(28_000, "phase", "keep the evidence and clean up"),
+        event(2000, "steady", "every node serves"),
+        event(5000, "fault", "n1 isolated: in force after 1 ms; ping: n1→n2 silent"),
+        event(15_000, "heal", "n1 isolated: gone after 1 ms"),
+        event(16_000, "step", "look which node is ahead"),
+        event(17_000, "step", "start it"),
+        event(20_000, "healthy", "after 4 s"),
+        event(28_000, "phase", "keep the evidence and clean up"),
     ]
 }
 
-fn turns() -> Vec<Turn> {
-    let turn = |at, node: &str, state: &str| Turn { at: Moment(at), node: node.into(), state: state.into() };
+fn turns() -> Vec<StateChange> {
+    let turn = |at, node: &str, state: &str| StateChange { at: Moment(at), node: node.into(), state: state.into() };
     vec![
         turn(0, "n1", "starts"),
         turn(0, "n2", "starts"),
@@ -140,7 +140,7 @@ fn record(session: &Path, result: &mut RunResult) {
     let log: String = (0..300).map(|at| format!("2026-01-01T00:00:00Z line {at} of {}\n", result.id)).collect();
     let files = [
         ("score.json", serde_json::to_string_pretty(&*result).expect("json")),
-        ("events.jsonl", json_lines(&notes())),
+        ("events.jsonl", json_lines(&events())),
         ("states.jsonl", json_lines(&turns())),
         ("ledger.jsonl", json_lines(&entries())),
         ("n1.log", log.replace("line 20 ", "line 20 ERROR ")),

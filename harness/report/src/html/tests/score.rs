@@ -230,7 +230,7 @@ fn a_section_shows_what_the_folder_holds() {
     let told =
         format!("1 faults, 0 times a detector fired, 2 steps of a runbook; writes: {ok} acknowledged, 50 failed");
     assert!(picture.contains(&told) && picture.ends_with("1 stalls, 3 lost"), "{picture}");
-    assert_eq!(all(section, "table.events tbody tr").len(), notes().len());
+    assert_eq!(all(section, "table.events tbody tr").len(), events().len());
     assert_eq!(texts(section, "details.log summary b"), ["n1.log", "n2.log"]);
     assert!(text(section).contains("239 lines are left out; all are in one.harmed.1/n1.log"), "{}", text(section));
     let evidence = texts(super::section(&made.page, "one::breaks"), "ul.evidence li");

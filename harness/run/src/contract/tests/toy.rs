@@ -19,9 +19,9 @@ use reenact_core::{
     detector,
     fingerprint::Fingerprint,
     judge::Contents,
+    poll::Look,
     probe::{Answer, Observation, Probe, Signal},
     runbook::{Conclusion, Hands, Operator, Output, Runbook},
-    wait::Look,
     workload::{Ack, Client, Traffic, Workload, Write},
 };
 use reenact_testbed::fault::{Effect, Fault, Undo};

@@ -1,6 +1,6 @@
 //! What each rule says in each state: ours, and other tools'.
 
-use super::super::super::others::Others;
+use super::super::super::third_party::ThirdPartyRules;
 use super::super::{FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED};
 use super::*;
 
@@ -41,7 +41,7 @@ fn by_design(sim: &mut Sim) {
 }
 
 fn others(sim: &Sim, path: &str) -> [bool; 3] {
-    let Others { kernel_log_rule, statfs_flag, ro_option } = Others::of(&sim.stream(), NODE, path);
+    let ThirdPartyRules { kernel_log_rule, statfs_flag, ro_option } = ThirdPartyRules::of(&sim.stream(), NODE, path);
     [kernel_log_rule, statfs_flag, ro_option]
 }
 
@@ -102,5 +102,5 @@ fn the_kernel_log_rule_wants_its_words_at_the_end_of_a_line_of_this_node() {
     assert_eq!(others(&sim, STORE), [MISS; 3]);
     sim.kernel(OLD, "EXT4-fs (DEV): Remounting filesystem read-only");
     assert_eq!(others(&sim, STORE), [HIT, MISS, MISS]);
-    assert_eq!(Others::of(&sim.stream(), "another", STORE), Others::default());
+    assert_eq!(ThirdPartyRules::of(&sim.stream(), "another", STORE), ThirdPartyRules::default());
 }

@@ -12,7 +12,7 @@ const REMOUNTED: &str = "Remounting filesystem read-only";
 
 /// What each rule says of one mount at the end of a stretch of observations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Others {
+pub(crate) struct ThirdPartyRules {
     /// node-problem-detector's condition `ReadonlyFilesystem`, of the whole machine.
     pub(crate) kernel_log_rule: bool,
     /// `ST_RDONLY` in what statfs(2) says of it: what node_exporter's
@@ -25,7 +25,7 @@ pub(crate) struct Others {
     pub(crate) ro_option: bool,
 }
 
-impl Others {
+impl ThirdPartyRules {
     /// What they say of the mount at `path` on `node` after all of `seen`.
     ///
     /// Our probes ask statfs(2) of disks only. For another mount its flag is what the
