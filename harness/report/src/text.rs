@@ -43,11 +43,8 @@ fn plain(line: &str) -> Cow<'_, str> {
 
 /// A word of a command line, in quotes where a shell would take it apart.
 pub(super) fn quoted(word: &str) -> Cow<'_, str> {
-    let is_safe = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
-    if !word.is_empty() && word.chars().all(is_safe) {
-        return Cow::Borrowed(word);
-    }
-    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    // What a shell cannot be given at all, a zero byte, is in no word of a command line.
+    shlex::try_quote(word).unwrap_or(Cow::Borrowed(word))
 }
 
 #[cfg(test)]
@@ -73,7 +70,8 @@ mod tests {
     #[test]
     fn a_shell_takes_a_quoted_word_as_one() {
         assert_eq!(quoted("a::b"), "a::b");
-        assert_eq!(quoted("it's $(x)"), r"'it'\''s $(x)'");
-        assert_eq!(quoted(""), "''");
+        for word in ["it's $(x)", "", "two words", "a\nb", "*"] {
+            assert_eq!(shlex::split(&quoted(word)), Some(vec![word.to_owned()]));
+        }
     }
 }

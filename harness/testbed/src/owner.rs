@@ -4,6 +4,7 @@
 use std::{fmt, fs, str::FromStr};
 
 use bollard::Docker;
+use procfs_core::{FromRead, process::Stat};
 
 use reenact_core::{Error, Result};
 
@@ -144,14 +145,12 @@ fn read_word(path: &str) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
-/// Field 22 of `/proc/PID/stat`; the name in field 2 may hold spaces, so count
-/// from its closing bracket. `None` also for a zombie: in a container whose first
-/// process reaps no children, a killed harness stays one for ever.
+/// When the process started, in the kernel's ticks since its boot. `None` also for a
+/// zombie: in a container whose first process reaps no children, a killed harness stays
+/// one for ever.
 fn start_of(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
+    let stat = Stat::from_file(format!("/proc/{pid}/stat")).ok()?;
+    (!matches!(stat.state, 'Z' | 'X')).then_some(stat.starttime)
 }
 
 /// What no other session has, in other containers neither: all that is named or numbered

@@ -49,7 +49,7 @@ impl Terminals {
         let open = if usable { self.take(node, state.pid).await } else { None };
         // Without a shell the daemon runs it, or says why it cannot.
         let Some(mut terminal) = open else { return node.exec(command).await };
-        match terminal.pipes.say(&words(command)).await {
+        match terminal.pipes.say(&words(command)?).await {
             Ok((code, text)) => {
                 self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(terminal);
                 Ok(Output { code: code.into(), text })
@@ -79,8 +79,8 @@ impl Terminals {
 }
 
 /// A command as a shell reads it, each word as it is.
-fn words(command: &[&str]) -> String {
-    command.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect::<Vec<_>>().join(" ")
+fn words(command: &[&str]) -> Result<String> {
+    shlex::try_join(command.iter().copied()).map_err(|_| Error::Bug(format!("no shell takes a zero byte: {command:?}")))
 }
 
 /// An operator's hands on a testbed: terminals on its nodes, and their power switches.
@@ -136,7 +136,7 @@ mod tests {
         #[test]
         fn a_shell_reads_each_word_as_it_is(all in prop::collection::vec("[^\0]{0,12}", 1..4)) {
             let command: Vec<_> = ["printf", "%s\\0"].into_iter().chain(all.iter().map(String::as_str)).collect();
-            let said = Command::new("sh").args(["-c", &words(&command)]).output().expect("sh runs");
+            let said = Command::new("sh").args(["-c", &words(&command).expect("a command")]).output().expect("sh runs");
             let expected: String = all.iter().map(|word| format!("{word}\0")).collect();
             prop_assert_eq!(String::from_utf8_lossy(&said.stdout), expected);
         }

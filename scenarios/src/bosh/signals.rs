@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
+use ipnet::Ipv4Net;
 use reenact::{
     probe::{Values, read_but},
     questions,
@@ -184,25 +185,19 @@ pub(super) struct SqlVms(pub(super) BTreeMap<String, IgnoredAny>);
 pub(super) struct Subnet {
     /// Its zone.
     pub(super) az: String,
-    /// Its range, as it is written.
-    pub(super) range: String,
-    network: u32,
-    mask: u32,
+    /// Its range.
+    pub(super) range: Ipv4Net,
 }
 
 impl Subnet {
     fn new(az: &str, range: &str) -> Result<Self, String> {
-        let wrong = || format!("the subnet of {az} is no range: {range}");
-        let (network, length) = range.split_once('/').ok_or_else(wrong)?;
-        let network: Ipv4Addr = network.parse().map_err(|_| wrong())?;
-        let length: u32 = length.parse().ok().filter(|length| *length <= 32).ok_or_else(wrong)?;
-        let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
-        Ok(Self { az: az.into(), range: range.into(), network: u32::from(network) & mask, mask })
+        let range: Ipv4Net = range.parse().map_err(|_| format!("the subnet of {az} is no range: {range}"))?;
+        Ok(Self { az: az.into(), range: range.trunc() })
     }
 
     /// Whether the address is in it.
     pub(super) fn contains(&self, ip: Ipv4Addr) -> bool {
-        u32::from(ip) & self.mask == self.network
+        self.range.contains(&ip)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Probes of disks: the mount table, what writing there comes to, the block device's
 //! own counters, and the kernel's log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
+use procfs_core::process::MountInfo;
 
 use reenact_core::{
     Error, Result,
@@ -122,14 +123,17 @@ fn answers(path: &str, said: &str) -> Vec<Signal> {
 /// Reads `/proc/PID/mountinfo`. Of several mounts at one place the last one counts.
 fn table(mountinfo: &str, declared: &[(String, Access)]) -> Vec<Mount> {
     let row = |line: &str| {
-        let (left, right) = line.split_once(" - ")?;
-        let mut left = left.split(' ').skip(4);
-        let (path, options) = (left.next()?.to_owned(), left.next()?.to_owned());
-        let mut right = right.split(' ');
-        let (filesystem, source) = (right.next()?.into(), right.next()?.into());
-        let super_options = right.next()?.into();
+        let info = MountInfo::from_line(line).ok()?;
+        let path = info.mount_point.to_string_lossy().into_owned();
         let declared = declared.iter().find(|(at, _)| *at == path).map(|(_, access)| *access);
-        Some(Mount { path, source, filesystem, options, super_options, declared })
+        Some(Mount {
+            path,
+            source: info.mount_source.unwrap_or_default(),
+            filesystem: info.fs_type,
+            options: options(info.mount_options),
+            super_options: options(info.super_options),
+            declared,
+        })
     };
     let mut table: Vec<Mount> = Vec::new();
     for mount in mountinfo.lines().filter_map(row) {
@@ -137,6 +141,16 @@ fn table(mountinfo: &str, declared: &[(String, Access)]) -> Vec<Mount> {
         table.push(mount);
     }
     table
+}
+
+/// Options as they are written, in alphabetical order.
+fn options(of: HashMap<String, Option<String>>) -> String {
+    let one = |(name, value)| match value {
+        Some(value) => format!("{name}={value}"),
+        None => name,
+    };
+    let sorted: BTreeSet<String> = of.into_iter().map(one).collect();
+    sorted.into_iter().collect::<Vec<_>>().join(",")
 }
 
 #[async_trait]

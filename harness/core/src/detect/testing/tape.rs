@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, ops::DerefMut};
 
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+
 use super::{Look, held, log, seen};
 use crate::probe::{Moment, Observation, Signal};
 
@@ -18,7 +20,7 @@ pub struct Tape {
     /// All that was observed, in the order in which it was noted.
     pub seen: Vec<Observation>,
     pub(super) system: &'static str,
-    random: u64,
+    random: SmallRng,
     due: BTreeMap<(String, &'static str), u64>,
     looked: BTreeMap<(String, &'static str), u64>,
     read: BTreeMap<String, u64>,
@@ -42,7 +44,7 @@ pub trait World: DerefMut<Target = Tape> {
 impl Tape {
     /// An empty tape, of which the detectors of `system` (`bosh/`) are asked.
     pub fn new(system: &'static str, seed: u64) -> Self {
-        let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let random = SmallRng::seed_from_u64(seed);
         let (now, loss, gap, seen) = (0, 0, 1_200, Vec::new());
         let (due, looked, read) = Default::default();
         Self { now, loss, gap, seen, system, random, due, looked, read }
@@ -50,10 +52,7 @@ impl Tape {
 
     /// A number below `end`, or 0 if there is none.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 16).checked_rem(end).unwrap_or(0)
+        if end == 0 { 0 } else { self.random.random_range(..end) }
     }
 
     /// Notes what is seen of a node at a moment, which is the present then, or was it.
