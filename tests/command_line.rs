@@ -164,6 +164,23 @@ async fn a_wrong_request_is_told_before_docker_is_needed() {
     say(&["replay", "/nonexistent.toml"]).await.ends(2, &["/nonexistent.toml"]);
 }
 
+/// Of each line what is wrong there, and what is allowed.
+#[tokio::test]
+async fn a_wrong_plan_is_told_before_anything_is_deployed() {
+    let folder = folder();
+    let plan = folder.path().join("plan.toml");
+    for (fault, words) in [
+        ("kind = 'power_off'\nnodes = ['n1']\nlasts = '3s'", ["line 2", "`lasts` does nothing"]),
+        ("kind = 'kill'\nnode = 'n1'\nprocess = 'mariadbd'\nsignal = 'KILL'\nlasts = '3s'", ["line 2", "`lasts` does"]),
+        ("kind = 'pause'\nnode = 'n9'", ["line 2", "no node `n9`; there are: n1, n2, n3"]),
+        ("kind = 'partition'\nleft = ['n1']\nright = ['n2', 'm3']", ["line 2", "no node `m3`"]),
+        ("kind = 'melt'\nnode = 'n1'", ["line 2", "unknown kind `melt`; there are: partition"]),
+    ] {
+        fs::write(&plan, format!("system = 'galera'\n[[fault]]\nat = '1s'\n{fault}\n")).expect("a file");
+        say(&["replay", &plan.to_string_lossy()]).await.ends(2, &words);
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_read_back_is_told() {
     let folder = folder();

@@ -72,6 +72,10 @@ impl Fault<Testbed> for Unseen {
         bed.shell().must("sleep 0.7").await?;
         Ok(Effect::new(false, "nothing"))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 /// A script that is cut off would close the shell to every later fault.

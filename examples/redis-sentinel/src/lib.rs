@@ -101,6 +101,7 @@ reenact::playable!(Redis);
 
 impl Playground for Redis {
     const SYSTEM: &'static str = "redis";
+    const NODES: &'static [&'static str] = &NODES;
     const MENU: Menu = Menu { peers: &NODES, machines: &NODES, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &[Remedy { name: "planned", cures: &[], make: || Box::new(failover::Planned) }];
     const PATIENCE: Duration = secs(60);

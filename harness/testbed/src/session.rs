@@ -81,7 +81,7 @@ impl Session {
         }
         // A reaper or another start may be at the same things just now.
         match sweep(&docker, SweepScope::Dead, false).await {
-            Ok(Swept { held, .. }) if !held.is_empty() => tracing::warn!("{held}; {}", Held::WAY_OUT),
+            Ok(Swept { held, .. }) if !held.is_empty() => tracing::warn!("{}; {}", held.count(), Held::WAY_OUT),
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "what a dead session left is still there"),
         }

@@ -42,4 +42,8 @@ impl Fault<Blobstore> for MigrationFails {
     async fn effect(&self, system: &Blobstore) -> Result<Effect> {
         RemountReadOnly { node: VM.into() }.effect(system).await
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }

@@ -107,6 +107,7 @@ reenact::playable!(Blobstore);
 
 impl Playground for Blobstore {
     const SYSTEM: &'static str = "blobstore";
+    const NODES: &'static [&'static str] = &[VM];
     const MENU: Menu = Menu { processes: &KILLED, others: disk_faults, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &[
         Remedy { name: "repair_filesystem", cures: &[FILESYSTEM_ERROR], make: || Box::new(RepairFilesystem) },

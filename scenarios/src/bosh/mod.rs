@@ -142,6 +142,7 @@ reenact::playable!(Director);
 
 impl Playground for Director {
     const SYSTEM: &'static str = "bosh";
+    const NODES: &'static [&'static str] = &[DB, DIRECTOR];
     const MENU: Menu = Menu { peers: &[DIRECTOR, DB], machines: &[DIRECTOR], processes: &KILLED, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &[
         Remedy {

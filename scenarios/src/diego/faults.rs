@@ -7,8 +7,10 @@ mod etcd_data;
 mod lock;
 mod settings;
 
-pub(super) use consul::{AloneByPeersJson, ForeignGossipKey, NewKeyInConfig, RaftDatabaseCorrupt, Readdressed};
-pub(super) use etcd_calls::{LeaderMoved, SpaceUsedUp};
+pub(super) use consul::{
+    AloneByPeersJson, DeadVoters, ForeignGossipKey, NewKeyInConfig, RaftDatabaseCorrupt, Readdressed,
+};
+pub(super) use etcd_calls::{LeaderMoved, MemberRemoved, SpaceUsedUp};
 pub(super) use etcd_data::{Damage, Damaged, What, Wiped, folder};
 pub(super) use lock::{BbsFrozen, LockTaken, Taker};
-pub(super) use settings::ToldToFound;
+pub(super) use settings::{ToldToFound, WrongFlag};

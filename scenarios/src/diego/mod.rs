@@ -19,12 +19,14 @@ mod incidents {
     //! One file per incident or twin.
     automod::dir!("src/diego/incidents");
 }
+mod monit;
 mod probes;
 mod report;
 mod runbooks;
 mod signals;
 mod stories;
 mod topology;
+mod words;
 
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -46,15 +48,16 @@ use bbs::{Bbs, CloudController};
 use client::User;
 use consul::Agent;
 use detectors::{
-    CONSUL_FEW_VOTERS, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST, LOCK_STUCK, MEMBER_CORRUPT, MEMBER_WIPED, ORPHAN,
-    QUORUM_LOST,
+    CONSUL_DEAD_VOTERS, CONSUL_FEW_VOTERS, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST, LOCK_STUCK, MEMBER_CORRUPT,
+    MEMBER_WIPED, ORPHAN, QUORUM_LOST,
 };
 use etcd::{Member, Version};
 use faults::{
-    AloneByPeersJson, BbsFrozen, Damage, Damaged, ForeignGossipKey, LeaderMoved, LockTaken, NewKeyInConfig,
-    RaftDatabaseCorrupt, Readdressed, SpaceUsedUp, ToldToFound, Wiped,
+    AloneByPeersJson, BbsFrozen, Damage, Damaged, DeadVoters, ForeignGossipKey, LeaderMoved, LockTaken, MemberRemoved,
+    NewKeyInConfig, RaftDatabaseCorrupt, Readdressed, SpaceUsedUp, ToldToFound, Wiped, WrongFlag,
 };
 use http::Http;
+use monit::Monit;
 use probes::{Asks, Intervals, Owner, Question};
 use runbooks::{BringMembersBack, BringServersBack, FreeLock, KillallEtcd, RebuildFromSurvivor, WritePeersJson};
 use topology::Images;
@@ -188,6 +191,8 @@ impl Diego {
             all.extend([(500, node, Question::Ping(bbs.clone())), (500, node, Question::Metrics(bbs.clone()))]);
             all.push((1000, node, Question::List(bbs)));
         }
+        let jobs = |node| (2000, node, Question::Jobs(Monit::new(Node::ip(node), &self.http)));
+        all.extend(self.bed.nodes().iter().filter(|node| node.name() != DB).map(jobs));
         all.extend(self.of(&[CC]).map(|node| (1000, node, Question::Apps(self.cloud_controller()))));
         all
     }
@@ -205,6 +210,7 @@ reenact::playable!(Diego);
 
 impl Playground for Diego {
     const SYSTEM: &'static str = "diego";
+    const NODES: &'static [&'static str] = &NODES;
     const MENU: Menu = Menu { peers: &MACHINES, machines: &MACHINES, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &REMEDIES;
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -224,6 +230,9 @@ impl Playground for Diego {
             .with::<ForeignGossipKey>("consul_foreign_gossip_key")
             .with::<NewKeyInConfig>("consul_new_key_in_config")
             .with::<AloneByPeersJson>("consul_alone_by_peers_json")
+            .with::<DeadVoters>("consul_dead_voters")
+            .with::<MemberRemoved>("etcd_member_removed")
+            .with::<WrongFlag>("etcd_wrong_flag")
             .with::<RaftDatabaseCorrupt>("consul_raft_database_corrupt")
             .with::<LockTaken>("bbs_lock_taken")
             .with::<BbsFrozen>("bbs_frozen")
@@ -246,11 +255,14 @@ const REMEDIES: [Remedy; 6] = [
     Remedy { name: "bring_servers_back", cures: &[CONSUL_QUORUM_LOST], make: || Box::new(BringServersBack) },
     Remedy {
         name: "write_peers_json",
-        cures: &[CONSUL_OLD_PEERS, CONSUL_FEW_VOTERS],
+        cures: &[CONSUL_OLD_PEERS, CONSUL_FEW_VOTERS, CONSUL_DEAD_VOTERS],
         make: || Box::new(WritePeersJson),
     },
     Remedy { name: "free_lock", cures: &[LOCK_STUCK], make: || Box::new(FreeLock) },
 ];
+
+/// All machines.
+const NODES: [&str; 10] = ["etcd1", "etcd2", "etcd3", "consul1", "consul2", "consul3", "bbs1", "bbs2", CC, DB];
 
 /// Those that hold state, and those that ask them.
 const MACHINES: [&str; 8] = ["etcd1", "etcd2", "etcd3", "consul1", "consul2", "consul3", "bbs1", "bbs2"];

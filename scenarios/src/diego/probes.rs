@@ -12,6 +12,7 @@ use super::{
     bbs::{Bbs, CloudController},
     consul::Agent,
     etcd::{Member, PEERS},
+    monit::Monit,
     signals::{self, Etcd, Metrics},
 };
 
@@ -29,6 +30,7 @@ pub(super) enum Question {
     Metrics(Bbs),
     List(Bbs),
     Apps(CloudController),
+    Jobs(Monit),
 }
 
 /// Asks one part one question.
@@ -53,6 +55,7 @@ impl Question {
             Self::Metrics(_) => "bbs:metrics",
             Self::List(_) => "bbs:list",
             Self::Apps(_) => "cc:apps",
+            Self::Jobs(_) => "monit:jobs",
         }
     }
 
@@ -65,6 +68,7 @@ impl Question {
             Self::Ping(bbs) => Ok(values([("available", bbs.ping(LIMIT).await?.to_string())])),
             Self::Metrics(bbs) => Ok(Answer::of(&Metrics { held: bbs.holds_lock(LIMIT).await? })),
             Self::List(bbs) => Ok(Answer::of(&bbs.desires(LIST).await?)),
+            Self::Jobs(monit) => Ok(Answer::Values { values: monit.jobs(LIMIT).await? }),
             Self::Apps(cloud_controller) => Ok(Answer::of(&cloud_controller.apps(LIST).await?)),
         }
     }

@@ -18,6 +18,7 @@ questions! {
     Metrics = "bbs:metrics",
     Desires = "bbs:list",
     Apps = "cc:apps",
+    Jobs = "monit:jobs",
     Config = "diego:config",
 }
 
@@ -167,6 +168,11 @@ pub(super) struct Desires(pub(super) BTreeMap<String, u32>);
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Apps(pub(super) BTreeMap<String, u32>);
+
+/// What a machine's supervisor says of its jobs: `ok`, `failing` or `unmonitored`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Jobs(pub(super) BTreeMap<String, String>);
 
 /// Diego's intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -92,6 +92,7 @@ reenact::playable!(Galera);
 
 impl Playground for Galera {
     const SYSTEM: &'static str = "galera";
+    const NODES: &'static [&'static str] = &NODES;
     const MENU: Menu = Menu { peers: &NODES, machines: &NODES, processes: &FROZEN, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &[Remedy {
         name: "bootstrap_most_advanced",

@@ -238,4 +238,8 @@ impl<S: Replicated> Fault<S> for Deleted {
         let as_meant = oom_killed == matches!(self.end, End::OutOfMemory);
         Ok(Effect::new(!running && as_meant, format!("running: {running}, killed for want of memory: {oom_killed}")))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }

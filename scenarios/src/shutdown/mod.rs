@@ -112,6 +112,7 @@ reenact::playable!(Service);
 
 impl Playground for Service {
     const SYSTEM: &'static str = "shutdown";
+    const NODES: &'static [&'static str] = &EVERYBODY;
     const MENU: Menu =
         Menu { peers: &EVERYBODY, machines: &APPS, processes: &FROZEN, others: deletions, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] =

@@ -112,7 +112,9 @@ impl Bench {
         if self.json {
             say(crate::to_json(&rows));
         } else {
-            say(format!("{:<36} {:>5} {:>10} {:>10} {:>10}", "call until in force", "runs", "p50", "p95", "max"));
+            let what =
+                if matches!(self.what, What::Start { .. }) { "call until it serves" } else { "call until in force" };
+            say(format!("{what:<36} {:>5} {:>10} {:>10} {:>10}", "runs", "p50", "p95", "max"));
             for Row { what, runs, p50_ms, p95_ms, max_ms } in rows {
                 say(format!("{what:<36} {runs:>5} {p50_ms:>7.2} ms {p95_ms:>7.2} ms {max_ms:>7.2} ms"));
             }

@@ -12,7 +12,7 @@ use super::{
 use crate::text::short;
 use reenact_run::campaign::{Kind, Outcome, Scenario};
 
-/// All of them, those that failed first and open.
+/// All of them, those that failed first and open; one that is alone is open too.
 pub(super) fn all(groups: &[Group], about: &About, room: &mut Room) -> Markup {
     let mut ordered: Vec<&Group> = groups.iter().collect();
     ordered.sort_by_key(|group| rank(group.outcome()));
@@ -26,15 +26,15 @@ pub(super) fn all(groups: &[Group], about: &About, room: &mut Room) -> Markup {
                 label for="filter" { "Filter scenarios by name: " } input #filter type="search" autocomplete="off";
                 " " span #filtered .soft aria-live="polite" {}
             }
-            @for group in ordered { (section(group, about, room)) }
+            @for group in ordered { (section(group, about, room, groups.len() == 1)) }
         }
     }
 }
 
-fn section(group: &Group, about: &About, room: &mut Room) -> Markup {
+fn section(group: &Group, about: &About, room: &mut Room, is_alone: bool) -> Markup {
     let longest = group.runs.iter().map(|run| run.duration_ms).max().unwrap_or_default();
     html! {
-        details.scenario data-name=(group.name) open[group.outcome() == Outcome::Fail] {
+        details.scenario data-name=(group.name) open[is_alone || group.outcome() == Outcome::Fail] {
             summary { h3 { (group.badge()) " " (name(&group.name)) } span.soft { (took(longest)) } }
             span.anchor id=(group.anchor) {}
             @if let Some(scenario) = group.scenario { (story(scenario)) }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use reenact_core::{Error, Result, runbook::Runbook};
 use reenact_testbed::fault::{Fault, OnTestbed, Signal};
 
-use super::{FaultSpace, FaultSpec, Scenario, Schedule, space::MakeSchema};
+use super::{FaultSpace, FaultSpec, Scenario, Schedule, Timed, space::MakeSchema};
 use crate::{
     incident::Deploy,
     play::{self, Play},
@@ -16,6 +16,8 @@ use crate::{
 pub trait Playground: Deploy + OnTestbed {
     /// Its name in plan files.
     const SYSTEM: &'static str;
+    /// All nodes of [`plain`](Self::plain)'s testbed, which faults may name.
+    const NODES: &'static [&'static str];
     /// What random schedules are made of.
     const MENU: Menu;
     /// Its runbooks, the first one that fits a diagnosis first.
@@ -36,6 +38,8 @@ pub trait Playground: Deploy + OnTestbed {
 pub struct Playable {
     /// Its name in plan files.
     pub system: &'static str,
+    /// The nodes that faults may name.
+    pub nodes: &'static [&'static str],
     /// What random schedules are made of.
     pub menu: Menu,
     /// Its runbooks, the first one that fits a diagnosis first.
@@ -45,7 +49,9 @@ pub struct Playable {
     /// The images that it needs.
     pub images: fn() -> Vec<&'static str>,
     /// What is wrong with the fault of that place in a schedule.
-    pub check: fn(&FaultSpec) -> Result<(), String>,
+    pub check: fn(&Timed) -> Result<(), String>,
+    /// Whether nothing takes that fault back.
+    pub is_lasting: fn(&FaultSpec) -> bool,
     /// A schedule as a scenario of that id.
     pub scenario: fn(&Schedule, String) -> Result<Scenario>,
 }
@@ -55,19 +61,40 @@ impl Playable {
     pub const fn of<S: Playground>() -> Self {
         Self {
             system: S::SYSTEM,
+            nodes: S::NODES,
             menu: S::MENU,
             remedies: S::REMEDIES,
             kinds: || S::faults().schemas(),
             images: || S::images(&S::plain()),
-            check: |spec| S::faults().read(spec).map(drop),
+            check: check::<S>,
+            is_lasting: |spec| S::faults().read(spec).is_ok_and(|fault| fault.is_lasting()),
             scenario: |schedule, id| scenario::<S>(schedule, id),
         }
     }
 }
 
+fn check<S: Playground>(timed: &Timed) -> Result<(), String> {
+    let (spec, fault) = (&timed.fault, S::faults().read(&timed.fault)?);
+    if let Some(unknown) = spec.nodes().into_iter().find(|node| !S::NODES.contains(node)) {
+        return Err(format!(
+            "{}: {} has no node `{unknown}`; there are: {}",
+            spec.kind,
+            S::SYSTEM,
+            S::NODES.join(", ")
+        ));
+    }
+    if timed.lasts.is_some() && fault.is_lasting() {
+        return Err(format!(
+            "{}: `lasts` does nothing here, for nothing takes this fault back; leave it out",
+            spec.kind
+        ));
+    }
+    Ok(())
+}
+
 fn scenario<S: Playground>(schedule: &Schedule, id: String) -> Result<Scenario> {
     let space = S::faults();
-    let read = |timed: &super::Timed| space.read(&timed.fault);
+    let read = |timed: &Timed| space.read(&timed.fault);
     let faults = schedule.faults.iter().map(read).collect::<Result<Vec<Arc<dyn Fault<S>>>, _>>();
     let faults = faults.map_err(|why| Error::usage(why, "see docs/plans.md"))?;
     let play = Play { schedule: schedule.clone(), faults, remedies: S::REMEDIES, patience: S::PATIENCE };

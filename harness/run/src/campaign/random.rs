@@ -47,11 +47,13 @@ pub fn schedule(playable: &Playable, seed: u64, number: u64) -> Result<Schedule>
 
 fn drawn(playable: &Playable) -> impl Strategy<Value = Schedule> + use<> {
     let system = playable.system.to_owned();
+    let is_lasting = playable.is_lasting;
+    let timed = move |timed: Timed| Timed { lasts: timed.lasts.filter(|_| !is_lasting(&timed.fault)), ..timed };
     let names: Vec<_> = playable.remedies.iter().map(|remedy| remedy.name.to_owned()).collect();
     (prop::collection::vec(mishap(playable.menu), 1..=MOST), calls(names)).prop_map(move |(mishaps, calls)| Schedule {
         system: system.clone(),
         seed: 0,
-        faults: sane(mishaps),
+        faults: sane(mishaps).into_iter().map(timed).collect(),
         calls,
         heals_itself: false,
     })
@@ -201,12 +203,30 @@ mod tests {
             remedies: &[Remedy { name: "mend", cures: &[], make: || unreachable!("it is only named") }],
             kinds: Vec::new,
             check: |_| Ok(()),
+            is_lasting: |spec| spec.kind == "kill" && spec.fields["signal"].as_str() == Some("KILL"),
+            nodes: &["n1", "n2", "n3"],
             scenario: |_, _| unreachable!("it is only drawn"),
         }
     }
 
     fn all() -> impl Iterator<Item = Schedule> {
         (0..400).map(|number| schedule(&playable(), 7, number).expect("drawn"))
+    }
+
+    #[test]
+    fn what_nothing_takes_back_is_not_said_to_last() {
+        let faults = || all().flat_map(|schedule| schedule.faults);
+        let is = |timed: &Timed, signal: &str| {
+            timed.fault.fields.get("signal").is_some_and(|is| is.as_str() == Some(signal))
+        };
+        assert!(
+            faults().any(|timed| is(&timed, "KILL"))
+                && faults().filter(|timed| is(timed, "KILL")).all(|timed| timed.lasts.is_none())
+        );
+        assert!(
+            faults().any(|timed| is(&timed, "STOP"))
+                && faults().filter(|timed| is(timed, "STOP")).all(|timed| timed.lasts.is_some())
+        );
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl Undo {
         Self(Mutex::new(None))
     }
 
+    /// Whether nothing takes it back.
+    fn is_none(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Takes the fault back, if anything does.
     async fn run(self) -> Result<()> {
         let undo = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -106,6 +111,12 @@ pub trait Fault<S>: fmt::Display + fmt::Debug + Send + Sync + 'static {
 
     /// Looks whether its effect is there.
     async fn effect(&self, system: &S) -> Result<Effect>;
+
+    /// Whether nothing takes it back, so that it makes no sense to say how long it lasts:
+    /// [`inject`](Self::inject) then gives [`Undo::none`], and else it does not.
+    fn is_lasting(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]
@@ -116,6 +127,10 @@ impl<S: Sync + 'static> Fault<S> for Box<dyn Fault<S>> {
 
     async fn effect(&self, system: &S) -> Result<Effect> {
         self.as_ref().effect(system).await
+    }
+
+    fn is_lasting(&self) -> bool {
+        self.as_ref().is_lasting()
     }
 }
 
@@ -166,6 +181,9 @@ pub async fn inject_shared<S: Sync + 'static>(
     }
     let called = Instant::now();
     let undo = if left_out { Undo::none() } else { fault.inject(system).await? };
+    if !left_out && undo.is_none() != fault.is_lasting() {
+        return Err(Error::Bug(format!("\"{fault}\" says of itself that it lasts or not, and does otherwise")));
+    }
     let took = called.elapsed();
     match proved(system, fault.as_ref(), &before).await {
         Ok(proof) => Ok(FaultHandle { fault, undo, before: before.parts, took, proof }),

@@ -237,6 +237,10 @@ impl<S: OnTestbed> Fault<S> for FilesystemError {
         let bed = system.bed();
         Disk::of(bed, &self.node).await?.refuses(bed, READ_ONLY).await
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -254,6 +258,10 @@ impl<S: OnTestbed> Fault<S> for FilesystemShutDown {
         // Reads fail as well: that is no harm beyond the fault.
         let control = seen.control.into_iter().filter(|part| !part.contains("folder")).collect();
         Ok(Effect { control, ..seen })
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
     }
 }
 

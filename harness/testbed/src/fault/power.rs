@@ -97,6 +97,10 @@ impl<S: OnTestbed> Fault<S> for PowerOff {
         let running = running(bed, &self.nodes).await?;
         Ok(Effect::new(running.is_empty(), format!("with processes: [{}]", running.join(", "))))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -114,6 +118,10 @@ impl<S: OnTestbed> Fault<S> for ShutDown {
         let running = running(bed, &self.nodes).await?;
         Ok(Effect::new(running.is_empty(), format!("with processes: [{}]", running.join(", "))))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -130,5 +138,9 @@ impl<S: OnTestbed> Fault<S> for PowerOn {
         let bed = system.bed();
         let running = running(bed, &self.nodes).await?;
         Ok(Effect::new(running.len() == self.nodes.len(), format!("with processes: [{}]", running.join(", "))))
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
     }
 }

@@ -109,6 +109,10 @@ impl<S: OnTestbed> Fault<S> for Kill {
         let frozen = !parts.is_empty() && parts.len() == targets.len();
         Ok(Effect { parts, ..Effect::new(frozen, format!("process states: {states:?}")) })
     }
+
+    fn is_lasting(&self) -> bool {
+        self.signal != Signal::Stop
+    }
 }
 
 /// A machine whose every process is frozen; its kernel still answers pings and

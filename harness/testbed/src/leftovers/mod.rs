@@ -169,6 +169,12 @@ impl Held {
         Err(Error::inconclusive(format!("{self}\n  help: {}", Self::WAY_OUT)))
     }
 
+    /// How many there are, in words.
+    pub fn count(&self) -> String {
+        let (count, s) = (self.0.len(), if self.0.len() == 1 { "" } else { "s" });
+        format!("{count} network{s} left, whose endpoints the daemon miscounts")
+    }
+
     pub(super) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
@@ -183,8 +189,7 @@ impl FromIterator<(String, String)> for Held {
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.0.values().map(String::as_str).collect();
-        let (count, s) = (names.len(), if names.len() == 1 { "" } else { "s" });
-        write!(f, "{count} network{s} left, whose endpoints the daemon miscounts: {}", names.join(", "))
+        write!(f, "{}: {}", self.count(), names.join(", "))
     }
 }
 

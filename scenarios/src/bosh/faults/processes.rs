@@ -59,6 +59,10 @@ impl Fault<Director> for WorkerAndJobKilled {
         let left = all.iter().filter(|process| killed.contains(&process.pid)).count();
         Ok(Effect::new(left == 0, format!("killed: {killed:?}, left: {left}")))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Display for WorkerAndJobKilled {

@@ -43,6 +43,10 @@ impl Fault<Director> for WrongSubnet {
         let lost: Vec<_> = subnets.iter().filter(|(_, range)| !reaches(range)).collect();
         Ok(Effect::new(!lost.is_empty(), format!("subnets that the IaaS does not reach: {lost:?}")))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -59,6 +63,10 @@ impl Fault<Director> for LockStolen {
     async fn effect(&self, director: &Director) -> Result<Effect> {
         let row = director.database.lock(&self.lock).await?;
         Ok(Effect::new(row.is_none(), format!("{}: {row:?}", self.lock)))
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
     }
 }
 

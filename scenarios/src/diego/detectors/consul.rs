@@ -1,6 +1,10 @@
 //! Consul's servers: why they have no leader.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use reenact::{
     detect::{Told, seconds},
@@ -32,6 +36,9 @@ pub enum Cause {
     OldPeers,
     /// Too few of those that run vote.
     FewVoters,
+    /// So many voters are at addresses of no server that the others, though all were there,
+    /// are no majority.
+    DeadVoters,
 }
 
 /// Servers cannot decrypt what others send.
@@ -63,14 +70,17 @@ fn leaderless(view: &DiegoView, wanted: Cause) -> Told {
     if servers.iter().all(|server| server.said.is_err_and(|how| how.starts_with("hangs"))) {
         return Err(format!("{}: every server hangs, and none says that it has no leader", Consul::OF));
     }
-    if !view.consul_led {
-        return Err(format!("{}: there never was a leader", Consul::OF));
+    if !view.consul_led && view.may_be_set_up() {
+        return Err(format!("{}: there never was a leader; it may be being set up", Consul::OF));
     }
     if !undecryptable(view, &servers).is_empty() || cause(&servers) != Some(wanted) {
         return Ok(Vec::new());
     }
     let up = servers.iter().filter(|server| server.said.is_ok()).count();
     let mut lines = vec![format!("Consul has no leader; {up} of its {} servers answer", servers.len())];
+    if wanted == Cause::DeadVoters {
+        lines.extend(dead_voters(&servers).iter().map(|address| dead_voter(address)));
+    }
     lines.extend(servers.iter().map(|server| match server.said {
         Ok(consul) => format!("{} is at {}; its peers: {}", server.name, consul.address, peers(&server.record.peers)),
         Err(how) => format!("{}: Consul {how}", server.name),
@@ -99,6 +109,8 @@ fn cause(servers: &[AskedServer<'_>]) -> Option<Cause> {
         Some(Cause::OldPeers)
     } else if up.iter().any(|(_, peers)| has_few_voters(&addresses, peers)) {
         Some(Cause::FewVoters)
+    } else if up.iter().any(|(own, peers)| has_dead_voters(servers, own, peers)) {
+        Some(Cause::DeadVoters)
     } else {
         Some(Cause::Away)
     }
@@ -108,6 +120,32 @@ fn cause(servers: &[AskedServer<'_>]) -> Option<Cause> {
 /// peers itself: it has another address than it had.
 fn has_old_peers(up: &[&str], own: &str, peers: &Peers) -> bool {
     !peers.is_empty() && !peers.contains_key(own) && reached(up, peers) < quorum(peers)
+}
+
+/// Whether a server is among its own peers, and all servers together, those included of
+/// which it is not known where they are, are no quorum of its voters.
+fn has_dead_voters(servers: &[AskedServer<'_>], own: &str, peers: &Peers) -> bool {
+    let hidden = servers.iter().filter(|server| server.record.address.is_none()).count();
+    peers.contains_key(own) && reached(&addresses(servers), peers) + hidden < quorum(peers)
+}
+
+/// Where servers are, or were when they last said so.
+fn addresses<'v>(servers: &[AskedServer<'v>]) -> Vec<&'v str> {
+    servers.iter().filter_map(|server| server.record.address.as_deref()).collect()
+}
+
+/// The voters that no server is.
+fn dead_voters<'v>(servers: &[AskedServer<'v>]) -> BTreeSet<&'v str> {
+    let known = addresses(servers);
+    let peers = servers.iter().flat_map(|server| &server.record.peers);
+    let dead = peers.filter(|(address, votes)| **votes && !known.contains(&address.as_str()));
+    dead.map(|(address, _)| address.as_str()).collect()
+}
+
+fn dead_voter(address: &str) -> String {
+    let loopback = address.parse().is_ok_and(|at: SocketAddr| at.ip().is_loopback());
+    let hint = if loopback { ": a server publishes an address that only itself can reach" } else { "" };
+    format!("{address} votes, and no server is there{hint}")
 }
 
 /// Whether too few of a server's voters run, and one of its peers runs that does not vote.

@@ -27,23 +27,28 @@ pub fn has_leader(member: &Seen<'_, Member, Etcd>) -> bool {
     member.said.is_ok_and(|etcd| etcd.has_leader)
 }
 
-/// Nobody has a leader, and no damaged data are why.
+/// Whether members that cannot start are too many for a quorum of the others.
+pub fn refused_for_a_quorum(view: &DiegoView, members: &[Seen<'_, Member, Etcd>]) -> bool {
+    let refused = members.iter().filter(|member| member.record.refusal(view.now()).is_some()).count();
+    members.len() - refused < majority(members.len())
+}
+
+/// Nobody has a leader, and members that cannot start are not the whole reason.
 pub fn leaderless(view: &DiegoView) -> Told {
     let members = view.members()?;
-    if members.iter().any(has_leader) {
+    if members.iter().any(has_leader) || refused_for_a_quorum(view, &members) {
         return Ok(Vec::new());
     }
-    if !view.etcd_led {
-        return Err(format!("{}: there never was a leader", Etcd::OF));
-    }
-    let refused = members.iter().filter(|member| member.record.refusal(view.now()).is_some()).count();
-    if members.len() - refused < majority(members.len()) {
-        return Ok(Vec::new());
+    if !view.etcd_led && view.may_be_set_up() {
+        return Err(format!("{}: there never was a leader; it may be being set up", Etcd::OF));
     }
     let mut lines = vec![format!("none of etcd's {} members has a leader", members.len())];
     lines.extend(members.iter().map(|member| match member.said {
         Ok(etcd) => format!("{}: it answers, as of raft index {}, and has no leader", member.name, etcd.applied),
-        Err(how) => format!("{}: etcd {how}", member.name),
+        Err(how) => match member.record.refusal(view.now()) {
+            Some(refusal) => format!("{}: etcd does not start: {}", member.name, refusal.line),
+            None => format!("{}: etcd {how}", member.name),
+        },
     }));
     lines.extend(lies(view));
     Ok(lines)
@@ -83,6 +88,9 @@ pub fn cut_off(view: &DiegoView) -> Told {
     let alone = members.iter().filter(|member| !has_leader(member));
     let lines = alone.filter_map(|member| {
         let etcd = member.said.ok().filter(|etcd| clusters.contains(&etcd.cluster))?;
+        if !member.record.has_lost_its_leader(view.now()) {
+            return None;
+        }
         Some(format!(
             "{}: it answers and has no leader, while others have; it is {} entries behind",
             member.name,

@@ -3,29 +3,36 @@
 use reenact::detect::Told;
 
 use super::{
-    super::signals::Etcd,
-    etcd::{has_leader, majority},
+    super::{signals::Etcd, words::Why},
+    etcd::{has_leader, majority, refused_for_a_quorum},
     records::{Member, Seen},
     view::DiegoView,
 };
 
-/// Members cannot start without their logs, or on damaged files.
-pub fn refusing(view: &DiegoView, is_wiped: bool) -> Told {
+/// Members cannot start for that reason. Where nobody leads because others are away as
+/// well, those are brought back first: without a quorum no member can be replaced.
+pub fn refusing(view: &DiegoView, why: Why) -> Told {
     let members = view.members()?;
+    let leads = members.iter().any(has_leader);
+    if !leads && !refused_for_a_quorum(view, &members) {
+        return Ok(Vec::new());
+    }
     let mut lines = Vec::new();
     for member in &members {
         let Some(refusal) = member.record.refusal(view.now()) else { continue };
-        if refusal.is_wiped == is_wiped {
+        if refusal.why == why {
             lines.push(format!("{}: etcd does not start: {}", member.name, refusal.line));
         }
     }
-    if !lines.is_empty() && !members.iter().any(has_leader) {
+    if !lines.is_empty() && !leads {
         let answer = members.iter().filter(|member| member.said.is_ok()).count();
-        lines.push(format!(
-            "{answer} of {} members answer, {} are needed: no quorum is left; rebuild it from a member that answers",
-            members.len(),
-            majority(members.len())
-        ));
+        let from = if answer > 0 {
+            "rebuild it from a member that answers"
+        } else {
+            "keep every member's files, and restore a snapshot, or what can be saved of the newest"
+        };
+        let (all, needed) = (members.len(), majority(members.len()));
+        lines.push(format!("{answer} of {all} members answer, {needed} are needed: no quorum is left; {from}"));
     }
     Ok(lines)
 }

@@ -19,6 +19,7 @@
 //! | `bbs:metrics` | each BBS, 8890 | 500, 1000 | `held`: true or false |
 //! | `bbs:list` | each BBS, 8889 | 1000, 2000 | process guid → instances; an error in the body is `Error { code: type }` |
 //! | `cc:apps` | the Cloud Controller, 9022 | 1000, 2000 | process guid → instances |
+//! | `monit:jobs` | each machine, 2822 | 2000, 1000 | job → `ok`, `failing`, or `unmonitored`: monit was told to leave it alone |
 //! | `diego:config` | any | once | `nsync_ms`, `retry_ms` (of the BBS's lock): as they pass here, scaled |
 //!
 //! `etcd:member` is `POST /v3/maintenance/status` with `{}` (`/v3beta` in 3.3): `header`'s
@@ -41,13 +42,15 @@
 //! # The diagnoses
 //!
 //! One cause is one diagnosis. [`QUORUM_LOST`] is silent where members that cannot start
-//! ([`MEMBER_CORRUPT`], [`MEMBER_WIPED`]) are why. [`STALE_MEMBER`] is one without a leader
+//! ([`MEMBER_CORRUPT`], [`MEMBER_WIPED`], [`MEMBER_REMOVED`]) are the whole reason; where
+//! others are away too, it speaks for them, since nobody is replaced without a quorum. [`STALE_MEMBER`] is one without a leader
 //! while others of its cluster have one, [`SPLIT_CLUSTER`] means that there are several
 //! clusters. [`SILENT_CORRUPTION`] takes the alarm CORRUPT for evidence, [`NOSPACE`] has its own.
-//! Of Consul's four, [`GOSSIP_KEY`] excludes the others, and each of those the rest.
+//! Of Consul's five, [`GOSSIP_KEY`] excludes the others, and each of those the rest.
 //! [`LOCK_STUCK`] needs a Consul with a leader, [`BBS_CUT_OFF`] an etcd with nothing wrong:
 //! where the BBS lies because etcd fails, its lie is evidence for etcd's fault.
-//! [`APPS_MISSING`] needs a BBS that lists.
+//! [`APPS_MISSING`] needs a BBS that lists. [`JOB_DOWN`] is for what has no other name: of
+//! etcd's members it is silent where nobody leads, or where a member says why it ends.
 //!
 //! Limits are measured seconds of etcd and Consul, which do not scale; those of the BBS
 //! and of nsync follow `diego:config`.
@@ -57,6 +60,7 @@ mod bbs;
 mod consul;
 mod data;
 mod etcd;
+mod job;
 mod lock;
 mod log;
 mod member;
@@ -70,6 +74,7 @@ use std::time::Duration;
 
 use reenact::{detect::Rule, detector};
 
+use super::words::Why;
 use consul::{Cause, caused_by};
 use view::DiegoView;
 
@@ -81,6 +86,8 @@ pub const SPLIT_CLUSTER: &str = "diego/etcd_split_cluster";
 pub const MEMBER_CORRUPT: &str = "diego/etcd_member_corrupt";
 /// A member has lost its log, so that it cannot start.
 pub const MEMBER_WIPED: &str = "diego/etcd_member_wiped";
+/// A member was removed from its cluster, and cannot come back with its old data.
+pub const MEMBER_REMOVED: &str = "diego/etcd_member_removed";
 /// A member has other data than the others, and does not notice.
 pub const SILENT_CORRUPTION: &str = "diego/etcd_silent_corruption";
 /// etcd takes no writes for want of space.
@@ -95,6 +102,10 @@ pub const CONSUL_QUORUM_LOST: &str = "diego/consul_quorum_lost";
 pub const CONSUL_OLD_PEERS: &str = "diego/consul_old_peers";
 /// Enough servers run, and too few of them vote.
 pub const CONSUL_FEW_VOTERS: &str = "diego/consul_few_voters";
+/// Voters of Consul's are where no server is, so many that there can be no leader.
+pub const CONSUL_DEAD_VOTERS: &str = "diego/consul_dead_voters";
+/// A job does not start on a machine that runs.
+pub const JOB_DOWN: &str = "diego/job_down";
 /// Consul's agents have different gossip keys.
 pub const GOSSIP_KEY: &str = "diego/consul_gossip_key";
 /// The lock is held for nobody, and no BBS leads.
@@ -148,13 +159,19 @@ detector! {
 detector! {
     MEMBER_CORRUPT,
     "A member of etcd cannot start on damaged files: remove it, wipe it alone, add it again.",
-    Rule::new(STARTED, |view: &DiegoView| member::refusing(view, false)),
+    Rule::new(STARTED, |view: &DiegoView| member::refusing(view, Why::Damaged)),
 }
 
 detector! {
     MEMBER_WIPED,
     "A member of etcd has lost its log and may not rejoin under its old id: remove it, add it again.",
-    Rule::new(STARTED, |view: &DiegoView| member::refusing(view, true)),
+    Rule::new(STARTED, |view: &DiegoView| member::refusing(view, Why::Wiped)),
+}
+
+detector! {
+    MEMBER_REMOVED,
+    "A member of etcd was removed from its cluster and starts on its old data in vain: wipe it alone, add it again.",
+    Rule::new(STARTED, |view: &DiegoView| member::refusing(view, Why::Removed)),
 }
 
 detector! {
@@ -191,6 +208,18 @@ detector! {
     CONSUL_FEW_VOTERS,
     "Consul's servers run and too few of them may vote: bring the dead voter back, or write peers.json.",
     Rule::new(ELECTED, caused_by(Cause::FewVoters)),
+}
+
+detector! {
+    CONSUL_DEAD_VOTERS,
+    "Voters of Consul's are at addresses that no server has, too many for a leader: write peers.json without them everywhere.",
+    Rule::new(ELECTED, caused_by(Cause::DeadVoters)),
+}
+
+detector! {
+    JOB_DOWN,
+    "A machine runs, and its job does not start: read its last words; the supervisor tries in vain.",
+    Rule::new(NONE, job::down),
 }
 
 detector! {

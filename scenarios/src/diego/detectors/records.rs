@@ -10,11 +10,18 @@ use reenact::{
     probe::{Answer, Moment, Question},
 };
 
-use super::super::signals::{Consul, Desires, Etcd, Hash, Metrics, Ping, Process};
+use super::super::{
+    signals::{Consul, Desires, Etcd, Hash, Metrics, Ping, Process},
+    words::Why,
+};
 
 /// Who answers for so long has started. One that ends at its leader's first word does so
 /// sooner.
 const STARTED: Duration = Duration::from_secs(2);
+
+/// Who answers at last finds its leader within 2.2 s (measured: an election); a loaded
+/// machine has taken more than 5 s.
+const FINDS_A_LEADER: Duration = Duration::from_secs(15);
 
 /// So long are a member's hashes compared with the others', who come to the same revision a
 /// little sooner or later.
@@ -23,8 +30,8 @@ const HASHES: Duration = Duration::from_secs(10);
 /// Why a member cannot start, by its own log.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    /// Whether it has lost its log, or its files are damaged.
-    pub is_wiped: bool,
+    /// The reason.
+    pub why: Why,
     /// When it said so.
     pub at: Moment,
     /// The line.
@@ -42,6 +49,8 @@ pub struct Member {
     /// What its data came to, with its cluster.
     pub hashes: VecDeque<(Moment, String, Hash)>,
     answers: Since,
+    /// Whether it has had a leader since it answers.
+    was_led: bool,
     /// The last reason that it gave for not starting.
     pub refusal: Option<Refusal>,
     /// Its newest start that found its port taken.
@@ -56,6 +65,8 @@ pub struct Server {
     /// Its peers as it last told them: one that was restarted and has found no leader yet
     /// does not. They are on its disk and do not change meanwhile.
     pub peers: BTreeMap<String, bool>,
+    /// Where it was when it last said so.
+    pub address: Option<String>,
     /// That it cannot read what others send.
     pub undecryptable: Option<Streak>,
 }
@@ -94,7 +105,9 @@ impl Member {
         // What begins anew has other data.
         if self.answers.0.is_none() {
             self.hashes.clear();
+            self.was_led = false;
         }
+        self.was_led |= has_leader;
         has_leader
     }
 
@@ -116,6 +129,12 @@ impl Member {
         self.refusal.as_ref().filter(|refusal| !started(refusal.at))
     }
 
+    /// Whether it has lost its leader, and is not one that starts and has found none yet:
+    /// since it answers it had one, or has had the time to find one.
+    pub fn has_lost_its_leader(&self, now: Moment) -> bool {
+        self.was_led || self.answers.0.is_some_and(|since| now.since(since) >= FINDS_A_LEADER)
+    }
+
     /// The last look at its data.
     pub fn hash(&self, now: Moment) -> Result<Option<&Hash>, String> {
         Ok(self.hash.fresh(now)?.ok())
@@ -125,7 +144,9 @@ impl Member {
 impl Server {
     /// Takes what it says.
     pub fn take(&mut self, at: Moment, answer: &Answer) {
-        if let Some(said) = self.said.take(at, answer).filter(|said| !said.peers.is_empty()) {
+        let Some(said) = self.said.take(at, answer) else { return };
+        self.address = Some(said.address.clone());
+        if !said.peers.is_empty() {
             self.peers.clone_from(&said.peers);
         }
     }

@@ -1,28 +1,46 @@
 //! Diego's state as the stream of observations shows it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use reenact::{
-    detect::{Asked, Since, View},
+    detect::{Asked, FRESH, Since, View, seconds},
     probe::{Answer, Moment, Observation, Question, Signal},
 };
 
 use super::{
-    super::signals::{Apps, Config, Consul, Desires, Etcd, Hash, Key, Lock, Metrics, Ping, Process},
+    super::signals::{Apps, Config, Consul, Desires, Etcd, Hash, Jobs, Key, Lock, Metrics, Ping, Process},
     log::{self, Said},
     records::{Bbs, Member, Refusal, STREAK, Seen, Server, Streak, asked, never_seen},
 };
+
+/// The first start of all members takes 2.6 s (measured), and a supervisor tries each 11 s:
+/// after this time five tries have failed.
+const SET_UP: Duration = Duration::from_secs(60);
+
+/// Which question is of which job's port.
+const PORTS: [(&str, &str); 4] =
+    [(Etcd::OF, "etcd"), (Consul::OF, "consul_agent"), (Metrics::OF, "bbs"), (Apps::OF, "cloud-controller")];
 
 /// Everything that was seen.
 #[derive(Debug, Default)]
 pub struct DiegoView {
     now: Moment,
+    /// When the first of it was seen.
+    began: Option<Moment>,
     config: Asked<Config>,
     members: BTreeMap<String, Member>,
     servers: BTreeMap<String, Server>,
     locks: BTreeMap<String, Asked<Lock>>,
     bbs: BTreeMap<String, Bbs>,
     apps: Asked<Apps>,
+    /// What a machine's supervisor last said.
+    jobs: BTreeMap<String, Jobs>,
+    /// Since when a machine runs.
+    machines: BTreeMap<String, Since>,
+    /// Since when a node's job has its port closed, and when that was last looked at.
+    closed: BTreeMap<(String, &'static str), (Since, Moment)>,
+    /// A machine's newest line that tells of something that went wrong.
+    words: BTreeMap<String, (Moment, String)>,
     /// Whether etcd ever had a leader: before, it is only being set up.
     pub etcd_led: bool,
     /// The same of Consul.
@@ -47,9 +65,16 @@ impl View for DiegoView {
         let at = observation.at;
         // Probes run side by side: an observation may be a little late.
         self.now = self.now.max(at);
+        self.began.get_or_insert(at);
         match &observation.signal {
             Signal::Query { of, answer } => self.answered(&observation.node, at, of, answer),
+            Signal::Machine { running, .. } => {
+                self.machines.entry(observation.node.clone()).or_default().note(*running, at);
+            }
             Signal::Log { line } => {
+                if log::is_grave(line) {
+                    self.words.insert(observation.node.clone(), (at, line.clone()));
+                }
                 if let Some(said) = log::parse(line) {
                     self.said(&observation.node, at, said, line);
                 }
@@ -61,7 +86,17 @@ impl View for DiegoView {
 
 impl DiegoView {
     fn answered(&mut self, node: &str, at: Moment, of: &str, answer: &Answer) {
+        if let Some((_, job)) = PORTS.iter().find(|(question, _)| *question == of) {
+            let (closed, looked) = self.closed.entry((node.into(), job)).or_default();
+            closed.note(matches!(answer, Answer::Refused), at);
+            *looked = at;
+        }
         match of {
+            Jobs::OF => {
+                if let Some(said) = Asked::default().take(at, answer).cloned() {
+                    self.jobs.insert(node.into(), said);
+                }
+            }
             Etcd::OF => self.member(node, at, answer),
             Hash::OF => self.entry(node).hashed(at, answer),
             Process::OF => _ = self.entry(node).process.take(at, answer),
@@ -125,7 +160,8 @@ impl DiegoView {
         let line = line.to_owned();
         match said {
             Said::PortTaken => member.port_taken = Some(line),
-            _ => member.refusal = Some(Refusal { is_wiped: said == Said::Wiped, at, line }),
+            Said::Ended(why) => member.refusal = Some(Refusal { why, at, line }),
+            Said::Undecryptable => {}
         }
     }
 
@@ -146,6 +182,12 @@ impl DiegoView {
     /// The present moment.
     pub fn now(&self) -> Moment {
         self.now
+    }
+
+    /// Whether it is seen for so short a time that it may be being set up. Later a cluster
+    /// that never had a leader is one that was found broken.
+    pub fn may_be_set_up(&self) -> bool {
+        self.began.is_none_or(|began| self.now.since(began) < SET_UP)
     }
 
     /// Diego's intervals. They do not change, and are believed for ever.
@@ -173,6 +215,38 @@ impl DiegoView {
         let seen = asked(Lock::OF, self.locks.iter().map(|(name, lock)| (name, lock, lock)), self.now)?;
         let told = seen.iter().any(|lock| lock.said.is_ok());
         if told { Ok(()) } else { Err(format!("{} is told by nobody", Lock::OF)) }
+    }
+
+    /// The jobs whose ports are closed, with their nodes, and since when.
+    pub fn closed_ports(&self) -> Result<Vec<(&str, &'static str, Moment)>, String> {
+        let mut closed = Vec::new();
+        for ((node, job), (since, looked)) in &self.closed {
+            if self.now.since(*looked) > FRESH {
+                return Err(format!("{node}: {job}'s port was not looked at for {}", seconds(self.now.since(*looked))));
+            }
+            closed.extend(since.0.map(|since| (node.as_str(), *job, since)));
+        }
+        Ok(closed)
+    }
+
+    /// Since when the machine runs, if it does.
+    pub fn runs(&self, node: &str) -> Result<Option<Moment>, String> {
+        self.machines
+            .get(node)
+            .map(|since| since.0)
+            .ok_or_else(|| format!("{node}: it is not known whether its machine runs"))
+    }
+
+    /// Whether monit leaves the job alone, as it was told. Its word holds until the next:
+    /// while it waits for a start it answers nobody.
+    pub fn is_unmonitored(&self, node: &str, job: &str) -> Result<bool, String> {
+        let told = self.jobs.get(node).ok_or_else(|| format!("{node}: {}", never_seen(Jobs::OF)))?;
+        Ok(told.0.get(job).is_none_or(|status| status == "unmonitored"))
+    }
+
+    /// The machine's newest line since then that tells of something that went wrong.
+    pub fn last_words(&self, node: &str, since: Moment) -> Option<&str> {
+        self.words.get(node).filter(|(at, _)| *at >= since).map(|(_, line)| line.as_str())
     }
 
     /// What the Cloud Controller wants.

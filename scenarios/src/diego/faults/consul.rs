@@ -170,6 +170,10 @@ impl Fault<Diego> for Readdressed {
         }
         Ok(Effect::new(holds, seen.join("; ")))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 /// A server gets another key than the others, and its keyring is removed so that it uses
@@ -201,6 +205,10 @@ impl Fault<Diego> for ForeignGossipKey {
         let keyring = keyring.unwrap_or_default();
         Ok(Effect::new(keyring.contains(FOREIGN_KEY), format!("{}'s keyring: {}", self.node, keyring.trim())))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 /// A server is configured with another key than the others, and keeps its keyring. It holds
@@ -228,6 +236,10 @@ impl Fault<Diego> for NewKeyInConfig {
         let config = config.unwrap_or_default();
         let line = config.lines().find(|line| line.contains("encrypt")).unwrap_or_default();
         Ok(Effect::new(line.contains(FOREIGN_KEY), format!("{} is configured with{line}", self.node)))
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
     }
 }
 
@@ -264,6 +276,71 @@ impl Fault<Diego> for AloneByPeersJson {
         let voters = peers.text.lines().filter(votes).count();
         Ok(Effect::new(peers.code == 0 && voters == 1, format!("{voters} of its peers vote: {}", peers.text.trim())))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
+}
+
+/// All servers are started with twice their number of voters, the others at addresses that
+/// nobody has, as after machines that were replaced and never removed. Nothing takes it back.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeadVoters {}
+
+impl DeadVoters {
+    /// The name of the dead one of that number.
+    fn id(behind: usize) -> String {
+        format!("00000000-0000-0000-0000-{behind:012}")
+    }
+
+    /// `raft/peers.json` in the form of protocol 3. The addresses that no node has are those
+    /// behind the nodes'.
+    async fn peers(bed: &Testbed) -> Result<String> {
+        let last = bed.nodes().iter().map(Node::ip).max().unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let mut peers = Vec::new();
+        for (behind, name) in (1..).zip(CONSULS) {
+            let node = bed.node(name)?;
+            peers.push((on(node, &format!("cat {DATA}/node-id")).await?.trim().to_owned(), node.ip()));
+            peers.push((Self::id(behind), Ipv4Addr::from(u32::from(last) + behind as u32)));
+        }
+        let peer = |(id, ip)| format!(r#"{{"id": "{id}", "address": "{ip}:{RAFT}", "non_voter": false}}"#);
+        Ok(format!("[{}]", peers.into_iter().map(peer).collect::<Vec<_>>().join(", ")))
+    }
+}
+
+#[async_trait]
+impl Fault<Diego> for DeadVoters {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let bed = &system.bed;
+        let write = format!("echo '{}' >{DATA}/raft/peers.json", Self::peers(bed).await?);
+        let servers = CONSULS.map(|name| bed.node(name)).into_iter().collect::<Result<Vec<_>>>()?;
+        let stop = format!("{UNMONITOR} && {STOP} && {write}");
+        try_join_all(servers.iter().map(|node| on(node, &stop))).await?;
+        try_join_all(servers.iter().map(|node| on(node, START))).await?;
+        Ok(Undo::none())
+    }
+
+    /// Each server's newest snapshot, which it makes as it takes the file, counts them.
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let (bed, mut taken) = (&system.bed, 0);
+        for name in CONSULS {
+            let snapshots = bed.node(name)?.reach(&format!("{DATA}/raft/snapshots")).await?;
+            let said = bed.shell().must(&format!("cat {snapshots}/*/meta.json 2>/dev/null; true")).await?;
+            taken += usize::from((1..=CONSULS.len()).all(|behind| said.contains(&Self::id(behind))));
+        }
+        Ok(Effect::new(taken == CONSULS.len(), format!("{taken} servers count the dead voters in their snapshots")))
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Display for DeadVoters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("three more voters of Consul's are where nobody is")
+    }
 }
 
 /// Both first pages of raft's database of a server that is switched off are overwritten.
@@ -291,6 +368,10 @@ impl Fault<Diego> for RaftDatabaseCorrupt {
         let first = bed.shell().must(&format!("od -An -tx1 -N24 {file}; od -An -tx1 -j4096 -N24 {file}")).await?;
         let holds = first.split_whitespace().all(|byte| byte == "ff");
         Ok(Effect::new(holds, format!("the first pages begin with {}", first.trim())))
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
     }
 }
 

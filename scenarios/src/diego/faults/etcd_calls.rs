@@ -12,7 +12,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::{Diego, ETCDS, etcd::CLIENTS, http::Request};
+use super::super::{
+    Diego, ETCDS,
+    etcd::{CLIENTS, Member},
+    http::Request,
+};
 use crate::answer::describe;
 
 /// How long a call may take.
@@ -61,6 +65,56 @@ impl Fault<Diego> for LeaderMoved {
         let state = asked.map_err(failed(&self.to))?["state"].as_str().unwrap_or_default().to_owned();
         Ok(Effect::new(state == "StateLeader", format!("{} says {state}", self.to)))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
+}
+
+/// Another member is told to remove this one from the cluster, as somebody does who mistakes
+/// it for the broken one. Nothing takes it back: a member's id never comes again.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemberRemoved {
+    /// The member.
+    pub(crate) node: String,
+}
+
+impl fmt::Display for MemberRemoved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is removed from etcd's cluster", self.node)
+    }
+}
+
+impl MemberRemoved {
+    /// Another member, which is asked.
+    fn other<'d>(&self, system: &'d Diego) -> Result<(&'d str, Member)> {
+        let other = system.members().find(|(node, _)| node.name() != self.node);
+        other.map(|(node, member)| (node.name(), member)).ok_or_else(|| Error::inconclusive("etcd has no other member"))
+    }
+}
+
+#[async_trait]
+impl Fault<Diego> for MemberRemoved {
+    async fn inject(&self, system: &Diego) -> Result<Undo> {
+        let id = system.member(&self.node)?.status(LIMIT).await.map_err(failed(&self.node))?.id;
+        let (by, member) = self.other(system)?;
+        member.v3("cluster/member/remove", &json!({"ID": id.to_string()}), LIMIT).await.map_err(failed(by))?;
+        Ok(Undo::none())
+    }
+
+    /// The other's list of members has its address no more.
+    async fn effect(&self, system: &Diego) -> Result<Effect> {
+        let (by, member) = self.other(system)?;
+        let left = member.members(LIMIT).await.map_err(failed(by))?;
+        let own = format!("{}:", system.member(&self.node)?.ip);
+        let listed = left.iter().any(|peer| peer.contains(&own));
+        Ok(Effect::new(!listed, format!("{by} lists {}", left.join(", "))))
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 /// A client writes one large version 3 key over and over, until etcd's quota is used up by
@@ -104,6 +158,10 @@ impl Fault<Diego> for SpaceUsedUp {
             Ok(_) => Ok(Effect::new(false, "a small write is taken")),
             Err(answer) => Ok(Effect::new(describe(&answer).contains(NO_SPACE), describe(&answer))),
         }
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
     }
 }
 

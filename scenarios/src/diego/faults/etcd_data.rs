@@ -166,6 +166,10 @@ impl Fault<Diego> for Damage {
             hit.iter().map(|path| format!("{path}: {} → {}", sum(&before, path), sum(&now, path))).collect();
         Ok(Effect::new(!hit.is_empty() && hit.iter().all(is_hit), seen.join("; ")))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -184,6 +188,10 @@ impl Fault<Diego> for Wiped {
         let bed = &system.bed;
         let files = sums(bed, bed.node(&self.node)?).await?;
         Ok(Effect::new(files.is_empty(), format!("files of etcd's: {}", files.len())))
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
     }
 }
 

@@ -137,4 +137,8 @@ impl Fault<Diego> for LockTaken {
         let seen = format!("the key: {}, flags {flags}, held by {}", field("Value"), holder.unwrap_or(&Value::Null));
         Ok(Effect::new(holds, seen))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }

@@ -9,9 +9,9 @@ use reenact::{
 };
 
 use super::{
-    super::Setup,
+    super::{Setup, words::PORT_TAKEN},
     etcd,
-    survey::{Found, PORT_TAKEN, Survey},
+    survey::{Found, Survey},
     vm,
 };
 

@@ -14,6 +14,7 @@ use super::super::{
     etcd::{Member, Status},
     http::Http,
     signals::Hash,
+    words::{PORT_TAKEN, ends_as_pattern},
 };
 
 /// How long one answer may take.
@@ -49,15 +50,9 @@ pub(super) struct Found {
     pub(super) is_forced: bool,
 }
 
-/// What etcd ends with where its data do not let it start.
-const REFUSALS: &str = "crc mismatch|cannot use none as id|invalid database|unexpected fault address|\
-                        failed to find database snapshot|already been bootstrapped|is out of range";
-
-/// What it ends with where another etcd has its port.
-pub(super) const PORT_TAKEN: &str = "address already in use";
-
 /// What a person reads on the machine, as `name=value`.
 fn script() -> String {
+    let ends = ends_as_pattern();
     format!(
         "echo log=$(ls /var/vcap/store/etcd/member/wal/*.wal 2>/dev/null | wc -l)
         echo pidfile=$(cat /var/vcap/sys/run/etcd/etcd.pid 2>/dev/null)
@@ -66,7 +61,7 @@ fn script() -> String {
         [[ -z $listener ]] || echo parent=$(ps -o comm= -p $(ps -o ppid= -p $listener))
         said=/var/vcap/sys/log/etcd/etcd.log
         echo started=$(grep -oE 'at commit index [0-9]+|\"commit-index\":[0-9]+' $said | tail -n 1 | grep -oE '[0-9]+$')
-        echo last=$(tail -n 400 $said | grep -E '{REFUSALS}|{PORT_TAKEN}' | tail -n 1)
+        echo last=$(tail -n 400 $said | grep -E '{ends}' | tail -n 1)
         echo forced=$(grep -c 'FLAGS=.*--force-new-cluster' /var/vcap/jobs/settings)"
     )
 }

@@ -105,7 +105,14 @@ impl Said {
 impl Tape {
     /// What its system's detectors say.
     pub fn said(&self) -> Said {
-        said(&self.stream(), self.system)
+        self.said_from(0)
+    }
+
+    /// What the detectors make of it that are started at that moment, in milliseconds, and
+    /// have seen nothing of what was before.
+    pub fn said_from(&self, start: u64) -> Said {
+        let stream: Vec<_> = self.stream().into_iter().filter(|seen| seen.at >= Moment(start)).collect();
+        said(&stream, self.system)
     }
 
     /// See [`Said::diagnoses`].

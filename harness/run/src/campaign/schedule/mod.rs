@@ -93,7 +93,7 @@ impl Schedule {
         let playable = playable(&schedule.system)?;
         for (index, timed) in schedule.faults.iter().enumerate() {
             let wrong = |why| no_plan(format!("line {}: {why}", line(&text, index).unwrap_or_default()));
-            (playable.check)(&timed.fault).map_err(wrong)?;
+            (playable.check)(timed).map_err(wrong)?;
         }
         for call in &schedule.calls {
             playable.remedy(&call.name)?;

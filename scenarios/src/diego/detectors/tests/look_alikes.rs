@@ -45,6 +45,15 @@ scenes!(
         sim.settle();
         sim.run(5_000);
     },
+    a_job_that_its_operator_has_stopped = |sim| {
+        sim.unmonitored = true;
+        sim.starts_in_vain(2, "received signal; shutting down: error");
+        sim.run(60_000);
+    },
+    a_machine_that_is_off_for_long = |sim| {
+        sim.kill(2);
+        sim.run(60_000);
+    },
     a_member_that_is_behind_and_catches_up = |sim| {
         sim.kill(2);
         sim.run(30_000);

@@ -32,12 +32,21 @@ fn each_hold_is_what_it_is() {
         sim.apps.insert("app-new".into(), 1);
     };
     let no_leader: Act = |sim| sim.consul.iter_mut().for_each(|server| server.has_leader = false);
-    let holds: [(&str, Act, u64); 15] = [
+    let dead: Act = |sim| {
+        for server in &mut sim.consul {
+            server.peers.extend((1..4).map(|dead| (format!("10.0.9.{dead}:8300"), true)));
+            server.has_leader = false;
+        }
+    };
+    let holds: [(&str, Act, u64); 18] = [
         (QUORUM_LOST, |sim| sim.etcd.iter_mut().for_each(|member| member.has_leader = false), 5_000),
         (STALE_MEMBER, |sim| sim.etcd[1].has_leader = false, 5_000),
         (SPLIT_CLUSTER, |sim| sim.etcd[1].cluster = "a1", 2_000),
         (MEMBER_CORRUPT, |sim| sim.refuse(1, "walpb: crc mismatch"), 3_000),
         (MEMBER_WIPED, |sim| sim.refuse(1, "it has already been bootstrapped"), 3_000),
+        (MEMBER_REMOVED, |sim| sim.refuse(1, "member has been permanently removed from the cluster"), 3_000),
+        (JOB_DOWN, |sim| sim.starts_in_vain(1, "flag provided but not defined: -x"), 30_000),
+        (CONSUL_DEAD_VOTERS, dead, 5_000),
         (SILENT_CORRUPTION, |sim| sim.etcd[1].hash = 66, 2_000),
         (NOSPACE, |sim| sim.etcd[1].alarms = "NOSPACE", 2_000),
         (ORPHAN, |sim| sim.etcd[1].pidfile = "7", 3_000),
@@ -256,6 +265,19 @@ fn a_bbs_beside_a_member_that_is_cut_off_is_not_blamed() {
     assert_eq!(sim.diagnoses(), [STALE_MEMBER]);
 }
 
+/// One that has just come up, on a machine so loaded that it finds its leader late.
+#[test]
+fn a_member_that_starts_has_time_to_find_its_leader() {
+    for (finds, fires) in [(13_000, false), (22_500, true)] {
+        let mut sim = Sim::new(119);
+        sim.kill(1);
+        sim.run(3_000);
+        sim.etcd[1].up = true;
+        sim.run(finds);
+        assert_eq!(sim.firing().contains(&STALE_MEMBER), fires, "{finds} ms");
+    }
+}
+
 #[test]
 fn a_list_that_was_away_gives_nsync_its_time_again() {
     let mut sim = Sim::new(121);
@@ -277,15 +299,30 @@ fn each_signal_that_is_missing_makes_its_detectors_blind() {
     for (of, blind) in [
         (
             "etcd:member",
-            &[BBS_CUT_OFF, MEMBER_CORRUPT, MEMBER_WIPED, NOSPACE, ORPHAN, QUORUM_LOST, SPLIT_CLUSTER, STALE_MEMBER][..],
+            &[
+                BBS_CUT_OFF,
+                MEMBER_CORRUPT,
+                MEMBER_REMOVED,
+                MEMBER_WIPED,
+                NOSPACE,
+                ORPHAN,
+                QUORUM_LOST,
+                SPLIT_CLUSTER,
+                STALE_MEMBER,
+                JOB_DOWN,
+            ][..],
         ),
         ("etcd:hash", &[SILENT_CORRUPTION]),
         ("etcd:process", &[ORPHAN]),
-        ("consul:server", &[CONSUL_FEW_VOTERS, GOSSIP_KEY, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST]),
+        (
+            "consul:server",
+            &[CONSUL_DEAD_VOTERS, CONSUL_FEW_VOTERS, GOSSIP_KEY, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST, JOB_DOWN],
+        ),
         ("consul:lock", &[LOCK_STUCK]),
         ("bbs:ping", &[APPS_MISSING, BBS_CUT_OFF, LOCK_STUCK, TWO_MASTERS]),
+        ("bbs:metrics", &[JOB_DOWN]),
         ("bbs:list", &[APPS_MISSING, BBS_CUT_OFF]),
-        ("cc:apps", &[APPS_MISSING]),
+        ("cc:apps", &[APPS_MISSING, JOB_DOWN]),
     ] {
         let mut sim = Sim::new(122);
         sim.run(6_000);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use reenact::{
-    detect::testing::{Tape, World, error, hung, on_tape, query, values},
+    detect::testing::{Tape, World, error, hung, machine, on_tape, query, values},
     probe::Answer,
 };
 
@@ -80,12 +80,16 @@ pub struct Sim {
     pub desires: BTreeMap<String, u32>,
     pub nsync: bool,
     pub cc: bool,
+    /// Machines that run without their jobs.
+    pub in_vain: Vec<&'static str>,
+    /// Whether their operator has told monit to leave the jobs alone.
+    pub unmonitored: bool,
 }
 
 on_tape!(Sim);
 
 /// Who is asked what, and how often.
-const LOOKS: [(&[&str], &str, u64); 9] = [
+const LOOKS: [(&[&str], &str, u64); 10] = [
     (&["e0", "e1", "e2"], "etcd:member", 500),
     (&["e0", "e1", "e2"], "etcd:hash", 1_000),
     (&["e0", "e1", "e2"], "etcd:process", 500),
@@ -95,7 +99,11 @@ const LOOKS: [(&[&str], &str, u64); 9] = [
     (&["b0", "b1"], "bbs:metrics", 500),
     (&["b0", "b1"], "bbs:list", 1_000),
     (&["cc"], "cc:apps", 1_000),
+    (&MACHINES, "monit:jobs", 2_000),
 ];
+
+/// All machines.
+const MACHINES: [&str; 9] = ["e0", "e1", "e2", "c0", "c1", "c2", "b0", "b1", "cc"];
 
 impl World for Sim {
     fn live(&mut self) {
@@ -106,6 +114,12 @@ impl World for Sim {
                     let answer = self.answer(node, of);
                     self.emit(node, query(of, answer));
                 }
+            }
+        }
+        for node in MACHINES {
+            if self.looks(node, "machine", 1_000) {
+                let running = self.is_powered(node);
+                self.emit(node, machine(running, false, None));
             }
         }
         if self.now == 500 {
@@ -148,13 +162,50 @@ impl Sim {
             apps,
             nsync: true,
             cc: true,
+            in_vain: Vec::new(),
+            unmonitored: false,
         };
         sim.gap = 2_200;
         sim.run(3_000);
         sim
     }
 
-    /// Ends a member's process.
+    /// Whether the machine runs. What is away is off, but for jobs that do not start.
+    fn is_powered(&self, node: &str) -> bool {
+        let index = usize::from(node.as_bytes()[1].saturating_sub(b'0')).min(2);
+        self.in_vain.contains(&node)
+            || match node.as_bytes()[0] {
+                b'e' => self.etcd[index].up || self.etcd[index].comes_up.is_some(),
+                b'c' if node != "cc" => self.consul[index].up,
+                b'b' => self.bbs[index] != Bbs::Away,
+                _ => self.cc,
+            }
+    }
+
+    /// Each machine has one job.
+    fn monit(&self, node: &str) -> Answer {
+        let job = match node.as_bytes()[0] {
+            b'e' => "etcd",
+            b'b' => "bbs",
+            _ if node == "cc" => "cloud-controller",
+            _ => "consul_agent",
+        };
+        let status = match (self.unmonitored, self.in_vain.contains(&node)) {
+            (true, _) => "unmonitored",
+            (_, true) => "failing",
+            _ => "ok",
+        };
+        values([(job, status)])
+    }
+
+    /// A member's machine runs, and etcd ends at each start with that line.
+    pub fn starts_in_vain(&mut self, index: usize, line: &str) {
+        self.kill(index);
+        self.in_vain.push(["e0", "e1", "e2"][index]);
+        self.log(&format!("e{index}"), line);
+    }
+
+    /// Ends a member's machine.
     pub fn kill(&mut self, index: usize) {
         let member = &mut self.etcd[index];
         (member.up, member.has_leader, member.comes_up) = (false, false, None);
@@ -258,6 +309,8 @@ impl Sim {
         let late = self.below(2) == 0;
         let index = usize::from(node.as_bytes()[1].saturating_sub(b'0')).min(2);
         match of.split_once(':').expect("a question") {
+            ("monit", _) if !self.is_powered(node) => Answer::Refused,
+            ("monit", _) => self.monit(node),
             ("etcd", what) => self.etcd(index, what),
             ("consul", "server") => self.consul(index),
             ("consul", _) => self.lock(),

@@ -3,7 +3,8 @@
 use super::{
     super::{
         super::{ETCDS, Setup},
-        BringMembersBack, FreeSpace, KillallEtcd, ReplaceMember, RestartMachine, RestartMembers, WipeThenKillall,
+        BringMembersBack, FreeSpace, KillallEtcd, ReplaceMember, RestartMachine, RestartMembers, SameFlags,
+        WipeThenKillall,
     },
     fails, has_nothing_to_do, heals, refuses,
     world::{LED, Machine, Member, World, call},
@@ -135,4 +136,29 @@ async fn space_is_freed_where_most_are_led_and_agree() {
     let changes = heals(free(), World::healthy().with(&["etcd1"], alarm("NOSPACE"))).await.changes;
     let words: Vec<_> = changes.iter().filter_map(|change| change.rsplit('/').next()).collect();
     assert_eq!(words, ["compaction", "defragment", "defragment", "defragment", "alarm"]);
+}
+
+/// A member that is told a flag which etcd does not know.
+fn typo(machine: &mut Machine) {
+    (machine.etcd, machine.listener) = (None, "");
+    (machine.flags, machine.complains) = ("--typo=1".into(), true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flags_are_taken_from_the_others_where_they_are_what_ails_a_member() {
+    const SAME: SameFlags = SameFlags { setup: SETUP, node: "etcd3" };
+    let quota = |machine: &mut Machine| machine.flags = "--quota=8".into();
+    has_nothing_to_do(SAME, World::healthy()).await;
+    let ails = "its flags are not what ails etcd3";
+    refuses(SAME, World::healthy().with(&["etcd1"], typo), ails).await;
+    refuses(SAME, World::healthy().with(&["etcd3"], World::off), ails).await;
+    refuses(SAME, World::healthy().with(&["etcd3"], typo).with(&["etcd3"], |m| m.complains = false), ails).await;
+    let differ = World::healthy().with(&["etcd3"], typo).with(&["etcd1"], quota);
+    refuses(SAME, differ, "the other members' flags differ").await;
+    let healed = heals(SAME, World::healthy().with(&["etcd3"], typo).with(&["etcd1", "etcd2"], quota)).await;
+    assert_eq!(healed.machines["etcd3"].flags, "--quota=8");
+    assert_eq!(healed.places("etcd3$ monit start etcd"), [1]);
+    // Killed after its first step.
+    let set = World::healthy().with(&["etcd3"], typo).with(&["etcd3"], |machine| machine.flags = String::new());
+    assert_eq!(heals(SAME, set).await.changes, ["etcd3$ monit start etcd"]);
 }

@@ -47,6 +47,12 @@ fn shown(world: &World, node: &str, script: &str) -> Option<String> {
             u8::from(machine.is_forced),
         ));
     }
+    if has("${FLAGS-}") {
+        return Some(machine.flags.clone());
+    }
+    if has("flag provided but not defined") {
+        return Some(u8::from(machine.complains).to_string());
+    }
     if has("${NODE_IP-}") {
         return Some(ip(node).to_string());
     }
@@ -106,6 +112,7 @@ fn script(world: &mut World, node: &str, what: &str) -> Said {
         (machine.etcd, machine.listener) = (None, "");
     } else if has("FLAGS=") {
         machine.is_forced = has("--force-new-cluster");
+        machine.flags = what.split('\'').nth(3).unwrap_or_default().trim_end_matches('\\').into();
     } else if has("session/destroy") || has("-X DELETE \"{url}") || has("?cas=") {
         world.lock = None;
         world.machine("bbs1").leads = heals;
@@ -135,6 +142,7 @@ fn stops(machine: &mut Machine, job: &str) {
 
 fn starts(machine: &mut Machine, job: &str, heals: bool) {
     match job {
+        "etcd" if machine.flags.contains("--typo") => {}
         // Another one has its port.
         "etcd" if !machine.listener.is_empty() => machine.last_words = "address already in use",
         "etcd" => {

@@ -60,6 +60,10 @@ pub(super) struct Machine {
     pub(super) last_words: &'static str,
     pub(super) has_log: bool,
     pub(super) is_forced: bool,
+    /// Its job's further flags.
+    pub(super) flags: String,
+    /// Whether its log says that etcd does not know a flag.
+    pub(super) complains: bool,
     pub(super) consul: Server,
     /// Whether a process of Consul's runs.
     pub(super) runs_consul: bool,
@@ -137,6 +141,8 @@ impl World {
                 last_words: "",
                 has_log: true,
                 is_forced: false,
+                flags: String::new(),
+                complains: false,
                 consul: if is_etcd { Server::Refuses } else { Server::Led(LEADER) },
                 runs_consul: !is_etcd,
                 peers: peers(),
