@@ -5,8 +5,10 @@
 //! cut; so real recovery brings the cluster up with no bootstrap and no state
 //! transfer.
 
+mod canary;
 mod client;
 pub mod detectors;
+mod faults;
 mod incidents {
     //! One file per incident or twin.
     automod::dir!("src/galera/incidents");
@@ -20,9 +22,10 @@ mod stories;
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use reenact::{
     Error, Result,
-    campaign::{Menu, Playground, Remedy},
+    campaign::{FaultSpace, FaultSpec, Menu, Playground, Remedy},
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
@@ -32,11 +35,16 @@ use reenact::{
     testbed::{Disk, Node, NodeSpec, Session, Testbed},
     workload::{Traffic, Workload},
 };
+use tokio::sync::Mutex;
 
+use canary::Canary;
 use client::Writer;
-use detectors::{INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, ZOMBIE_NODE};
-use probes::SqlStatus;
-use runbooks::BootstrapMostAdvanced;
+use detectors::{
+    INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, SERVER_DOWN, WRITES_STALLED, ZOMBIE_NODE,
+};
+use faults::ReadLockHeld;
+use probes::{SqlStatus, SyntheticWrite};
+use runbooks::{BootstrapMostAdvanced, EndReadLock, PcBootstrapSurvivors, PowerOnMachines};
 
 /// The nodes' names.
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
@@ -68,6 +76,8 @@ pub(crate) enum Machines {
 /// The deployed cluster.
 pub(crate) struct Galera {
     bed: Testbed,
+    /// Those who try, at each look whether it is healthy, whether a node takes a write.
+    canaries: Mutex<Vec<Canary>>,
 }
 
 impl Galera {
@@ -86,6 +96,16 @@ impl Galera {
         }
         Look::Ready(())
     }
+
+    /// Whether each node takes a write.
+    async fn takes_writes(&self) -> Look<()> {
+        let mut canaries = self.canaries.lock().await;
+        let tried = join_all(canaries.iter_mut().map(Canary::look)).await;
+        match tried.iter().zip(NODES).find(|(answer, _)| !canary::is_done(answer)) {
+            Some((answer, name)) => Look::NotYet(format!("{name}: {}", canary::describe(answer))),
+            None => Look::Ready(()),
+        }
+    }
 }
 
 reenact::playable!(Galera);
@@ -93,17 +113,32 @@ reenact::playable!(Galera);
 impl Playground for Galera {
     const SYSTEM: &'static str = "galera";
     const NODES: &'static [&'static str] = &NODES;
-    const MENU: Menu = Menu { peers: &NODES, machines: &NODES, processes: &FROZEN, ..Menu::NOTHING };
-    const REMEDIES: &'static [Remedy] = &[Remedy {
-        name: "bootstrap_most_advanced",
-        cures: &[NON_PRIMARY_WEDGE, MINORITY_PARTITION, INCONSISTENT_NODE, ZOMBIE_NODE, NO_PRIMARY],
-        make: || Box::new(BootstrapMostAdvanced),
-    }];
+    const MENU: Menu = Menu { peers: &NODES, machines: &NODES, processes: &FROZEN, others: locks, ..Menu::NOTHING };
+    const REMEDIES: &'static [Remedy] = &[
+        Remedy {
+            name: "bootstrap_most_advanced",
+            cures: &[NON_PRIMARY_WEDGE, MINORITY_PARTITION, INCONSISTENT_NODE, ZOMBIE_NODE, NO_PRIMARY, SERVER_DOWN],
+            make: || Box::new(BootstrapMostAdvanced),
+        },
+        Remedy { name: "end_read_lock", cures: &[WRITES_STALLED], make: || Box::new(EndReadLock) },
+        // What is off may come back; only if it never does, the others are all there are.
+        Remedy { name: "power_on", cures: &[NO_PRIMARY, SERVER_DOWN], make: || Box::new(PowerOnMachines) },
+        Remedy { name: "pc_bootstrap_survivors", cures: &[NO_PRIMARY], make: || Box::new(PcBootstrapSurvivors) },
+    ];
     const PATIENCE: Duration = Duration::from_secs(45);
 
     fn plain() -> Machines {
         Machines::Ordinary
     }
+
+    fn faults() -> FaultSpace<Self> {
+        FaultSpace::engine().with::<ReadLockHeld>("read_lock_held")
+    }
+}
+
+/// A backup that keeps its lock, on each node.
+fn locks() -> Vec<FaultSpec> {
+    NODES.map(|node| FaultSpec::new("read_lock_held", [("node", node.into())])).into()
 }
 
 /// A server that stands still. One that is killed is started by nobody.
@@ -146,7 +181,9 @@ impl Deploy for Galera {
         };
         let bed = Testbed::create(session, lab.id(), &NODES, specs).await?;
         lab.adopt(&bed);
-        Ok(Self { bed })
+        let canary = |node: &Node| Canary::new(node.ip(), format!("health of {}", node.name()));
+        let canaries = Mutex::new(bed.nodes().iter().map(canary).collect());
+        Ok(Self { bed, canaries })
     }
 }
 
@@ -165,6 +202,7 @@ impl System for Galera {
             probes.push((Duration::ZERO, Box::new(LogTail::new(node))));
             probes.push((ms(100), Box::new(Ports::new(node, &[3306, 4567]))));
             probes.push((ms(200), Box::new(SqlStatus::new(node))));
+            probes.push((ms(1000), Box::new(SyntheticWrite::new(node))));
             probes.push((ms(250), Box::new(Machine::new(node))));
             probes.push((ms(250), Box::new(Files::new(node, self.bed.probe_shell(), &STATE_FILES))));
             probes.push((ms(1000), Box::new(Processes::new(node))));
@@ -190,6 +228,9 @@ impl System for Galera {
     }
 
     async fn healthy(&self) -> Look<()> {
-        self.are_primary(&NODES).await
+        match self.are_primary(&NODES).await {
+            Look::Ready(()) => self.takes_writes().await,
+            not => not,
+        }
     }
 }

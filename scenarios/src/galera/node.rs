@@ -55,6 +55,13 @@ pub(super) async fn status_over(conn: &mut Conn) -> Answer {
     }
 }
 
+/// The first column of what the node answers, over a connection of its own.
+pub(super) async fn column(ip: Ipv4Addr, sql: &str) -> Result<Vec<String>, Answer> {
+    let mut conn = connect(ip).await?;
+    let rows = timeout(LIMIT, conn.query::<String, _>(sql)).await.map_err(|_| hung("query"))?;
+    rows.map_err(|error| answer(&error))
+}
+
 /// The node's wsrep status over a connection of its own: a real handshake.
 pub(super) async fn status(ip: Ipv4Addr) -> Answer {
     match connect(ip).await {

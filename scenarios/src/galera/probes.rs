@@ -1,15 +1,16 @@
-//! The probe that asks a node for its status, as a health check would.
+//! The probes that ask a node for its status, as a health check would, and whether it takes a
+//! write, as few health checks do.
 
 use std::net::Ipv4Addr;
 
 use async_trait::async_trait;
 use mysql_async::Conn;
 use reenact::{
-    probe::{Answer, Probe, Signal},
+    probe::{Answer, Probe, Question, Signal},
     testbed::Node,
 };
 
-use super::node;
+use super::{canary::Canary, detectors::Tried, node};
 
 /// Asks a node for its wsrep status, over one connection as long as it lasts.
 pub(super) struct SqlStatus {
@@ -61,5 +62,28 @@ impl Probe for SqlStatus {
             Signal::Query { answer, .. } => Some(node::describe(answer)),
             _ => None,
         }
+    }
+}
+
+/// Tries a small write on a node, on a table of its own.
+pub(super) struct SyntheticWrite {
+    node: String,
+    canary: Canary,
+}
+
+impl SyntheticWrite {
+    pub(super) fn new(node: &Node) -> Self {
+        Self { node: node.name().into(), canary: Canary::new(node.ip(), format!("probe of {}", node.name())) }
+    }
+}
+
+#[async_trait]
+impl Probe for SyntheticWrite {
+    fn node(&self) -> &str {
+        &self.node
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        vec![Signal::Query { of: Tried::OF.into(), answer: self.canary.look().await }]
     }
 }

@@ -156,6 +156,76 @@ pub(super) const BOTH_PRIMARY: &[Fingerprint] = &[Fingerprint {
     },
 }];
 
+/// Nodes that were shut down in order and started again, none of which began a cluster.
+pub(super) const STOPPED_IN_ORDER: &[Fingerprint] = &[
+    Fingerprint {
+        id: "no-primary-view",
+        report: "failed to open gcomm backend connection: 110: failed to reach primary view",
+        shows: |seen| logged(seen, &["failed to open gcomm backend connection: 110: failed to reach primary view"]),
+    },
+    ABORTING,
+    Fingerprint {
+        id: "last-to-leave",
+        report: "the last one to stop has safe_to_bootstrap: 1",
+        shows: |seen| {
+            let safe = latest(seen, |signal| match signal {
+                Signal::File { path, content: Some(text) } if path.ends_with("/grastate.dat") => {
+                    Some(text.contains("safe_to_bootstrap: 1"))
+                }
+                _ => None,
+            });
+            (safe.get("n1"), safe.get("n2"), safe.get("n3")) == (Some(&false), Some(&false), Some(&true))
+        },
+    },
+];
+
+/// A node that is started as the first one of a cluster that it has not left last.
+pub(super) const NOT_SAFE_TO_BOOTSTRAP: &[Fingerprint] = &[
+    Fingerprint {
+        id: "may-not-be-safe",
+        report: "It may not be safe to bootstrap the cluster from this node",
+        shows: |seen| logged(seen, &["It may not be safe to bootstrap the cluster from this node"]),
+    },
+    ABORTING,
+];
+
+const ABORTING: Fingerprint =
+    Fingerprint { id: "aborting", report: "[ERROR] Aborting", shows: |seen| logged(seen, &["[ERROR] Aborting"]) };
+
+/// Writes that wait for a node which applies nothing.
+pub(super) const HELD_UP: &[Fingerprint] = &[
+    Fingerprint {
+        id: "waiting-for-certification",
+        report: "all writes are in `Waiting for certification`",
+        shows: |seen| {
+            seen.iter().any(|o| match &o.signal {
+                Signal::Query { answer, .. } => answer.get("waits_for") == Some("Waiting for certification"),
+                _ => false,
+            })
+        },
+    },
+    Fingerprint {
+        id: "flow-control-active",
+        report: "wsrep_flow_control_active is true, and the node is Synced",
+        shows: |seen| {
+            said(seen, |status| {
+                status.get("wsrep_flow_control_active") == Some("true")
+                    && status.get("wsrep_local_state_comment") == Some("Synced")
+            })
+        },
+    },
+    Fingerprint {
+        id: "queue-of-the-slow-one",
+        report: "n3 is Donor/Desynced and has a receive queue",
+        shows: |seen| {
+            said(seen, |status| {
+                status.get("wsrep_local_state_comment") == Some("Donor/Desynced")
+                    && status.get("wsrep_local_recv_queue").is_some_and(|queue| queue != "0")
+            })
+        },
+    },
+];
+
 /// Whether any node's status was ever so.
 fn said(seen: &[Observation], so: impl Fn(&Answer) -> bool) -> bool {
     seen.iter().any(|o| matches!(&o.signal, Signal::Query { of, answer } if of == "sql:status" && so(answer)))

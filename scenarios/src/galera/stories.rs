@@ -55,8 +55,19 @@ pub(super) fn missed_view_wedge() -> Vec<Action<Galera>> {
 }
 
 fn majority_installs() -> Action<Galera> {
-    wait("n2 and n3 install a view of two", EVICTION, |run: &Run<Galera>| {
-        Box::pin(run.system().are_primary(&["n2", "n3"]))
+    serve_as_two("n2 and n3 install a view of two", &["n2", "n3"])
+}
+
+/// Waits until these two nodes serve as a primary component of two.
+pub(super) fn serve_as_two(what: &'static str, nodes: &'static [&'static str; 2]) -> Action<Galera> {
+    wait(what, EVICTION, move |run: &Run<Galera>| Box::pin(run.system().are_primary(nodes)))
+}
+
+/// Waits until the server of each of these nodes has aborted since the last fault.
+pub(super) fn give_up(nodes: &'static [&'static str]) -> Action<Galera> {
+    wait(format!("the servers of {} abort", nodes.join(", ")), GIVING_UP, move |run| {
+        let gave_up = logged_since(run, nodes, &["[ERROR] Aborting"]);
+        Box::pin(async move { gave_up })
     })
 }
 
@@ -75,6 +86,9 @@ fn outage() -> Vec<Action<Galera>> {
     ]
 }
 
+/// How long a server may take to abort: `pc.wait_prim_timeout` is 30 s, and 34 s were seen.
+const GIVING_UP: Duration = secs(60);
+
 /// Waits until each of these nodes has logged, since the last fault or the effect, a component of just them.
 pub(super) fn meet(nodes: &'static [&'static str]) -> Action<Galera> {
     wait(format!("{} meet", nodes.join(" and ")), MEETING, move |run| {
@@ -84,16 +98,20 @@ pub(super) fn meet(nodes: &'static [&'static str]) -> Action<Galera> {
 }
 
 fn met(run: &Run<Galera>, nodes: &[&str]) -> Look<()> {
-    let words = ["New COMPONENT:", &format!("memb_num = {}", nodes.len())];
+    logged_since(run, nodes, &["New COMPONENT:", &format!("memb_num = {}", nodes.len())])
+}
+
+/// Whether each of these nodes has logged a line with these words since the last fault or the effect.
+fn logged_since(run: &Run<Galera>, nodes: &[&str], words: &[&str]) -> Look<()> {
     let since = run.effect_at();
-    let alone = run.read(|seen| {
+    let missing = run.read(|seen| {
         let logged = |node: &&str| {
             let later = |observation: &&Observation| observation.at >= since;
-            seen.iter().rev().take_while(later).any(|o| o.node == *node && o.is_log_with(&words))
+            seen.iter().rev().take_while(later).any(|o| o.node == *node && o.is_log_with(words))
         };
         nodes.iter().copied().filter(|node| !logged(node)).collect::<Vec<_>>()
     });
-    if alone.is_empty() { Look::Ready(()) } else { Look::NotYet(format!("{} did not", alone.join(", "))) }
+    if missing.is_empty() { Look::Ready(()) } else { Look::NotYet(format!("{} did not", missing.join(", "))) }
 }
 
 /// The wedge is detected as the report has it.

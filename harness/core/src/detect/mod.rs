@@ -8,6 +8,7 @@ mod board;
 mod finding;
 mod latest;
 mod nodes;
+mod pieces;
 pub mod testing;
 mod views;
 
@@ -21,6 +22,7 @@ pub use board::{Board, Episode};
 pub use finding::{Finding, Told, any, seconds};
 pub use latest::{Asked, FRESH, Latest, Since};
 pub use nodes::{Nodes, Record};
+pub use pieces::Pieces;
 pub use views::{View, Views};
 
 /// What a detector says at one moment.
@@ -64,11 +66,15 @@ pub struct Rule<V> {
     condition: Condition<V>,
 }
 
+/// What holds again after less than this had not gone.
+const LEAST_CALM: Duration = Duration::from_secs(2);
+
 struct Condition<V> {
     hold: Duration,
     when: Box<dyn Fn(&V) -> Finding + Send>,
     holds_since: Option<Moment>,
     fired: Option<Moment>,
+    in_pieces: Option<(Duration, Pieces)>,
 }
 
 impl<V: View> Rule<V> {
@@ -76,8 +82,17 @@ impl<V: View> Rule<V> {
     /// closure, so that it can carry its limits, and may say [`Told`] instead.
     pub fn new<F: Into<Finding>>(hold: Duration, when: impl Fn(&V) -> F + Send + 'static) -> Self {
         let when = Box::new(move |view: &V| when(view).into());
-        let condition = Condition { hold, when, holds_since: None, fired: None };
+        let condition = Condition { hold, when, holds_since: None, fired: None, in_pieces: None };
         Self { view: V::default(), condition }
+    }
+
+    /// Fires as well while the condition holds and has held, in pieces, for `held` of the last
+    /// `window`: what comes and goes is not well either. The pieces are forgotten once it has
+    /// not held for as long as its hold (at least 2 s), or cannot be told.
+    #[must_use]
+    pub fn or_in_pieces(mut self, held: Duration, window: Duration) -> Self {
+        self.condition.in_pieces = Some((held, Pieces::of(window)));
+        self
     }
 }
 
@@ -101,11 +116,14 @@ impl<V: View> Detector for Rule<V> {
 
 impl<V> Condition<V> {
     fn judge(&mut self, view: &V, at: Moment) -> Verdict {
-        match (self.when)(view) {
-            Finding::Yes(evidence) => {
+        let finding = (self.when)(view);
+        let lasts = self.lasts_in_pieces(&finding, at);
+        match finding {
+            Finding::Yes(mut evidence) => {
                 let since = *self.holds_since.get_or_insert(at);
                 if at.since(since) < self.hold {
-                    return Verdict::Quiet;
+                    let Some(pieces) = lasts else { return Verdict::Quiet };
+                    evidence.push(pieces);
                 }
                 Verdict::Fired { evidence, at: *self.fired.get_or_insert(at) }
             }
@@ -118,6 +136,18 @@ impl<V> Condition<V> {
                 Verdict::Unknown { why }
             }
         }
+    }
+
+    /// What is to be said if the condition holds in pieces for long enough.
+    fn lasts_in_pieces(&mut self, finding: &Finding, at: Moment) -> Option<String> {
+        let (enough, pieces) = self.in_pieces.as_mut()?;
+        pieces.note(matches!(finding, Finding::Yes(_)), at);
+        let is_over = pieces.since(at).is_some_and(|since| since >= self.hold.max(LEAST_CALM));
+        if is_over || matches!(finding, Finding::CannotTell(_)) {
+            pieces.forget();
+        }
+        let held = pieces.held(at);
+        (held >= *enough).then(|| format!("it comes and goes: for {} lately", seconds(held)))
     }
 }
 
@@ -203,6 +233,50 @@ mod tests {
         rule.observe(&line(0, "bad"));
         assert!(matches!(rule.observe(&line(500, "fog")), Verdict::Unknown { .. }));
         assert_eq!(rule.observe(&line(1100, "bad")), Verdict::Quiet);
+    }
+
+    /// Bad for `bad` milliseconds, good for `good`, and so on, until `end`; when it fires.
+    fn comes_and_goes(mut rule: Rule<LastLine>, bad: u64, good: u64, end: u64) -> Option<u64> {
+        (0..end).step_by(100).find(|at| {
+            let text = if at % (bad + good) < bad { "bad" } else { "good" };
+            matches!(rule.observe(&line(*at, text)), Verdict::Fired { .. })
+        })
+    }
+
+    fn bad_for_most_of_a_minute() -> Rule<LastLine> {
+        let mut rule = bad_for_a_second().or_in_pieces(Duration::from_secs(45), Duration::from_secs(60));
+        rule.condition.hold = Duration::from_secs(8);
+        rule
+    }
+
+    #[test]
+    fn what_comes_and_goes_fires_when_it_was_so_for_most_of_the_while() {
+        // Four of each five seconds: 3.9 s are seen of each piece.
+        let fired = comes_and_goes(bad_for_most_of_a_minute(), 4_000, 1_000, 120_000);
+        assert!(fired.is_some_and(|at| (56_000..=59_000).contains(&at)), "{fired:?}");
+        let mut plain = bad_for_a_second();
+        plain.condition.hold = Duration::from_secs(8);
+        assert_eq!(comes_and_goes(plain, 4_000, 1_000, 120_000), None);
+    }
+
+    #[test]
+    fn what_is_well_for_half_of_the_while_or_for_a_whole_hold_does_not() {
+        assert_eq!(comes_and_goes(bad_for_most_of_a_minute(), 3_000, 2_000, 240_000), None);
+        // Each stretch ends before the hold, and a calm as long as the hold follows.
+        assert_eq!(comes_and_goes(bad_for_most_of_a_minute(), 7_900, 8_100, 240_000), None);
+    }
+
+    #[test]
+    fn in_pieces_it_is_quiet_in_between_and_blindness_forgets_all() {
+        let mut rule = bad_for_most_of_a_minute();
+        let mut last = Verdict::Quiet;
+        for at in (0..70_000).step_by(100) {
+            last = rule.observe(&line(at, if at % 5_000 < 4_000 { "bad" } else { "good" }));
+        }
+        assert_eq!(last, Verdict::Quiet);
+        assert!(matches!(rule.observe(&line(70_000, "bad")), Verdict::Fired { at: Moment(70_000), .. }));
+        rule.observe(&line(70_100, "fog"));
+        assert_eq!(rule.observe(&line(70_200, "bad")), Verdict::Quiet);
     }
 
     proptest! {

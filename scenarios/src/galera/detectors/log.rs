@@ -1,82 +1,9 @@
 //! What the lines of a Galera node's error log say about its group.
 //!
-//! Two wordings are known: Galera 3.20's (the report's) and 26.4's. The lines that
-//! matter read the same in both, apart from the short UUIDs (`069ddd4c` against
-//! `11111111-8003`). Timestamps in the lines are never read: clocks are skewed.
+//! Which words say what is in [`words`](super::words). Timestamps in the lines are never
+//! read: clocks are skewed.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
-/// A pattern that is known to compile; `fixed_patterns_compile` looks at each.
-macro_rules! pattern {
-    ($name:ident, $text:literal) => {
-        static $name: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($text).ok());
-    };
-}
-
-// `--wsrep-recover`, which a person may run beside a stuck server, loads 'none'.
-pattern!(STARTED, r"WSREP: wsrep_load\(\): loading provider library '[^']*/");
-pattern!(VIEW, r"WSREP: view\(view_id\((NON_PRIM|PRIM),([0-9a-f]{8}(?:-[0-9a-f]{4})?,\d+)\) memb \{");
-pattern!(MEMBER, r"^\s*[0-9a-f]{8}(?:-[0-9a-f]{4})?,\d+\s*$");
-pattern!(COMPONENT, r"WSREP: New COMPONENT: primary = (yes|no), .*memb_num = (\d+)");
-
-pattern!(CONNECTING, r"WSREP: gcomm: connecting to group '[^']*', peer '([^']*)'");
-
-/// What one line says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Event {
-    /// The server began and loads its provider.
-    Started,
-    /// It looks for its group at this many configured addresses.
-    Connecting { peers: usize },
-    /// The first line of gcomm's view block; its members follow, a line each.
-    ViewOpens { primary: bool, id: String },
-    /// A member, if a view block is open.
-    Member,
-    /// The end of the view block's members.
-    MembersEnd,
-    /// The group layer has a new component.
-    Component { primary: bool, members: usize },
-    /// The node left its group.
-    Left,
-    /// A member's last primary view is not the one that this node restored.
-    DivergedRestore,
-    /// A vote found this node's data to differ from the group's.
-    Inconsistency,
-}
-
-fn parse(line: &str) -> Option<Event> {
-    if let Some(found) = captures(&VIEW, line) {
-        return Some(Event::ViewOpens { primary: &found[1] == "PRIM", id: found[2].to_owned() });
-    }
-    if let Some(found) = captures(&COMPONENT, line) {
-        return Some(Event::Component { primary: &found[1] == "yes", members: found[2].parse().ok()? });
-    }
-    if line.starts_with("} joined {") {
-        return Some(Event::MembersEnd);
-    }
-    if line.contains("last_prim(") && line.contains("is inconsistent to restored view") {
-        return Some(Event::DivergedRestore);
-    }
-    if line.contains("WSREP: Inconsistency detected") {
-        return Some(Event::Inconsistency);
-    }
-    if line.contains("WSREP: view((empty))") {
-        return Some(Event::Left);
-    }
-    if let Some(found) = captures(&CONNECTING, line) {
-        return Some(Event::Connecting { peers: found[1].split(',').filter(|peer| !peer.is_empty()).count() });
-    }
-    if captures(&STARTED, line).is_some() {
-        return Some(Event::Started);
-    }
-    captures(&MEMBER, line).map(|_| Event::Member)
-}
-
-fn captures<'l>(pattern: &LazyLock<Option<Regex>>, line: &'l str) -> Option<regex::Captures<'l>> {
-    pattern.as_ref()?.captures(line)
-}
+use super::words::{Event, parse};
 
 /// A component of the group, as one node's log announced it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +27,38 @@ pub struct Log {
     pub diverged: Option<String>,
     /// The line that says that the node's data are not the group's.
     pub inconsistency: Option<String>,
+    /// How its runs ended lately.
+    pub ends: Ends,
     /// The members that the open view block has listed so far.
     open: Option<Component>,
+}
+
+/// How a server's runs ended since it last answered anybody.
+#[derive(Debug, Default, Clone)]
+pub struct Ends {
+    /// The first error of this run, the rest of which follow from it.
+    error: Option<String>,
+    /// What the last run that ended by itself, or was asked to, said before.
+    why: Option<String>,
+    /// How many runs in a row gave up or crashed.
+    pub failed: usize,
+}
+
+impl Ends {
+    /// The line that says why the server is gone, if any does.
+    pub fn why(&self) -> Option<&str> {
+        self.why.as_deref().or(self.error.as_deref())
+    }
+
+    /// A run failed; `last` is its last word.
+    fn fails(&mut self, last: &str) {
+        self.why = Some(self.error.take().unwrap_or_else(|| message(last)));
+        self.failed += 1;
+    }
+
+    fn errs(&mut self, line: &str) {
+        self.error.get_or_insert_with(|| message(line));
+    }
 }
 
 impl Log {
@@ -109,8 +66,9 @@ impl Log {
     pub fn observe(&mut self, line: &str) -> bool {
         let Some(event) = parse(line) else { return false };
         match event {
+            Event::Begins => self.ends.error = None,
             Event::Started => {
-                *self = Self::default();
+                *self = Self { ends: std::mem::take(&mut self.ends), ..Self::default() };
                 return true;
             }
             Event::Connecting { peers } => self.peers = peers,
@@ -136,7 +94,17 @@ impl Log {
             }
             Event::Left => (self.component, self.diverged, self.open) = (None, None, None),
             Event::DivergedRestore => self.diverged = Some(message(line)),
-            Event::Inconsistency => self.inconsistency = Some(message(line)),
+            Event::Inconsistency => {
+                self.ends.errs(line);
+                self.inconsistency = Some(message(line));
+            }
+            Event::Error => self.ends.errs(line),
+            Event::Aborts => self.ends.fails(line),
+            Event::Crashes => {
+                self.ends.error = None;
+                self.ends.fails(line);
+            }
+            Event::ShutsDown => (self.ends.error, self.ends.why) = (None, Some(message(line))),
         }
         false
     }
@@ -147,53 +115,9 @@ fn message(line: &str) -> String {
     line.find('[').map_or(line, |start| &line[start..]).trim_end().to_owned()
 }
 
-/// Whether a line is one of Galera's.
-pub fn is_galera(line: &str) -> bool {
-    line.contains("WSREP")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fixed_patterns_compile() {
-        for pattern in [&STARTED, &VIEW, &MEMBER, &COMPONENT, &CONNECTING] {
-            assert!(pattern.is_some());
-        }
-    }
-
-    #[test]
-    fn both_wordings_of_a_view_are_read() {
-        let old = "2017-10-21 21:57:52 140045705000704 [Note] WSREP: view(view_id(NON_PRIM,069ddd4c,111) memb {";
-        let new = "2026-11-20 10:42:04 0 [Note] WSREP: view(view_id(PRIM,11111111-8002,4) memb {";
-        assert_eq!(parse(old), Some(Event::ViewOpens { primary: false, id: "069ddd4c,111".into() }));
-        assert_eq!(parse(new), Some(Event::ViewOpens { primary: true, id: "11111111-8002,4".into() }));
-        assert_eq!(parse("\t069ddd4c,0"), Some(Event::Member));
-        assert_eq!(parse("\t11111111-8002,0"), Some(Event::Member));
-        assert_eq!(parse("} joined {"), Some(Event::MembersEnd));
-    }
-
-    #[test]
-    fn views_inside_other_messages_are_not_views() {
-        let install = "2026-11-20 10:42:04 0 [Warning] WSREP: non weight changing install in S_PRIM: pcmsg{ type=INSTALL, \
-                       seq=0, flags= 2, node_map {\t11111111-8002,prim=0,un=0,last_seq=4294967295,\
-                       last_prim=view_id(NON_PRIM,11111111-8001,1),to_seq=-1,weight=1,segment=0";
-        assert_eq!(parse(install), None);
-        assert_eq!(parse("\t22222222-8002,prim=0,un=0,last_seq=4294967295,weight=1,segment=0"), None);
-        assert_eq!(parse("\t0: 11111111-1111-11e1-8002-111111111111, n1"), None);
-    }
-
-    #[test]
-    fn a_recovery_beside_the_server_is_no_start() {
-        let load = |path: &str| format!("0 [Note] WSREP: wsrep_load(): loading provider library '{path}'");
-        assert_eq!(parse(&load("none")), None);
-        assert_eq!(parse(&load("/usr/lib/galera/libgalera_smm.so")), Some(Event::Started));
-        assert_eq!(
-            parse("2017-10-21 21:56:55 1 [Note] mysqld (mysqld 10.1.24-MariaDB) starting as process 1822"),
-            None
-        );
-    }
 
     #[test]
     fn a_lost_line_of_a_view_is_made_up_for() {
@@ -253,5 +177,48 @@ mod tests {
         assert!(!component.primary);
         assert_eq!(component.view.as_deref(), Some("NON_PRIM,069ddd4c,111"));
         assert!(log.diverged.is_some_and(|line| line.contains("node uuid: 11247975 last_prim(type: 2")));
+    }
+
+    const START: &str = "0 [Note] WSREP: wsrep_load(): loading provider library '/usr/lib/galera/libgalera_smm.so'";
+
+    #[test]
+    fn a_run_that_gives_up_leaves_its_first_error() {
+        let mut log = Log::default();
+        for run in 1..=2 {
+            log.observe("0 [Note] Starting MariaDB 10.11.19-MariaDB as process 7");
+            log.observe(START);
+            log.observe("0 [ERROR] WSREP: It may not be safe to bootstrap the cluster from this node.");
+            log.observe("0 [ERROR] WSREP: wsrep::connect(gcomm://a,b) failed: 7");
+            log.observe("0 [ERROR] Aborting");
+            assert_eq!(log.ends.failed, run);
+            assert!(log.ends.why().is_some_and(|why| why.starts_with("[ERROR] WSREP: It may not be safe")), "{log:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_fails_before_it_loads_galera_leaves_its_error() {
+        let mut log = Log::default();
+        log.observe("0 [ERROR] an error of the run before");
+        for line in [
+            "0 [Note] mysqld (mysqld 10.1.24-MariaDB) starting as process 2",
+            "0 [ERROR] unknown variable 'a=1'",
+            "0 [ERROR] Aborting",
+        ] {
+            log.observe(line);
+        }
+        assert_eq!(log.ends.why(), Some("[ERROR] unknown variable 'a=1'"));
+    }
+
+    #[test]
+    fn a_crash_and_a_shutdown_say_so_themselves() {
+        for (line, failed) in [
+            ("01:01:01 UTC - mysqld got signal 11 ;", 1),
+            ("0 [Note] mariadbd (initiated by: unknown): Normal shutdown", 0),
+        ] {
+            let mut log = Log::default();
+            log.observe("0 [ERROR] an older error");
+            log.observe(line);
+            assert_eq!((log.ends.why(), log.ends.failed), (Some(message(line).as_str()), failed));
+        }
     }
 }

@@ -3,8 +3,14 @@
 //! The diagnoses exclude each other: where one is right the others are silent.
 //! Figures are measured on MariaDB 10.11 with Galera 26.4 unless stated otherwise.
 
+mod down;
+mod files;
 mod log;
 mod node;
+mod processes;
+mod status;
+mod words;
+mod writes;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -17,6 +23,7 @@ use reenact::{
 };
 
 use node::{ClusterView, Node, nodes};
+pub(crate) use writes::Tried;
 
 /// All nodes run and see each other, and wait for a primary component for ever.
 pub const NON_PRIMARY_WEDGE: &str = "galera/non_primary_wedge";
@@ -32,6 +39,11 @@ pub const ZOMBIE_NODE: &str = "galera/zombie_node";
 pub const NO_PRIMARY: &str = "galera/no_primary";
 /// Two components serve clients at once.
 pub const TWO_PRIMARIES: &str = "galera/two_primaries";
+
+/// No server runs on a machine that is up, and no other diagnosis says why.
+pub const SERVER_DOWN: &str = "galera/server_down";
+/// Every node answers reads, and no write comes to its end.
+pub const WRITES_STALLED: &str = "galera/writes_stalled";
 
 /// A set of nodes that can be promoted is promoted within a second of its last
 /// member's arrival (in the log both views carry the same second). Restored views
@@ -66,46 +78,93 @@ const NO_PRIMARY_HOLD: Duration = Duration::from_secs(8);
 /// at all; the hold covers what several changes in a row can look like.
 const TWO_PRIMARIES_HOLD: Duration = Duration::from_secs(2);
 
+/// Longer than any start's beginning: a supervisor waits for some seconds before it starts a
+/// server again (systemd's `RestartSec` is 5 s in MariaDB's unit), a restart by hand leaves
+/// 0.1 to 2 s without a server, and the recovery of a position counts as a start.
+const DOWN_HOLD: Duration = Duration::from_secs(15);
+
+/// Writes stall for 5.0 to 6.6 s while a dead node is evicted, and for 3.7 s at a bridge
+/// partition. A slow applier that gets on lets a write through every few seconds.
+const STALLED_WRITES_HOLD: Duration = Duration::from_secs(10);
+
+/// A cluster that is so for four of each five seconds is not well: what holds for so much of
+/// so long a while, in pieces, counts as what holds all the time.
+const IN_PIECES: (Duration, Duration) = (Duration::from_secs(45), Duration::from_secs(60));
+
+/// A rule that fires when it holds for a while, or in pieces for most of a longer one.
+fn lasting(hold: Duration, when: fn(&ClusterView) -> Told) -> Rule<ClusterView> {
+    let (held, window) = IN_PIECES;
+    Rule::new(hold, when).or_in_pieces(held, window)
+}
+
 detector! {
     NON_PRIMARY_WEDGE,
     "All nodes run and see each other, but the views that they restored diverge: no primary component, for ever.",
-    Rule::new(WEDGE_HOLD, non_primary_wedge),
+    lasting(WEDGE_HOLD, non_primary_wedge),
 }
 
 detector! {
     MINORITY_PARTITION,
     "A node is cut off from the primary component, which goes on without it.",
-    Rule::new(MINORITY_HOLD, minority_partition),
+    lasting(MINORITY_HOLD, minority_partition),
 }
 
 detector! {
     STALLED_NODE,
     "A node that had served clients accepts them and hangs, and the group still counts on it.",
-    Rule::new(STALL_HOLD, |view: &ClusterView| hanging_member(view, true)),
+    lasting(STALL_HOLD, stalled_node),
 }
 
 detector! {
     INCONSISTENT_NODE,
     "A node left its group because its data differ, and its server stays up.",
-    Rule::new(INCONSISTENT_HOLD, inconsistent_node),
+    lasting(INCONSISTENT_HOLD, inconsistent_node),
 }
 
 detector! {
     ZOMBIE_NODE,
     "A node counts as a member and listens, but has never answered a client since it started.",
-    Rule::new(ZOMBIE_HOLD, |view: &ClusterView| hanging_member(view, false)),
+    lasting(ZOMBIE_HOLD, zombie_node),
 }
 
 detector! {
     NO_PRIMARY,
     "Nodes answer SQL without a primary component, and no other node is in one.",
-    Rule::new(NO_PRIMARY_HOLD, no_primary),
+    lasting(NO_PRIMARY_HOLD, no_primary),
 }
 
 detector! {
     TWO_PRIMARIES,
     "Two components that exclude each other both accept writes.",
-    Rule::new(TWO_PRIMARIES_HOLD, two_primaries),
+    lasting(TWO_PRIMARIES_HOLD, two_primaries),
+}
+
+detector! {
+    WRITES_STALLED,
+    "Every node of the primary component answers, and on each of them writes hang.",
+    // Not in pieces: flow control that comes and goes is how Galera lets a slow node keep up.
+    Rule::new(STALLED_WRITES_HOLD, writes::writes_stalled),
+}
+
+detector! {
+    SERVER_DOWN,
+    "No server runs on a machine that is up, or it fails at each start; no other diagnosis says why.",
+    lasting(DOWN_HOLD, |view| down::server_down(view, is_told_precisely)),
+}
+
+/// Whether a diagnosis that is more than the lack of a server holds at this moment.
+fn is_told_precisely(view: &ClusterView) -> bool {
+    let precise: [fn(&ClusterView) -> Told; 8] = [
+        non_primary_wedge,
+        minority_partition,
+        stalled_node,
+        inconsistent_node,
+        zombie_node,
+        no_primary,
+        two_primaries,
+        writes::writes_stalled,
+    ];
+    precise.iter().any(|case| case(view).is_ok_and(|lines| !lines.is_empty()))
 }
 
 /// Collects what `case` says of each node against all of them.
@@ -167,6 +226,14 @@ fn minority_partition(view: &ClusterView) -> Told {
         let lost = format!("{}: SQL answers, non-Primary, size {}", node.name, status.size());
         Some(vec![lost, member_line(peer, "without", node)])
     })
+}
+
+fn stalled_node(view: &ClusterView) -> Told {
+    hanging_member(view, true)
+}
+
+fn zombie_node(view: &ClusterView) -> Told {
+    hanging_member(view, false)
 }
 
 /// A node that accepts clients and hangs, while a primary component counts on it.

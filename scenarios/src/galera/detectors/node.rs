@@ -1,72 +1,25 @@
 //! What is known of one node: the last of each signal, and how long ago it was.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reenact::{
-    detect::{self, FRESH, Latest, Nodes},
-    probe::{Answer, Moment, Observation, PortState, Signal},
+    detect::{self, Asked, FRESH, Latest, Nodes},
+    probe::{Answer, Moment, Observation, PortState, Question, Signal},
 };
 
-use super::log::{self, Log};
+use super::{
+    files::{RestoredView, SavedState},
+    log::{Ends, Log},
+    processes::{Running, file_name, is_server},
+    status::Status,
+    words,
+    writes::Tried,
+};
 
 /// The port of SQL clients.
 const SQL: u16 = 3306;
 /// The port of the group's own traffic.
 const GROUP: u16 = 4567;
-
-/// The server's view of its group that it restores when it starts again, from
-/// `gvwstate.dat`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestoredView {
-    /// The view's id without its kind, such as `11111111-1111-11e1-8002-111111111111 4`.
-    pub id: String,
-    /// The number of its members.
-    pub members: usize,
-}
-
-impl RestoredView {
-    /// Reads `gvwstate.dat`; `None` for an empty or half-written one.
-    fn parse(content: &str) -> Option<Self> {
-        let id = content.lines().find_map(|line| line.strip_prefix("view_id: "))?;
-        let (_kind, id) = id.trim().split_once(' ')?;
-        let members = content.lines().filter(|line| line.starts_with("member: ")).count();
-        Some(Self { id: id.to_owned(), members })
-    }
-}
-
-/// What the list of processes tells.
-#[derive(Debug, Clone)]
-struct Running {
-    server: bool,
-    transfer: Option<String>,
-}
-
-impl Running {
-    fn of(commands: &[String]) -> Self {
-        Self {
-            server: commands.iter().any(|command| is_server(command)),
-            transfer: commands.iter().find(|command| is_transfer(command)).cloned(),
-        }
-    }
-}
-
-/// Whether this is the server, not a position recovery that is run beside it.
-fn is_server(command: &str) -> bool {
-    let program = command.split_whitespace().next().map(file_name);
-    matches!(program, Some("mariadbd" | "mysqld"))
-        && !command.contains("--wsrep-recover")
-        && !command.contains("--wsrep_recover")
-}
-
-fn is_transfer(command: &str) -> bool {
-    let mut words = command.split_whitespace().map(file_name);
-    let script = words.clone().take(3).any(|word| word.starts_with("wsrep_sst_"));
-    script || (words.next() == Some("rsync") && words.any(|word| word == "--daemon"))
-}
-
-fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
 
 /// Everything that was seen of one node.
 #[derive(Debug, Default)]
@@ -77,7 +30,12 @@ pub struct Record {
     sql_port: Latest<PortState>,
     group_port: Latest<PortState>,
     sql: Latest<Answer>,
+    /// What became of the last write that was tried on it.
+    pub write: Asked<Tried>,
+    /// The last position that it said to have committed, and since when it is that.
+    committed: (String, Moment),
     restored: Latest<Option<RestoredView>>,
+    saved: Latest<Option<SavedState>>,
     transfer_file: Latest<bool>,
     running: Latest<Running>,
     /// Whether its machine runs, and whether it is paused.
@@ -105,8 +63,9 @@ impl detect::Record for Record {
                 self.group_port.see(at, *state);
             }
             Signal::Query { of, answer } if of == "sql:status" => self.ask(at, answer),
+            Signal::Query { of, answer } if of == Tried::OF => _ = self.write.take(at, answer),
             Signal::Log { line } => {
-                self.galera |= log::is_galera(line);
+                self.galera |= words::is_galera(line);
                 self.answered &= !self.log.observe(line);
             }
             Signal::File { path, content } => self.read(at, file_name(path), content.as_deref()),
@@ -132,7 +91,7 @@ impl detect::Record for Record {
 impl Record {
     fn ask(&mut self, at: Moment, answer: &Answer) {
         match answer {
-            Answer::Values { .. } | Answer::Error { .. } => self.answered = true,
+            Answer::Values { .. } | Answer::Error { .. } => (self.answered, self.log.ends) = (true, Ends::default()),
             Answer::Refused => self.answered = false,
             Answer::Hung { .. } => {}
         }
@@ -140,6 +99,10 @@ impl Record {
             self.galera = true;
             if let Some(address) = status.own_address() {
                 self.address = Some(address.to_owned());
+            }
+            let committed = status.get("wsrep_last_committed");
+            if self.committed.0 != committed {
+                self.committed = (committed.to_owned(), at);
             }
         }
         self.sql.see(at, answer.clone());
@@ -151,7 +114,10 @@ impl Record {
                 self.galera |= content.is_some();
                 self.restored.see(at, content.and_then(RestoredView::parse));
             }
-            "grastate.dat" => self.galera |= content.is_some(),
+            "grastate.dat" => {
+                self.galera |= content.is_some();
+                self.saved.see(at, content.and_then(SavedState::parse));
+            }
             "sst_in_progress" => _ = self.transfer_file.see(at, content.is_some()),
             _ => {}
         }
@@ -241,6 +207,34 @@ impl<'v> Node<'v> {
         }
     }
 
+    /// Whether its machine is up and no server runs on it, nor anything that goes before one.
+    /// A kernel that refuses connects is up.
+    pub fn lacks_server(&self) -> bool {
+        let is_off = self.record.machine.fresh(self.now).is_some_and(|&(running, paused)| !running || paused);
+        let nobody_listens = self.listens() == Some(false)
+            && self.record.group_port.fresh(self.now).is_none_or(|port| *port == PortState::Closed);
+        match self.record.running.fresh(self.now) {
+            _ if is_off => false,
+            Some(running) => !running.server && !running.recovers && self.listens() != Some(true),
+            None => nobody_listens,
+        }
+    }
+
+    /// For how long it has committed nothing, as far as it was asked.
+    pub fn stands_still(&self) -> Duration {
+        self.now.since(self.record.committed.1)
+    }
+
+    /// The write that is tried on it.
+    pub fn write(&self) -> Option<&'v Tried> {
+        self.record.write.known(self.now).ok()
+    }
+
+    /// What it has saved of its state.
+    pub fn saved(&self) -> Option<&'v SavedState> {
+        self.record.saved.fresh(self.now)?.as_ref()
+    }
+
     /// The view that it has on disk, to be restored.
     pub fn restored(&self) -> Option<&'v RestoredView> {
         self.record.restored.fresh(self.now)?.as_ref()
@@ -272,58 +266,6 @@ impl<'v> Node<'v> {
                     && first.size() + second.size() <= nodes.len()
             }
         }
-    }
-}
-
-/// What `SHOW GLOBAL STATUS LIKE 'wsrep%'` says.
-#[derive(Debug, Clone, Copy)]
-pub struct Status<'v>(&'v BTreeMap<String, String>);
-
-impl<'v> Status<'v> {
-    /// `None` for another answer, and for a server that has no Galera.
-    fn of(answer: &'v Answer) -> Option<Self> {
-        match answer {
-            Answer::Values { values } if values.contains_key("wsrep_cluster_status") => Some(Self(values)),
-            _ => None,
-        }
-    }
-
-    /// One of the variables, empty if it is not there.
-    pub fn get(&self, name: &str) -> &'v str {
-        self.0.get(name).map_or("", String::as_str)
-    }
-
-    /// Whether it serves clients in a primary component.
-    pub fn is_primary(&self) -> bool {
-        self.get("wsrep_cluster_status") == "Primary" && self.get("wsrep_ready") == "ON"
-    }
-
-    /// Whether it is in a component that has lost the quorum.
-    pub fn is_non_primary(&self) -> bool {
-        self.get("wsrep_cluster_status").eq_ignore_ascii_case("non-Primary") && !self.is_expelled()
-    }
-
-    /// Whether it has left its group, for its data differ.
-    pub fn is_expelled(&self) -> bool {
-        self.get("wsrep_cluster_status") == "Disconnected" || self.get("wsrep_local_state_comment") == "Inconsistent"
-    }
-
-    /// The number of members of its component.
-    pub fn size(&self) -> usize {
-        self.get("wsrep_cluster_size").parse().unwrap_or(0)
-    }
-
-    /// Whether its component has a member with this address.
-    pub fn lists(&self, address: &str) -> bool {
-        self.get("wsrep_incoming_addresses").split(',').any(|member| member == address)
-    }
-
-    /// Its own address. Only a primary component's list is complete; `AUTO` and
-    /// `unspecified` are nobody's.
-    fn own_address(&self) -> Option<&'v str> {
-        let index = self.get("wsrep_local_index").parse().ok()?;
-        let own = self.get("wsrep_incoming_addresses").split(',').nth(index)?;
-        (self.is_primary() && own.contains(':') && !own.starts_with("AUTO")).then_some(own)
     }
 }
 
@@ -381,26 +323,5 @@ mod tests {
             processes("/usr/sbin/mariadbd --wsrep_start_position=a:1"),
             machine(true, true, None),
         ]));
-    }
-
-    #[test]
-    fn processes_are_told_apart() {
-        assert!(is_server("/var/vcap/packages/mariadb/bin/mysqld --wsrep_on=ON"));
-        assert!(!is_server("/bin/sh /usr/bin/mysqld_safe --wsrep-x"));
-        assert!(!is_server("/usr/sbin/mariadbd --wsrep-recover --user=mysql"));
-        assert!(is_transfer("/bin/bash -ue /usr/bin/wsrep_sst_rsync --role joiner"));
-        assert!(is_transfer("rsync --daemon --no-detach --port 4444"));
-        assert!(!is_transfer("rsync -a /backup /elsewhere"));
-        assert!(!is_transfer("/usr/sbin/mariadbd --wsrep_sst_method=rsync --daemon"));
-    }
-
-    #[test]
-    fn a_restored_view_is_read_and_half_of_one_is_not() {
-        let file = "my_uuid: 1\n#vwbeg\nview_id: 3 11111111-1111-11e1-8002-111111111111 4\nbootstrap: 1\nmember: 1 0\nmember: 2 0\n#vwend\n";
-        let view = RestoredView::parse(file).expect("a view");
-        assert_eq!((view.id.as_str(), view.members), ("11111111-1111-11e1-8002-111111111111 4", 2));
-        for half in ["", "my_uuid: 1\n#vwbeg\n", "view_id: "] {
-            assert_eq!(RestoredView::parse(half), None);
-        }
     }
 }

@@ -5,6 +5,7 @@ use reenact::incident::*;
 
 use super::super::{
     Galera, Machines,
+    detectors::SERVER_DOWN,
     report::FINGERPRINTS,
     runbooks::{BootstrapNode, JoinRest},
     stories::{self, UNSEEN},
@@ -23,7 +24,8 @@ reenact::incident!(
         acts: vec![Act {
             breaks: stories::full_disk_wedge(),
             fingerprints: seen(FINGERPRINTS, secs(20)),
-            detected: stories::wedged(),
+            // While n1 serves alone, the servers of the others are down.
+            detected: stories::wedged().also(&[SERVER_DOWN]),
             control: none("galera::non_primary_wedge proves it of the same state"),
             wrong: tried([refuses(BootstrapNode { node: "n1", force: false })]),
             ends: harm(

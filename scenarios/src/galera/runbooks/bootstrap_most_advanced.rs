@@ -65,6 +65,9 @@ impl Runbook for BootstrapMostAdvanced {
 
 /// Why this is not the time for it.
 async fn objection(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<Option<String>> {
+    if let Some(why) = survey.lacks_machines() {
+        return Ok(Some(why));
+    }
     if let Some(joiner) = survey.joiner() {
         return Ok(Some(format!(
             "{joiner} is receiving a copy of the data: to kill it or its donor now loses time or data"
@@ -75,7 +78,7 @@ async fn objection(operator: &Operator<'_>, survey: &Survey<'_>) -> Result<Optio
             "there is more than one primary component ({sizes}): a person must choose the one to keep"
         )));
     }
-    let cut = survey::cut_link(operator).await?;
+    let cut = survey::cut_link(operator, &survey.names()).await?;
     Ok(cut.map(|(from, to)| format!("{from} does not reach {to}: mend the network first, else they part again")))
 }
 
@@ -85,19 +88,26 @@ async fn bootstrap<'a>(operator: &'a Operator<'_>) -> Result<Option<&'a str>> {
     let nodes = operator.nodes();
     operator.step("stop every server for certain", survey::kill_all(operator, &nodes)).await?;
     let positions = operator.step("read every node's position", survey::positions(operator)).await?;
-    let Some(first) = most_advanced(&positions) else { return Ok(None) };
+    let mut last = Vec::new();
+    for (node, _) in &positions {
+        if survey::was_last(operator, node).await? {
+            last.push(*node);
+        }
+    }
+    let Some(first) = most_advanced(&positions, &last) else { return Ok(None) };
     operator.step(&format!("bootstrap {first}"), survey::bootstrap(operator, first)).await?;
     Ok(Some(first))
 }
 
-/// The node with the highest position, if all defined ones are of one history.
-fn most_advanced<'a>(positions: &[(&'a str, Position)]) -> Option<&'a str> {
+/// The node with the highest position, if all defined ones are of one history; among equals,
+/// one of those that were the last to leave. (A flag alone may be a person's word.)
+fn most_advanced<'a>(positions: &[(&'a str, Position)], last: &[&str]) -> Option<&'a str> {
     let defined: Vec<_> = positions.iter().filter(|(_, position)| position.is_defined()).collect();
     let (_, first) = defined.first()?;
     if defined.iter().any(|(_, position)| position.history != first.history) {
         return None;
     }
-    defined.iter().max_by_key(|(_, position)| position.seqno).map(|(node, _)| *node)
+    defined.iter().max_by_key(|(node, position)| (position.seqno, last.contains(node))).map(|(node, _)| *node)
 }
 
 async fn join(operator: &Operator<'_>, rest: Vec<&str>) -> Result<()> {
@@ -151,18 +161,26 @@ mod tests {
 
     #[test]
     fn the_highest_of_one_history_is_chosen() {
-        assert_eq!(most_advanced(&[("n1", at("a", 19)), ("n2", at("a", 26)), ("n3", at("a", 26))]), Some("n3"));
-        assert_eq!(most_advanced(&[("n1", at("a", 30)), ("n2", at("a", 26))]), Some("n1"));
+        let highest = |positions: &[(&'static str, Position)]| most_advanced(positions, &[]);
+        assert_eq!(highest(&[("n1", at("a", 19)), ("n2", at("a", 26)), ("n3", at("a", 26))]), Some("n3"));
+        assert_eq!(highest(&[("n1", at("a", 30)), ("n2", at("a", 26))]), Some("n1"));
+    }
+
+    #[test]
+    fn of_equals_the_last_to_leave_is_chosen_and_the_flag_outweighs_no_write() {
+        let equals = [("n1", at("a", 26)), ("n2", at("a", 26)), ("n3", at("a", 26))];
+        assert_eq!(most_advanced(&equals, &["n1"]), Some("n1"));
+        assert_eq!(most_advanced(&[("n1", at("a", 19)), ("n2", at("a", 26))], &["n1"]), Some("n2"));
     }
 
     #[test]
     fn a_wiped_node_is_never_chosen() {
-        assert_eq!(most_advanced(&[("n1", at("00000000-0000", -1)), ("n2", at("a", 3))]), Some("n2"));
-        assert_eq!(most_advanced(&[("n1", at("00000000-0000", -1))]), None);
+        assert_eq!(most_advanced(&[("n1", at("00000000-0000", -1)), ("n2", at("a", 3))], &["n1"]), Some("n2"));
+        assert_eq!(most_advanced(&[("n1", at("00000000-0000", -1))], &["n1"]), None);
     }
 
     #[test]
     fn different_histories_cannot_be_compared() {
-        assert_eq!(most_advanced(&[("n1", at("a", 1)), ("n2", at("b", 2))]), None);
+        assert_eq!(most_advanced(&[("n1", at("a", 1)), ("n2", at("b", 2))], &[]), None);
     }
 }

@@ -28,6 +28,10 @@ impl fmt::Display for BootstrapNode {
 impl Runbook for BootstrapNode {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
         let Self { node, force } = *self;
+        let off = survey::off(operator).await?;
+        if !off.is_empty() && !force {
+            return Ok(Conclusion::Refused { why: format!("what {} holds is not known: off", off.join(", ")) });
+        }
         // Can be read beside a stuck server, so that a refusal changes nothing.
         let own = survey::position(operator, node).await?;
         for (other, position) in survey::positions(operator).await? {

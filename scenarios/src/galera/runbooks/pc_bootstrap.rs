@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use mysql_async::prelude::Queryable;
 use reenact::{
-    Error, Result,
+    Result,
     poll::{self, Look},
+    probe::Answer,
     runbook::{Conclusion, Operator, Runbook},
 };
 
 use super::{
     super::node,
-    survey::{self, Survey},
+    survey::{self, Found, Survey},
 };
 
 /// Sets `pc.bootstrap` on a living non-primary node, starts the servers that have given up
@@ -38,28 +39,86 @@ impl Runbook for PcBootstrap {
             operator.step("set pc.bootstrap", set(operator, self.node)).await?;
             return Ok(Conclusion::Done);
         }
-        let survey = match Survey::take(operator).await {
-            Err(Error::Failed(why)) => return Ok(Conclusion::Refused { why }),
-            survey => survey?,
-        };
+        let survey = Survey::take(operator).await?;
         if survey.all_serve() {
             return Ok(Conclusion::NothingToDo);
         }
-        let bootstrapped = survey.primary().iter().any(|found| found.name == self.node);
-        if !bootstrapped {
-            if let Some(primary) = survey.primary().first() {
-                return Ok(Conclusion::Refused { why: format!("{} is primary already", primary.name) });
-            }
-            if let Some((from, to)) = survey::cut_link(operator).await? {
-                return Ok(Conclusion::Refused { why: format!("{from} does not reach {to}") });
-            }
-            operator.step("set pc.bootstrap", set(operator, self.node)).await?;
+        if let Some(why) = survey.lacks_machines() {
+            return Ok(Conclusion::Refused { why });
         }
-        operator.step("start the servers that have given up", start_all(operator)).await?;
-        let nodes = operator.nodes();
-        survey::until_serving(operator, &nodes, nodes.len(), survey::START).await?;
-        Ok(Conclusion::Done)
+        declare(operator, &survey, self.node).await
     }
+}
+
+/// Declares the nodes whose machines are up primary, since those that are off are gone for
+/// good: who calls it says so. No acknowledged write is lost, for each was sent to all.
+#[derive(Debug)]
+pub(crate) struct PcBootstrapSurvivors;
+
+impl fmt::Display for PcBootstrapSurvivors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("declare the survivors of machines that are gone for good primary")
+    }
+}
+
+#[async_trait]
+impl Runbook for PcBootstrapSurvivors {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        let survey = Survey::take(operator).await?;
+        match chosen(&survey) {
+            Choice::Nothing => Ok(Conclusion::NothingToDo),
+            Choice::Refused(why) => Ok(Conclusion::Refused { why }),
+            Choice::Node(node) => declare(operator, &survey, node).await,
+        }
+    }
+}
+
+/// What is to be done about the survivors.
+#[derive(Debug, PartialEq, Eq)]
+enum Choice<'a> {
+    Nothing,
+    Refused(String),
+    /// One of them is, or is to be declared, primary.
+    Node(&'a str),
+}
+
+fn chosen<'a>(survey: &Survey<'a>) -> Choice<'a> {
+    if survey.survivors_serve() && !survey.nodes.is_empty() {
+        return Choice::Nothing;
+    }
+    if survey.off.is_empty() {
+        return Choice::Refused("no machine is off, so nobody is gone for good".into());
+    }
+    if let Some(found) = survey.nodes.iter().find(|found| matches!(found.status, Answer::Hung { .. })) {
+        return Choice::Refused(format!("{} hangs, so it is not known what it is: thaw or kill it first", found.name));
+    }
+    let waits = |found: &&Found<'_>| {
+        found.status.get("wsrep_cluster_status").is_some_and(|status| status.eq_ignore_ascii_case("non-Primary"))
+    };
+    let primary = survey.primary().first().map(|found| found.name);
+    match primary.or_else(|| survey.nodes.iter().find(waits).map(|found| found.name)) {
+        Some(node) => Choice::Node(node),
+        None => Choice::Refused("no survivor waits for a primary component".into()),
+    }
+}
+
+/// Sets it on that node unless it is primary already, starts the servers of those whose
+/// machines are up, and waits until they all serve.
+async fn declare(operator: &Operator<'_>, survey: &Survey<'_>, node: &str) -> Result<Conclusion> {
+    let members = survey.names();
+    let bootstrapped = survey.primary().iter().any(|found| found.name == node);
+    if !bootstrapped {
+        if let Some(primary) = survey.primary().first() {
+            return Ok(Conclusion::Refused { why: format!("{} is primary already", primary.name) });
+        }
+        if let Some((from, to)) = survey::cut_link(operator, &members).await? {
+            return Ok(Conclusion::Refused { why: format!("{from} does not reach {to}") });
+        }
+        operator.step("set pc.bootstrap", set(operator, node)).await?;
+    }
+    operator.step("start the servers that have given up", start_all(operator, &members)).await?;
+    survey::until_serving(operator, &members, members.len(), survey::START).await?;
+    Ok(Conclusion::Done)
 }
 
 /// How long members may take to agree on who they are: a node that has just booted joins the
@@ -82,6 +141,59 @@ async fn set(operator: &Operator<'_>, node: &str) -> Result<()> {
 }
 
 /// A node that booted meanwhile waits for a primary component for 30 s, and then ends.
-async fn start_all(operator: &Operator<'_>) -> Result<()> {
-    try_join_all(operator.nodes().into_iter().map(|node| survey::start(operator, node))).await.map(drop)
+async fn start_all(operator: &Operator<'_>, nodes: &[&str]) -> Result<()> {
+    try_join_all(nodes.iter().map(|node| survey::start(operator, node))).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &'static str, status: &str, size: &str) -> Found<'static> {
+        let (ready, comment) = if status == "Primary" { ("ON", "Synced") } else { ("OFF", "Initialized") };
+        let status = Answer::from_iter([
+            ("wsrep_cluster_status", status),
+            ("wsrep_cluster_size", size),
+            ("wsrep_ready", ready),
+            ("wsrep_local_state_comment", comment),
+        ]);
+        Found { name, status, runs: true, in_transfer: false }
+    }
+
+    fn hung(name: &'static str) -> Found<'static> {
+        Found { name, status: Answer::Hung { during: "handshake".into() }, runs: true, in_transfer: false }
+    }
+
+    fn survivors(nodes: Vec<Found<'static>>, off: &[&'static str]) -> Survey<'static> {
+        Survey { nodes, off: off.to_vec() }
+    }
+
+    #[test]
+    fn survivors_that_wait_are_declared_primary() {
+        let waiting = || vec![found("n2", "non-Primary", "2"), found("n3", "non-Primary", "2")];
+        assert_eq!(chosen(&survivors(waiting(), &["n1"])), Choice::Node("n2"));
+        // Killed after its first step it goes on with who is primary.
+        let half = vec![found("n2", "non-Primary", "1"), found("n3", "Primary", "1")];
+        assert_eq!(chosen(&survivors(half, &["n1"])), Choice::Node("n3"));
+    }
+
+    #[test]
+    fn survivors_that_serve_need_nothing() {
+        let serving = vec![found("n2", "Primary", "2"), found("n3", "Primary", "2")];
+        assert_eq!(chosen(&survivors(serving, &["n1"])), Choice::Nothing);
+    }
+
+    #[test]
+    fn it_refuses_where_somebody_may_live_and_where_nobody_waits() {
+        let refuses = |survey: &Survey<'_>, word: &str| {
+            let Choice::Refused(why) = chosen(survey) else { panic!("it should refuse: {word}") };
+            assert!(why.contains(word), "{why}");
+        };
+        let waiting = ["n1", "n2", "n3"].map(|name| found(name, "non-Primary", "3"));
+        refuses(&survivors(waiting.into(), &[]), "nobody is gone");
+        refuses(&survivors(vec![found("n2", "non-Primary", "2"), hung("n3")], &["n1"]), "n3 hangs");
+        let gone = Found { status: Answer::Refused, runs: false, ..found("n2", "", "") };
+        refuses(&survivors(vec![gone], &["n1", "n3"]), "no survivor waits");
+        refuses(&survivors(Vec::new(), &["n1", "n2", "n3"]), "no survivor waits");
+    }
 }

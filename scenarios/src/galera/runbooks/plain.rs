@@ -52,6 +52,26 @@ impl Runbook for RestartAll {
     }
 }
 
+/// Starts a node again as it was started when its cluster was made, which its unit or its
+/// configuration still says. A node that was not the last to leave refuses to begin a cluster.
+#[derive(Debug)]
+pub(crate) struct StartAsFirst(pub(crate) &'static str);
+
+impl fmt::Display for StartAsFirst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "start {} again as the first node of its cluster", self.0)
+    }
+}
+
+#[async_trait]
+impl Runbook for StartAsFirst {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        let work = operator.must(self.0, &["galera-node", "start", "--bootstrap"]);
+        operator.step(&format!("start {} with --wsrep-new-cluster", self.0), work).await?;
+        Ok(Conclusion::Done)
+    }
+}
+
 /// Stops one node of a wedged cluster by SIGTERM, which it blocks, takes the drain's
 /// timeout for a stop, and ends another one.
 #[derive(Debug)]

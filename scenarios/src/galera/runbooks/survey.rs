@@ -55,9 +55,6 @@ pub(super) struct Found<'a> {
 
 impl<'a> Found<'a> {
     async fn look(operator: &'a Operator<'_>, name: &'a str) -> Result<Self> {
-        if !operator.is_up(name).await? {
-            return Err(Error::failed(format!("the machine {name} is down; power it on first")));
-        }
         let service = operator.run(name, &["galera-node", "status"]).await?;
         let says = |wanted: &dyn Fn(&str) -> bool| service.text.lines().any(wanted);
         let in_transfer = says(&|line| line == "sst_in_progress=present")
@@ -69,23 +66,59 @@ impl<'a> Found<'a> {
 
 /// The whole cluster, as an operator finds it.
 pub(super) struct Survey<'a> {
+    /// The nodes whose machines are up.
     pub(super) nodes: Vec<Found<'a>>,
+    /// Those whose machines are off.
+    pub(super) off: Vec<&'a str>,
+}
+
+/// The machines that are off.
+pub(super) async fn off<'a>(operator: &'a Operator<'_>) -> Result<Vec<&'a str>> {
+    let mut off = Vec::new();
+    for name in operator.nodes() {
+        if !operator.is_up(name).await? {
+            off.push(name);
+        }
+    }
+    Ok(off)
 }
 
 impl<'a> Survey<'a> {
-    /// Looks at every node.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] if a node's machine is down: nothing can be said or done
-    /// without it.
+    /// Looks at every node whose machine is up.
     pub(super) async fn take(operator: &'a Operator<'_>) -> Result<Self> {
-        let nodes = try_join_all(operator.nodes().into_iter().map(|name| Found::look(operator, name))).await?;
-        Ok(Self { nodes })
+        let off = off(operator).await?;
+        let up = operator.nodes().into_iter().filter(|name| !off.contains(name));
+        let nodes = try_join_all(up.map(|name| Found::look(operator, name))).await?;
+        Ok(Self { nodes, off })
     }
 
     /// Whether every node serves in one component.
     pub(super) fn all_serve(&self) -> bool {
+        self.off.is_empty() && self.survivors_serve()
+    }
+
+    /// Whether every node whose machine is up serves, in a component of just those.
+    pub(super) fn survivors_serve(&self) -> bool {
         self.nodes.iter().all(|found| node::serves(&found.status, self.nodes.len()))
+    }
+
+    /// The nodes whose machines are up.
+    pub(super) fn names(&self) -> Vec<&'a str> {
+        self.nodes.iter().map(|found| found.name).collect()
+    }
+
+    /// Why nothing can be said or done about the whole while machines are off, and what comes
+    /// first.
+    pub(super) fn lacks_machines(&self) -> Option<String> {
+        let off = self.off.join(", ");
+        match (self.off.is_empty(), self.primary().is_empty()) {
+            (true, _) => None,
+            (_, false) => Some(format!("machines are off ({off}): power them on first (power_on)")),
+            (_, true) => Some(format!(
+                "machines are off ({off}): power them on first (power_on); if they are gone for good, declare the \
+                 survivors primary (pc_bootstrap_survivors)"
+            )),
+        }
     }
 
     /// The nodes that take queries in a primary component.
@@ -119,16 +152,20 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// Two nodes that do not reach each other's group port, if there are such. A refused
+/// Two of these nodes that do not reach each other's group port, if there are such. A refused
 /// connect is reached; a silent one is not.
-pub(super) async fn cut_link<'a>(operator: &'a Operator<'_>) -> Result<Option<(&'a str, &'a str)>> {
-    let tried = try_join_all(operator.nodes().into_iter().map(|from| out_of_reach(operator, from))).await?;
+pub(super) async fn cut_link<'a>(operator: &Operator<'_>, nodes: &[&'a str]) -> Result<Option<(&'a str, &'a str)>> {
+    let tried = try_join_all(nodes.iter().map(|from| out_of_reach(operator, from, nodes))).await?;
     Ok(tried.into_iter().flatten().next())
 }
 
 /// A peer whose group port stays silent, as seen from one node.
-async fn out_of_reach<'a>(operator: &'a Operator<'_>, from: &'a str) -> Result<Option<(&'a str, &'a str)>> {
-    for to in operator.nodes().into_iter().filter(|to| *to != from) {
+async fn out_of_reach<'a>(
+    operator: &Operator<'_>,
+    from: &'a str,
+    nodes: &[&'a str],
+) -> Result<Option<(&'a str, &'a str)>> {
+    for &to in nodes.iter().filter(|to| **to != from) {
         let connect = format!("timeout 2 bash -c ': </dev/tcp/{}/4567' 2>&1", operator.ip(to)?);
         let tried = operator.run(from, &["bash", "-c", &connect]).await?;
         if tried.code == 124 || tried.text.contains("unreachable") || tried.text.contains("No route") {
@@ -142,6 +179,12 @@ async fn out_of_reach<'a>(operator: &'a Operator<'_>, from: &'a str) -> Result<O
 pub(super) async fn position(operator: &Operator<'_>, node: &str) -> Result<Position> {
     let said = operator.must(node, &["galera-node", "position"]).await?;
     Position::parse(&said).ok_or_else(|| Error::failed(format!("{node} gives no position: {said}")))
+}
+
+/// Whether a node says of itself that it was the last one to leave its group.
+pub(super) async fn was_last(operator: &Operator<'_>, node: &str) -> Result<bool> {
+    let looks = ["grep", "-q", "^safe_to_bootstrap: *1", "/var/lib/mysql/grastate.dat"];
+    Ok(operator.run(node, &looks).await?.code == 0)
 }
 
 /// The positions of all nodes.

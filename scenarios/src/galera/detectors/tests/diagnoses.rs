@@ -232,6 +232,6 @@ fn a_second_cluster_with_another_history() {
 fn without_any_signal_of_galera_nothing_can_be_told() {
     let port = |port| seen(1, "director", Signal::Port { port, state: Open });
     let said = said(&[port(25_555), port(3306)], "galera/");
-    assert_eq!(said.last.len(), 7);
+    assert_eq!(said.last.len(), 9);
     said.last.keys().for_each(|id| assert_eq!(said.why(id), "no signal of a Galera node was ever seen"));
 }

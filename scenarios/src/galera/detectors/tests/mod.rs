@@ -2,14 +2,16 @@
 //! intervals, with jitter.
 
 mod diagnoses;
+mod down;
 mod look_alikes;
 mod margins;
 mod properties;
 mod recorded;
 mod report;
+mod writes;
 
 use reenact::{
-    detect::testing::{Tape, World, hung, machine, on_tape, query},
+    detect::testing::{Tape, World, error, hung, machine, on_tape, query},
     probe::{Answer, Observation, PortState, Signal},
 };
 
@@ -20,6 +22,11 @@ const NODES: usize = 3;
 const ALL: [usize; NODES] = [0, 1, 2];
 const STATE: &str = "5eed5eed-5eed-11e1-8000-5eed5eed5eed";
 const INCONSISTENT: &str = "[ERROR] WSREP: Inconsistency detected: Inconsistent by consensus on 5eed5eed:14";
+
+/// What a node saves of its state.
+fn grastate(seqno: i64, safe: bool) -> String {
+    format!("# GALERA saved state\nuuid:    {STATE}\nseqno:   {seqno}\nsafe_to_bootstrap: {}\n", u8::from(safe))
+}
 
 /// A node's name, as probes give it.
 fn name(node: usize) -> String {
@@ -52,10 +59,13 @@ struct Paper {
     group_port: PortState,
     sql: Answer,
     gvwstate: Option<String>,
+    grastate: String,
     transfer_file: bool,
     commands: Vec<String>,
     /// Whether its machine runs, and whether it is paused.
     machine: (bool, bool),
+    /// Since when a write hangs that is tried on it.
+    stalled: Option<u64>,
     /// When its unanswered question will be given up.
     asked: Option<u64>,
     /// Seconds by which its clock is wrong.
@@ -97,9 +107,11 @@ impl Sim {
             group_port: Silent,
             sql: hung("connect"),
             gvwstate: None,
+            grastate: grastate(-1, false),
             transfer_file: false,
             commands: Vec::new(),
             machine: (false, false),
+            stalled: None,
             asked: None,
             skew: 0,
         };
@@ -122,9 +134,14 @@ impl Sim {
             self.nodes[node].asked = None;
             self.emit(name, query("sql:status", paper.sql));
         }
+        if self.looks(name, "write", 1_000) {
+            let answer = self.tries(node);
+            self.emit(name, query("sql:write", answer));
+        }
         if self.looks(name, "files", 250) {
-            let transfer = paper.transfer_file.then(String::new);
-            for (file, content) in [("gvwstate.dat", paper.gvwstate), ("sst_in_progress", transfer)] {
+            let (transfer, saved) = (paper.transfer_file.then(String::new), Some(paper.grastate));
+            let files = [("gvwstate.dat", paper.gvwstate), ("grastate.dat", saved), ("sst_in_progress", transfer)];
+            for (file, content) in files {
                 self.emit(name, Signal::File { path: format!("/var/lib/mysql/{file}"), content });
             }
         }
@@ -135,6 +152,20 @@ impl Sim {
             let (running, paused) = paper.machine;
             self.emit(name, machine(running, paused, (!running).then_some((137, false, 0))));
         }
+    }
+
+    /// What comes of a write that is tried on the node.
+    fn tries(&self, node: usize) -> Answer {
+        let Paper { sql, stalled, .. } = &self.nodes[node];
+        if !matches!(sql, Answer::Values { .. }) {
+            return sql.clone();
+        }
+        if sql.get("wsrep_ready") != Some("ON") {
+            return error("1047", "WSREP has not yet prepared node for application use");
+        }
+        let ms = stalled.map_or(3, |since| self.now - since).to_string();
+        let (done, waits_for) = if stalled.is_some() { ("false", "Waiting for certification") } else { ("true", "") };
+        reenact::detect::testing::values([("done", done), ("ms", &ms), ("waits_for", waits_for)])
     }
 
     /// Lines of the node's log, stamped by its own clock.
@@ -160,8 +191,8 @@ impl Sim {
 
     /// The machine is off: its power failed.
     fn power_off(&mut self, node: usize) {
-        let Paper { gvwstate, skew, .. } = self.nodes[node].clone();
-        self.nodes[node] = Paper { gvwstate, skew, ..Self::off(1).nodes.remove(0) };
+        let Paper { gvwstate, grastate, skew, .. } = self.nodes[node].clone();
+        self.nodes[node] = Paper { gvwstate, grastate, skew, ..Self::off(1).nodes.remove(0) };
     }
 
     /// The server is gone, its machine is not: a stop if `clean`, or a SIGKILL.
@@ -204,6 +235,11 @@ impl Sim {
             ("wsrep_local_index", &index.to_string()),
             ("wsrep_incoming_addresses", &addresses.join(",")),
             ("wsrep_gcomm_uuid", &long(node)),
+            ("wsrep_last_committed", "8"),
+            ("wsrep_local_recv_queue", "0"),
+            ("wsrep_flow_control_active", "false"),
+            ("wsrep_flow_control_requested", "false"),
+            ("wsrep_flow_control_paused", "0"),
         ];
         let answer = reenact::detect::testing::values(values);
         let paper = &mut self.nodes[node];

@@ -7,11 +7,12 @@ use super::super::NON_PRIMARY_WEDGE;
 use super::{
     diagnoses::wedge,
     look_alikes::{join_by_transfer, outage, restart},
+    writes::slow_down,
     *,
 };
 
 /// What happens to a healthy cluster in its daily life.
-const LIFE: Life<Sim> = Life {
+pub(super) const LIFE: Life<Sim> = Life {
     new: |seed| {
         let mut sim = Sim::healthy(seed);
         for node in ALL {
@@ -26,6 +27,7 @@ const LIFE: Life<Sim> = Life {
         (outage, 3_000),
         (|sim, n| sim.install(&ALL, n), 1_600),
         (hiccup, 2_000),
+        (slow_down, 8_000),
     ],
     calm: 2_600,
     loss: 0,
