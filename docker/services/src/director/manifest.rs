@@ -87,6 +87,12 @@ pub struct CloudConfig {
     /// Kinds of VM.
     #[serde(default)]
     pub vm_types: Vec<Named>,
+    /// Kinds of disk.
+    #[serde(default)]
+    pub disk_types: Vec<Named>,
+    /// Where packages are compiled.
+    #[serde(default)]
+    pub compilation: Option<Value>,
 }
 
 /// A zone or a kind of VM.
@@ -213,6 +219,28 @@ impl Subnet {
 }
 
 impl CloudConfig {
+    /// Several cloud-configs as one: their lists joined, in order; `compilation` may stand in one of them.
+    ///
+    /// # Errors
+    /// When it stands in two, or one of them is no cloud-config.
+    pub fn merged(contents: &[&str]) -> Result<Self> {
+        let mut merged = Self::default();
+        for content in contents {
+            let one: Self = serde_yaml_ng::from_str(content)
+                .map_err(|error| Error::bad(160_008, format!("Invalid cloud-config: {error}")))?;
+            if merged.compilation.is_some() && one.compilation.is_some() {
+                let told = "Cloud config 'compilation' key cannot be defined in multiple cloud configs.";
+                return Err(Error::bad(570_000, told));
+            }
+            merged.compilation = merged.compilation.or(one.compilation);
+            merged.azs.extend(one.azs);
+            merged.networks.extend(one.networks);
+            merged.vm_types.extend(one.vm_types);
+            merged.disk_types.extend(one.disk_types);
+        }
+        Ok(merged)
+    }
+
     /// The network of that name.
     pub fn network(&self, name: &str) -> Option<&Network> {
         self.networks.iter().find(|network| network.name == name)

@@ -5,6 +5,7 @@ mod configs;
 mod deployments;
 mod events;
 mod info;
+mod inventory;
 mod locks;
 mod tasks;
 
@@ -81,6 +82,7 @@ pub async fn serve(config: Config, options: Options) -> Result<()> {
 fn router(api: Api) -> Router {
     Router::new()
         .merge(info::routes())
+        .merge(inventory::routes())
         .merge(tasks::routes())
         .merge(locks::routes())
         .merge(events::routes())
@@ -94,8 +96,11 @@ fn router(api: Api) -> Router {
         .with_state(api)
 }
 
+/// By which a client marks the tasks of one run of it.
+const CONTEXT_ID: &str = "x-bosh-context-id";
+
 /// Where a controller stands: below these everything wants a client; elsewhere there is nothing to protect.
-const CONTROLLERS: [&str; 13] = [
+const CONTROLLERS: [&str; 18] = [
     "tasks",
     "task",
     "locks",
@@ -109,6 +114,11 @@ const CONTROLLERS: [&str; 13] = [
     "releases",
     "disks",
     "stemcell_uploads",
+    "cpi_configs",
+    "orphan_disks",
+    "orphaned_vms",
+    "networks",
+    "resources",
 ];
 
 fn controller(path: &str) -> bool {
@@ -122,6 +132,11 @@ async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> R
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"BOSH Director\"")], body)
             .into_response();
     }
+    let context = request.headers().get(CONTEXT_ID).map_or(0, |id| id.to_str().map_or(0, |id| id.chars().count()));
+    if controller(path) && context > 64 {
+        let told = "X-Bosh-Context-Id cannot be more than 64 characters in length";
+        return Failure(Error::bad(70_010, told)).into_response();
+    }
     let mut response = next.run(request).await;
     response.headers_mut().entry(header::CONTENT_TYPE).or_insert(header::HeaderValue::from_static("text/html"));
     response
@@ -129,7 +144,11 @@ async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> R
 
 async fn nothing_there(request: Request) -> Response {
     let path = request.uri().path();
-    let body = if controller(path) { "<h1>Not Found</h1>".to_owned() } else { format!("Not Found: {path}") };
+    let body = match path {
+        path if path.starts_with("/events/") => "Event not found".to_owned(),
+        path if controller(path) => format!("Endpoint '{path}' not found."),
+        path => format!("Not Found: {path}"),
+    };
     (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html")], body).into_response()
 }
 
@@ -171,7 +190,7 @@ impl FromRequestParts<Api> for Client {
             |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let user = api.user(&parts.headers).ok_or(StatusCode::UNAUTHORIZED)?;
         let host = parts.uri.authority().map_or_else(|| text("host"), |authority| authority.to_string());
-        Ok(Self { user, host, context_id: text("x-bosh-context-id").chars().take(64).collect() })
+        Ok(Self { user, host, context_id: text(CONTEXT_ID) })
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Behaviour {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// `create_vm`, `delete_vm`, …; `agent` for an agent's answers. `None`: any.
+    /// `create_vm`, `delete_vm`, …; `agent` for an agent's answers, `drain` for its drain script. `None`: any.
     #[serde(default)]
     pub method: Option<String>,
     /// The instance's availability zone.

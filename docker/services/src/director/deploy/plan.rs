@@ -39,6 +39,11 @@ impl Planned {
 }
 
 impl Plan {
+    /// Whether it makes the instance's VM.
+    pub fn makes(&self, instance: &Instance) -> bool {
+        self.desired.iter().any(|planned| planned.instance.id == instance.id && planned.is_missing())
+    }
+
     /// Makes the plan, and the rows of what is new in it.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ pub mod cleanup;
 pub mod cloud_check;
 pub mod delete;
 pub mod instance;
+pub mod logs;
+pub mod ssh;
 pub mod vm_state;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,11 @@ impl Job {
     /// The task's number.
     pub fn id(&self) -> i64 {
         self.task.id
+    }
+
+    /// The task as it was when this process found it.
+    pub fn task(&self) -> &Task {
+        &self.task
     }
 
     /// The same job in another thread.
@@ -91,6 +98,10 @@ pub enum Work {
     VmState(vm_state::Order),
     /// `bosh restart --no-converge` and its like.
     Instance(instance::Order),
+    /// `bosh ssh`
+    Ssh(ssh::Order),
+    /// `bosh logs`
+    FetchLogs(logs::Order),
 }
 
 impl Work {
@@ -103,7 +114,9 @@ impl Work {
             Self::ApplyResolutions(_) => "cck_apply",
             Self::CleanupArtifacts(_) => "delete_artifacts",
             Self::VmState(_) => "vms",
-            Self::Instance(order) => order.action.kind(),
+            Self::Instance(_) => "update_instance",
+            Self::Ssh(_) => "ssh",
+            Self::FetchLogs(_) => "fetch_logs",
         }
     }
 
@@ -116,7 +129,9 @@ impl Work {
             Self::ApplyResolutions(_) => "CloudCheck::ApplyResolutions",
             Self::CleanupArtifacts(_) => "CleanupArtifacts",
             Self::VmState(_) => "VmState",
-            Self::Instance(order) => order.action.class(),
+            Self::Instance(_) => "UpdateInstance",
+            Self::Ssh(_) => "Ssh",
+            Self::FetchLogs(_) => "FetchLogs",
         }
     }
 
@@ -131,6 +146,8 @@ impl Work {
             Self::CleanupArtifacts(_) => "clean up".to_owned(),
             Self::VmState(_) => "retrieve vm-stats".to_owned(),
             Self::Instance(order) => format!("{} instance", order.action.name()),
+            Self::Ssh(order) => order.description(),
+            Self::FetchLogs(_) => "fetch logs".to_owned(),
         }
     }
 
@@ -144,12 +161,14 @@ impl Work {
             Self::CleanupArtifacts(_) => None,
             Self::VmState(order) => Some(&order.deployment),
             Self::Instance(order) => Some(&order.deployment),
+            Self::Ssh(order) => Some(&order.deployment),
+            Self::FetchLogs(order) => Some(&order.deployment),
         }
     }
 
     /// Which queue it waits in.
     pub fn queue(&self) -> queue::Name {
-        if matches!(self, Self::VmState(_)) { queue::Name::Urgent } else { queue::Name::Normal }
+        if matches!(self, Self::VmState(_) | Self::Ssh(_)) { queue::Name::Urgent } else { queue::Name::Normal }
     }
 
     /// Does it; what it returns becomes the task's result.
@@ -165,6 +184,8 @@ impl Work {
             Self::CleanupArtifacts(order) => cleanup::perform(job, order).await,
             Self::VmState(order) => vm_state::perform(job, order).await,
             Self::Instance(order) => instance::perform(job, order).await,
+            Self::Ssh(order) => ssh::perform(job, order).await,
+            Self::FetchLogs(order) => logs::perform(job, order).await,
         }
     }
 }

@@ -49,6 +49,14 @@ pub struct Vm {
 }
 
 impl Instance {
+    /// A started one without a VM, for tests.
+    #[cfg(test)]
+    pub fn of(job: &str, index: i64, uuid: &str) -> Self {
+        let [job, uuid, state] = [job, uuid, "started"].map(str::to_owned);
+        let (az, spec) = (String::new(), String::new());
+        Self { id: 0, job, index, uuid, state, az, bootstrap: false, spec, updated: true, vm: None, ip: None }
+    }
+
     /// `web/<uuid> (0)`, as stages and threads name it.
     pub fn label(&self) -> String {
         format!("{}/{} ({})", self.job, self.uuid, self.index)
