@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cpi::iaas::{Iaas, VmRecord};
 use super::error::{Error, Kind, Result};
-use super::jobs::Job;
+use super::job::Job;
 use super::script::Script;
 use super::store::instances::{Instance, Vm};
 

@@ -20,6 +20,7 @@
 pub mod agent;
 pub mod api;
 pub mod clock;
+pub mod cloud;
 pub mod config;
 pub mod cpi;
 pub mod db;
@@ -27,6 +28,8 @@ pub mod deploy;
 pub mod diff;
 pub mod error;
 pub mod event;
+pub mod held;
+pub mod job;
 pub mod jobs;
 pub mod lock;
 pub mod log;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::config::Config;
 use super::error::{During as _, Kind, Result};
-use super::jobs::Job;
+use super::job::Job;
 use super::log::Logger;
 use super::store::tasks::{self, Task};
 use super::task::State;

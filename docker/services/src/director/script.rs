@@ -10,7 +10,7 @@ use tokio::process::Child;
 use super::cpi::behaviour::{Act, Subject};
 use super::cpi::iaas::{Iaas, VmRecord, pause};
 use super::error::{During as _, Error, Result};
-use super::jobs::Job;
+use super::job::Job;
 
 /// What the process is told.
 #[derive(Debug, Clone, clap::Args)]

@@ -7,14 +7,17 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::Config;
 use super::error::{During as _, Error, Result};
+use super::jobs::Queue;
 use super::log::Logger;
-use super::queue::{self, Name, Reserved};
+use super::queue::{self, Reserved};
 use super::schema;
+use super::store::events;
 use super::store::tasks::{self, Task};
 use super::task::{Pickup, State, pickup};
 
@@ -27,7 +30,7 @@ pub struct Options {
     pub name: String,
     /// The queues that it serves.
     #[arg(long, env = "QUEUES", value_delimiter = ',', default_value = "normal,urgent")]
-    pub queues: Vec<Name>,
+    pub queues: Vec<Queue>,
 }
 
 /// Runs until SIGTERM.
@@ -41,6 +44,8 @@ pub async fn run(config: Config, options: Options) -> Result<()> {
     let mut retire = catch(SignalKind::user_defined1())?;
     schema::wait(&config.db, Duration::from_secs(60)).await?;
     eprintln!("Starting worker {}.", options.name);
+    // A database that is away by now is waited for below.
+    let _ = events::started(&config, "worker", &options.name, json!({})).await;
     let (mut stopping, mut retired) = (false, false);
     while !stopping {
         let takes_jobs = !retired;

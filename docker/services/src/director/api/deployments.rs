@@ -320,11 +320,12 @@ async fn fetch_logs(
     let deployment = find(&api, &name).await?;
     let there = instances::list(&api.config().db, &Logger::nowhere(), deployment.id).await?;
     let of_group = there.into_iter().filter(|instance| group == "*" || instance.job == group);
-    let meant = of_group.filter(|instance| id == "*" || instance.uuid == id || instance.index.to_string() == id);
+    let with_vm = of_group.filter(|instance| instance.vm.is_some());
+    let meant = with_vm.filter(|instance| id == "*" || instance.uuid == id || instance.index.to_string() == id);
     let instances: Vec<_> = meant.map(|instance| instance.id).collect();
     if instances.is_empty() {
-        let told = format!("No instances in deployment '{name}' matched '{group}/{id}'");
-        return Err(Error::missing(70_001, told).into());
+        let told = format!("No appropriate instance with a VM was found in deployment '{name}'");
+        return Err(Error::internal(told).into());
     }
     api.start(&client, &Work::FetchLogs(logs::Order { deployment: name, instances })).await
 }

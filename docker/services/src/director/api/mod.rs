@@ -24,6 +24,7 @@ use base64::Engine as _;
 use super::config::Config;
 use super::error::{During as _, Error, Kind, Result};
 use super::jobs::Work;
+use super::store::events as record;
 use super::{queue, schema, tls};
 
 /// What the API's process is told.
@@ -73,6 +74,8 @@ pub async fn serve(config: Config, options: Options) -> Result<()> {
     let certificates = config.options.dir.join("tls");
     tls::ensure(&certificates, &tls::names(&options.san))?;
     schema::migrate_when_up(&config.db, options.first_task, Duration::from_secs(60)).await?;
+    let version = serde_json::json!({"version": super::config::VERSION});
+    record::started(&config, "director", super::config::UUID, version).await?;
     let listener = tls::Listener::bind(options.listen, &certificates).await?;
     let api = Api(Arc::new(Shared { config, user: options.user, password: options.password }));
     eprintln!("director listens at {}", options.listen);
@@ -206,7 +209,7 @@ impl IntoResponse for Failure {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if matches!(kind, Kind::Database | Kind::Internal) {
             eprintln!("request failed: {message}");
-            return (StatusCode::INTERNAL_SERVER_ERROR, "<h1>Internal Server Error</h1>").into_response();
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         (status, json(&serde_json::json!({"code": code, "description": message}))).into_response()
     }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 
 use crate::director::config;
 use crate::director::error::{During as _, Error, Result};
-use crate::director::jobs::Job;
+use crate::director::job::Job;
 
 /// Makes calls for a job.
 #[derive(Debug, Clone, Copy)]

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 pub use plan::{Plan, Planned};
 
 use super::agent::Agent;
+use super::cloud::CloudConfig;
 use super::db::lit;
 use super::error::{Error, Result};
 use super::event::Stage;
-use super::jobs::Job;
-use super::lock::with_deployment_lock;
-use super::manifest::{CloudConfig, Manifest};
+use super::held::with_deployment_lock;
+use super::job::Job;
+use super::manifest::Manifest;
 use super::store::configs;
 use super::store::deployments::{self, Deployment};
 use super::store::events::Event;
@@ -232,7 +233,8 @@ impl Update<'_> {
     async fn run(&self, stage: &Stage, label: &str, instance: &Instance) -> Result<()> {
         let Self { job, plan, .. } = self;
         let (name, deployment) = (instance.name(), plan.deployment.name.as_str());
-        let action = self.order.state_for(instance).map_or("update", verb);
+        let as_it_is = if instance.spec.is_empty() { "create" } else { "update" };
+        let action = self.order.state_for(instance).map_or(as_it_is, verb);
         let event = |parent, error| Event {
             parent,
             action,

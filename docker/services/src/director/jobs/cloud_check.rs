@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Job;
 use crate::director::agent::Agent;
 use crate::director::clock;
 use crate::director::cpi::Cpi;
 use crate::director::db::{Db, Row, lit};
 use crate::director::deploy::{self, vm};
 use crate::director::error::{Error, Kind, Result};
-use crate::director::lock::with_deployment_lock;
+use crate::director::held::with_deployment_lock;
+use crate::director::job::Job;
 use crate::director::log::Logger;
 use crate::director::store::deployments;
 use crate::director::store::instances::{self, Instance};

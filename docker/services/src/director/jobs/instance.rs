@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Job;
 use crate::director::agent::Agent;
 use crate::director::db::lit;
 use crate::director::deploy::{self, vm};
 use crate::director::error::{Error, Result};
 use crate::director::event::Stage;
-use crate::director::lock::with_deployment_lock;
+use crate::director::held::with_deployment_lock;
+use crate::director::job::Job;
 use crate::director::store::deployments;
 use crate::director::store::events::Event;
 use crate::director::store::instances::{self, Instance, Vm};

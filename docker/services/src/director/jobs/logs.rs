@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Job;
 use crate::director::agent::Agent;
 use crate::director::error::{Error, Result};
+use crate::director::job::Job;
 use crate::director::store::{deployments, instances};
 
 /// What it is told.

@@ -10,74 +10,26 @@ pub mod vm_state;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::Config;
-use super::error::{Error, Result};
-use super::event::EventLog;
-use super::log::Logger;
-use super::store::events::{self, Event};
-use super::store::tasks::{self, Task};
-use super::{deploy, queue};
+use super::deploy;
+use super::error::Result;
+use super::job::Job;
 
-/// A running job's surroundings; cheap to clone, one for each of its threads.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// The process's.
-    pub config: Config,
-    /// The thread's debug log.
-    pub log: Logger,
-    /// The task's event output.
-    pub events: EventLog,
-    task: std::sync::Arc<Task>,
+/// A queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Queue {
+    /// Deploys and all that takes long.
+    Normal,
+    /// `vms`, `instances`: a worker may be kept for them.
+    Urgent,
 }
 
-impl Job {
-    /// The surroundings of `task`.
-    pub fn new(config: Config, log: Logger, task: Task) -> Self {
-        let events = EventLog::new(config.db.clone(), config.clock, task.id);
-        Self { config, log, events, task: std::sync::Arc::new(task) }
-    }
-
-    /// The task's number.
-    pub fn id(&self) -> i64 {
-        self.task.id
-    }
-
-    /// The task as it was when this process found it.
-    pub fn task(&self) -> &Task {
-        &self.task
-    }
-
-    /// The same job in another thread.
-    pub fn in_thread(&self, name: impl Into<String>) -> Self {
-        Self { log: self.log.in_thread(name), ..self.clone() }
-    }
-
-    /// The only place where a job notices that it was cancelled.
-    ///
-    /// # Errors
-    /// `TaskCancelled`, or the database's.
-    pub async fn checkpoint(&self) -> Result<()> {
-        let task = tasks::find(&self.config.db, &self.log, self.id()).await?;
-        if task.state.stops_the_job() { Err(Error::cancelled(self.id())) } else { Ok(()) }
-    }
-
-    /// Writes an event of this task; its id.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn event(&self, event: Event<'_>) -> Result<i64> {
-        let task = self.id().to_string();
-        let user = self.task.user.as_deref().unwrap_or("admin");
-        let event = Event { user, task: Some(&task), ..event };
-        events::create(&self.config.db, &self.log, self.config.clock.now(), &event).await
-    }
-
-    /// Adds a line to the task's result.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn result(&self, line: &str) -> Result<()> {
-        tasks::append(&self.config.db, &self.log, self.id(), "result_output", line).await
+impl Queue {
+    /// Its name in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Urgent => "urgent",
+        }
     }
 }
 
@@ -167,8 +119,8 @@ impl Work {
     }
 
     /// Which queue it waits in.
-    pub fn queue(&self) -> queue::Name {
-        if matches!(self, Self::VmState(_) | Self::Ssh(_)) { queue::Name::Urgent } else { queue::Name::Normal }
+    pub fn queue(&self) -> Queue {
+        if matches!(self, Self::VmState(_) | Self::Ssh(_)) { Queue::Urgent } else { Queue::Normal }
     }
 
     /// Does it; what it returns becomes the task's result.

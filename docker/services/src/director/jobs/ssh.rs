@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Job;
 use crate::director::agent::Agent;
 use crate::director::error::{Error, Result};
+use crate::director::job::Job;
 use crate::director::store::deployments;
 use crate::director::store::events::Event;
 use crate::director::store::instances::{self, Instance};
