@@ -2,6 +2,7 @@
 //! these: the engine's `PowerOff`, `PowerOn` and `Pause` of [`super::DIRECTOR`].
 
 mod clock;
+mod held;
 mod iaas;
 mod outage;
 mod processes;
@@ -9,8 +10,9 @@ mod rows;
 
 pub(super) use self::{
     clock::{ClockSkewed, skewed},
+    held::RowHeld,
     iaas::{CallsBehave, SubnetUnreachable},
     outage::DatabaseAway,
-    processes::{WorkerAndJobKilled, calls_lost, job_suspended, worker_suspended},
+    processes::{PidfileLost, WorkerAndJobKilled, calls_lost, job_suspended, worker_suspended},
     rows::{LockStolen, WrongSubnet},
 };

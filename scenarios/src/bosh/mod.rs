@@ -50,11 +50,17 @@ use reenact::{
 use api::Api;
 use client::Platform;
 use db::Database;
-use detectors::{CANCEL_OVERDUE, LEAKED_VMS, STALE_LOCK, STARVATION, STUCK_TASK, ZOMBIE_HOLDER};
-use faults::{CallsBehave, ClockSkewed, DatabaseAway, LockStolen, SubnetUnreachable, WorkerAndJobKilled, WrongSubnet};
+use detectors::{
+    ABANDONED_CANCEL, AGENT_TASK_ENDLESS, CANCEL_OVERDUE, ENDED_TASK_LIVES, LEAKED_VMS, STALE_LOCK, STARVATION,
+    STUCK_TASK, TASK_RUNS_TWICE, ZOMBIE_HOLDER,
+};
+use faults::{
+    CallsBehave, ClockSkewed, DatabaseAway, LockStolen, PidfileLost, RowHeld, SubnetUnreachable, WorkerAndJobKilled,
+    WrongSubnet,
+};
 use iaas::Iaas;
 use probes::{OnMachine, Tables};
-use runbooks::{EndStuckTask, EndZombie, FreeWorkers};
+use runbooks::{EndDrain, EndEndedTask, EndStuckTask, EndZombie, FreeWorkers};
 use state::Exporter;
 
 pub(crate) use setup::{Pace, Setup};
@@ -110,6 +116,10 @@ impl Director {
         if let Some(process) = away {
             return Ok(Some(format!("{process} does not run")));
         }
+        let names = self.setup.workers().into_iter().map(|name| format!("director worker --name {name}"));
+        if let Some(process) = names.into_iter().find(|process| state.count(process) > 1) {
+            return Ok(Some(format!("{process} runs twice")));
+        }
         if let Some(trouble) = self.database.trouble().await? {
             return Ok(Some(trouble));
         }
@@ -147,10 +157,16 @@ impl Playground for Director {
     const REMEDIES: &'static [Remedy] = &[
         Remedy {
             name: "end_stuck_task",
-            cures: &[STUCK_TASK, CANCEL_OVERDUE, STALE_LOCK, LEAKED_VMS],
+            cures: &[STUCK_TASK, CANCEL_OVERDUE, STALE_LOCK, LEAKED_VMS, ABANDONED_CANCEL],
             make: || Box::new(EndStuckTask { pace: Pace::PLAIN }),
         },
         Remedy { name: "free_workers", cures: &[STARVATION], make: || Box::new(FreeWorkers { pace: Pace::PLAIN }) },
+        Remedy {
+            name: "end_ended_task",
+            cures: &[ENDED_TASK_LIVES, TASK_RUNS_TWICE],
+            make: || Box::new(EndEndedTask { pace: Pace::PLAIN }),
+        },
+        Remedy { name: "end_drain", cures: &[AGENT_TASK_ENDLESS], make: || Box::new(EndDrain { pace: Pace::PLAIN }) },
         Remedy { name: "end_zombie", cures: &[ZOMBIE_HOLDER], make: || Box::new(EndZombie { pace: Pace::PLAIN }) },
     ];
     const PATIENCE: Duration = Duration::from_secs(45);
@@ -168,6 +184,8 @@ impl Playground for Director {
             .with::<ClockSkewed>("clock_skewed")
             .with::<DatabaseAway>("database_away")
             .with::<WorkerAndJobKilled>("worker_and_job_killed")
+            .with::<PidfileLost>("pidfile_lost")
+            .with::<RowHeld>("row_held")
     }
 }
 

@@ -34,7 +34,8 @@ UNION ALL SELECT 'sql:tasks', id::text, concat(state, '|', type, '|', deployment
   WHERE state NOT IN ('done', 'error', 'cancelled') OR id > (SELECT max(id) - 20 FROM tasks)
 UNION ALL (SELECT 'sql:events', id::text, concat(action, '|', object_type, '|', object_name, '|', task, '|', deployment,
     '|', error) FROM events ORDER BY events.id DESC LIMIT 50)
-UNION ALL SELECT 'sql:jobs', id::text, concat(queue, '|', locked_by, '|', ms(run_at)) FROM delayed_jobs
+UNION ALL SELECT 'sql:jobs', id::text, concat(queue, '|', locked_by, '|', ms(run_at), '|',
+    substring(handler from 'task_id: ([0-9]+)')) FROM delayed_jobs
 UNION ALL SELECT 'sql:vms', v.cid, concat(i.job, '/', i.uuid, '|', a.address_str) FROM vms v
   JOIN instances i ON i.id = v.instance_id LEFT JOIN ip_addresses a ON a.instance_id = i.id WHERE v.cid IS NOT NULL
 UNION ALL SELECT 'lines', id::text, event_output FROM tasks WHERE id > (SELECT max(id) - 20 FROM tasks)

@@ -126,6 +126,8 @@ pub(super) struct Queued {
     pub(super) locked_by: String,
     /// From when on it may be taken.
     pub(super) run_at_ms: i64,
+    /// The task that it is.
+    pub(super) task: Option<u64>,
 }
 
 impl TryFrom<Values> for Jobs {
@@ -268,8 +270,8 @@ mod tests {
         assert_eq!((task.checkpoint_ms, task._description.as_str(), task.is_open()), (None, "a|b", true));
         let lost = "lost|lock|lock:deployment:paasta|100|paasta|Lock renewal thread exiting";
         assert_eq!(read::<Events>(&[("7", lost)]).0[&7].task, Some(100));
-        let jobs: Jobs = read(&[("now_ms", "9"), ("3", "normal||5"), ("workers", "worker_1 worker_2")]);
-        assert_eq!((jobs.workers.len(), jobs.rows[&3].run_at_ms), (2, 5));
+        let jobs: Jobs = read(&[("now_ms", "9"), ("3", "normal||5|100"), ("workers", "worker_1 worker_2")]);
+        assert_eq!((jobs.workers.len(), jobs.rows[&3].run_at_ms, jobs.rows[&3].task), (2, 5, Some(100)));
         let calls: Inflight = read(&[("now_ms", "9"), ("cpi-1", "create_vm|100|web/u|10.0.3.4|z3|77|5")]);
         assert_eq!(calls.rows["cpi-1"].pid, 77);
         assert_eq!(read::<IaasVms>(&[("vm-1", "paasta|web/u|10.0.3.4|z3")]).0["vm-1"].instance, "web/u");

@@ -69,8 +69,13 @@ impl State {
             .count()
     }
 
+    /// How many processes run whose command lines hold these words.
+    pub(super) fn count(&self, words: &str) -> usize {
+        self.processes.iter().filter(|process| format!("{process} ").contains(&format!("{words} "))).count()
+    }
+
     /// Whether a process runs whose command line holds these words.
     pub(super) fn runs(&self, words: &str) -> bool {
-        self.processes.iter().any(|process| format!("{process} ").contains(&format!("{words} ")))
+        self.count(words) > 0
     }
 }

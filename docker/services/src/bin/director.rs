@@ -1,11 +1,11 @@
-//! The mock BOSH director: `director serve|worker|run-job|cpi|watch`; see [`services::director`].
+//! The mock BOSH director: `director serve|worker|run-job|cpi|drain|watch`; see [`services::director`].
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use services::director::config::{Config, Options};
 use services::director::error::{During as _, Result};
-use services::director::{api, cpi, runner, watch, worker};
+use services::director::{api, cpi, runner, script, watch, worker};
 
 /// A BOSH director over a real PostgreSQL, with a fake IaaS.
 #[derive(Debug, Parser)]
@@ -42,6 +42,11 @@ enum Role {
         #[command(flatten)]
         cpi: cpi::fake::Options,
     },
+    /// An agent's drain script.
+    Drain {
+        #[command(flatten)]
+        script: script::Options,
+    },
     /// Ships the tasks' logs, and says what runs here and what the IaaS has.
     Watch {
         #[command(flatten)]
@@ -63,8 +68,9 @@ fn main() -> ExitCode {
 
 fn run(role: Role) -> Result<()> {
     let role = match role {
-        // A CPI call needs no runtime.
+        // A CPI call needs no runtime, nor does a script.
         Role::Cpi { cpi } => return cpi::fake::run(&cpi),
+        Role::Drain { script } => return script::run(&script),
         role => role,
     };
     let runtime = tokio::runtime::Runtime::new().during(|| "cannot start the runtime".to_owned())?;
@@ -74,7 +80,7 @@ fn run(role: Role) -> Result<()> {
             Role::Worker { worker, shared } => worker::run(Config::new(shared), worker).await,
             Role::RunJob { job, shared } => runner::run(Config::new(shared), job).await,
             Role::Watch { watch, shared } => watch::run(Config::new(shared), watch).await,
-            Role::Cpi { .. } => Ok(()),
+            Role::Cpi { .. } | Role::Drain { .. } => Ok(()),
         }
     })
 }

@@ -72,7 +72,12 @@ impl Intervals {
         self.seconds(45.0)
     }
 
-    /// `get_state` for `bosh vms` and for a cloud check's scan.
+    /// `get_state` for a cloud check's scan, once \[S\].
+    pub fn agent_scan(self) -> Duration {
+        self.seconds(10.0)
+    }
+
+    /// `get_state` for `bosh vms`.
     pub fn agent_state(self) -> Duration {
         self.seconds(5.0)
     }

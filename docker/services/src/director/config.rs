@@ -45,6 +45,8 @@ pub const MAX_THREADS: usize = 32;
 pub const MAX_VM_CREATE_TRIES: u32 = 5;
 /// The director's name.
 pub const NAME: &str = "bosh";
+/// Its version.
+pub const VERSION: &str = "283.1.6 (00000000)";
 /// The director's own mark.
 pub const UUID: &str = "71d36859-4f21-446f-8a02-f18d7f1263c6";
 

@@ -57,6 +57,16 @@ impl Error {
         Self::new(Kind::Director, code, 404, message)
     }
 
+    /// Nothing that this client may ask for.
+    pub fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(Kind::Director, 600_000, 401, message)
+    }
+
+    /// An agent says that what it was told went wrong.
+    pub fn agent(message: impl Into<String>) -> Self {
+        Self::new(Kind::Director, 450_001, 400, message)
+    }
+
     /// Task `id` was cancelled; seen at a checkpoint.
     pub fn cancelled(id: i64) -> Self {
         Self::new(Kind::Cancelled, 10001, 200, format!("Task {id} cancelled"))

@@ -25,7 +25,7 @@ pub struct Stage {
     events: EventLog,
     name: String,
     tags: Vec<String>,
-    total: usize,
+    total: Option<usize>,
     begun: AtomicUsize,
 }
 
@@ -35,8 +35,9 @@ impl EventLog {
         Self { db, clock, task }
     }
 
-    /// A stage of `total` steps; nothing is written yet.
-    pub fn stage(&self, name: &str, tags: &[&str], total: usize) -> Stage {
+    /// A stage of `total` steps, or of nobody knows how many; nothing is written yet.
+    pub fn stage(&self, name: &str, tags: &[&str], total: impl Into<Option<usize>>) -> Stage {
+        let total = total.into();
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
         Stage { events: self.clone(), name: name.to_owned(), tags, total, begun: AtomicUsize::new(0) }
     }

@@ -1,7 +1,7 @@
 //! The director's locks: rows that expire, renewed by a thread, taken over when they have.
 //!
 //! The rules stand apart from the database: [`Lock`] does single steps against a [`LockTable`], each of which is one
-//! statement of the real director. `director/lock/held.rs` runs them against PostgreSQL with their thread and their
+//! statement of the real director. [`held`](super::held) runs them against PostgreSQL with their thread and their
 //! log; the tests here interleave them at random over a table in memory.
 
 use std::future::Future;
@@ -9,12 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use super::error::Result;
 
-mod held;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod memory;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod properties;
-
-pub use held::{Held, with_deployment_lock, with_locks};
 
 /// A row of `locks`.
 #[derive(Debug, Clone, PartialEq, Eq)]

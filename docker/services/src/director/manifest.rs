@@ -1,13 +1,11 @@
-//! Deployment manifests and cloud-configs: what they say, and what is wrong with them, in the director's words.
+//! Deployment manifests: what they say, and what is wrong with them, in the director's words.
 
-use std::fmt;
 use std::net::Ipv4Addr;
-use std::str::FromStr;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::cloud::CloudConfig;
 use super::error::{Error, Result};
 use super::store::links::LinkedJob;
 
@@ -22,6 +20,9 @@ pub struct Manifest {
     /// Stemcells.
     #[serde(default)]
     pub stemcells: Vec<Value>,
+    /// How instances are updated.
+    #[serde(default)]
+    pub update: Value,
     /// What is to stand where.
     #[serde(default)]
     pub instance_groups: Vec<Group>,
@@ -47,6 +48,12 @@ pub struct Group {
     /// The kind of VM.
     #[serde(default)]
     pub vm_type: Option<String>,
+    /// The alias of its stemcell.
+    #[serde(default)]
+    pub stemcell: Option<String>,
+    /// The kind of its persistent disk.
+    #[serde(default)]
+    pub persistent_disk_type: Option<String>,
     /// `service` or `errand`; an errand's VMs are not made by a deploy.
     #[serde(default)]
     pub lifecycle: Option<String>,
@@ -57,6 +64,9 @@ pub struct Group {
 pub struct GroupNetwork {
     /// Its name in the cloud-config.
     pub name: String,
+    /// The addresses that its instances are given, in order; none: any that is free.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub static_ips: Vec<Ipv4Addr>,
 }
 
 /// A job of an instance group.
@@ -64,6 +74,9 @@ pub struct GroupNetwork {
 pub struct GroupJob {
     /// Its name.
     pub name: String,
+    /// The release that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
     /// The links that it consumes, by their original names.
     #[serde(default)]
     pub consumes: Map<String, Value>,
@@ -73,168 +86,6 @@ pub struct GroupJob {
     /// Its properties.
     #[serde(default)]
     pub properties: Value,
-}
-
-/// What of a cloud-config this director looks at.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct CloudConfig {
-    /// Zones.
-    #[serde(default)]
-    pub azs: Vec<Named>,
-    /// Networks.
-    #[serde(default)]
-    pub networks: Vec<Network>,
-    /// Kinds of VM.
-    #[serde(default)]
-    pub vm_types: Vec<Named>,
-}
-
-/// A zone or a kind of VM.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Named {
-    /// Its name.
-    pub name: String,
-    /// What the CPI is told of it.
-    #[serde(default)]
-    pub cloud_properties: Value,
-}
-
-/// A network.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Network {
-    /// Its name.
-    pub name: String,
-    /// Its subnets.
-    #[serde(default)]
-    pub subnets: Vec<Subnet>,
-}
-
-/// A subnet of a network: the report's mistake stands in one.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Subnet {
-    /// Its addresses.
-    pub range: Cidr,
-    /// Its router.
-    #[serde(default)]
-    pub gateway: Option<Ipv4Addr>,
-    /// The one zone that it serves.
-    #[serde(default)]
-    pub az: Option<String>,
-    /// The zones that it serves.
-    #[serde(default)]
-    pub azs: Vec<String>,
-    /// Addresses that are not given to instances.
-    #[serde(default, deserialize_with = "one_or_many")]
-    pub reserved: Vec<String>,
-    /// Addresses for those who ask for them by name; not given to anybody else.
-    #[serde(default, rename = "static", deserialize_with = "one_or_many")]
-    pub fixed: Vec<String>,
-    /// Name servers.
-    #[serde(default)]
-    pub dns: Vec<Ipv4Addr>,
-    /// What the CPI is told of it.
-    #[serde(default)]
-    pub cloud_properties: Value,
-}
-
-/// A subnet's addresses, `10.0.1.0/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cidr {
-    base: u32,
-    bits: u8,
-}
-
-impl Cidr {
-    /// Whether the address is in it.
-    pub fn contains(self, ip: Ipv4Addr) -> bool {
-        u32::from(ip) & self.mask() == self.base
-    }
-
-    /// Its netmask.
-    pub fn netmask(self) -> Ipv4Addr {
-        self.mask().into()
-    }
-
-    /// The addresses that a machine can have, without the first and the last.
-    pub fn hosts(self) -> impl Iterator<Item = Ipv4Addr> {
-        let last = self.base | !self.mask();
-        (self.base.saturating_add(1)..last).map(Ipv4Addr::from)
-    }
-
-    fn mask(self) -> u32 {
-        u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0)
-    }
-}
-
-impl FromStr for Cidr {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let wrong = || format!("`{text}` is no IPv4 range");
-        let (ip, bits) = text.split_once('/').ok_or_else(wrong)?;
-        let (ip, bits): (Ipv4Addr, u8) = (ip.parse().map_err(|_| wrong())?, bits.parse().map_err(|_| wrong())?);
-        if bits > 32 {
-            return Err(wrong());
-        }
-        let range = Self { base: 0, bits };
-        Ok(Self { base: u32::from(ip) & range.mask(), bits })
-    }
-}
-
-impl fmt::Display for Cidr {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "{}/{}", Ipv4Addr::from(self.base), self.bits)
-    }
-}
-
-impl<'de> Deserialize<'de> for Cidr {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
-    }
-}
-
-impl Serialize for Cidr {
-    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl Subnet {
-    /// Whether it serves the zone.
-    pub fn serves(&self, az: &str) -> bool {
-        self.az.as_deref() == Some(az) || self.azs.iter().any(|served| served == az)
-    }
-
-    /// Whether an instance may have the address.
-    pub fn gives(&self, ip: Ipv4Addr) -> bool {
-        let listed = |ranges: &[String]| ranges.iter().any(|range| within(range, ip));
-        self.range.contains(ip) && self.gateway != Some(ip) && !listed(&self.reserved) && !listed(&self.fixed)
-    }
-}
-
-impl CloudConfig {
-    /// The network of that name.
-    pub fn network(&self, name: &str) -> Option<&Network> {
-        self.networks.iter().find(|network| network.name == name)
-    }
-
-    /// The zone's subnet in the network.
-    pub fn subnet(&self, network: &str, az: &str) -> Option<&Subnet> {
-        self.network(network)?.subnets.iter().find(|subnet| subnet.serves(az))
-    }
-
-    /// What the CPI is told to make a VM by: the kind of VM's properties, over the zone's.
-    pub fn vm_properties(&self, vm_type: Option<&str>, az: &str) -> Value {
-        let of = |list: &[Named], name: &str| {
-            list.iter().find(|item| item.name == name).map(|item| item.cloud_properties.clone())
-        };
-        let mut merged = Map::new();
-        let both = [of(&self.azs, az), vm_type.and_then(|name| of(&self.vm_types, name))];
-        for properties in both.into_iter().flatten() {
-            merged.extend(properties.as_object().cloned().unwrap_or_default());
-        }
-        Value::Object(merged)
-    }
 }
 
 impl Manifest {
@@ -252,10 +103,35 @@ impl Manifest {
     /// # Errors
     /// The first thing that is.
     pub fn validate(&self, cloud: &CloudConfig) -> Result<()> {
+        if !self.update.is_object() {
+            let told =
+                format!("Required property 'update' was not specified in object ({})", json!({"name": self.name}));
+            return Err(Error::bad(40_001, told));
+        }
         for group in &self.instance_groups {
+            self.validate_names(group)?;
             group.validate(cloud)?;
         }
         Ok(())
+    }
+
+    /// Whether the group's release and stemcell stand in the manifest.
+    fn validate_names(&self, group: &Group) -> Result<()> {
+        let (name, named) =
+            (&group.name, |list: &[Value], key: &str, of: &String| list.iter().any(|one| one[key] == **of));
+        for job in &group.jobs {
+            if let Some(release) = job.release.as_ref().filter(|of| !named(&self.releases, "name", of)) {
+                let job = &job.name;
+                let told = format!("Job '{job}' (instance group '{name}') references an unknown release '{release}'");
+                return Err(Error::bad(140_002, told));
+            }
+        }
+        match group.stemcell.as_ref().filter(|of| !named(&self.stemcells, "alias", of)) {
+            Some(stemcell) => {
+                Err(Error::bad(140_005, format!("Instance group '{name}' references an unknown stemcell '{stemcell}'")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The jobs that provide (or consume) links.
@@ -288,12 +164,25 @@ impl Group {
                 let told = format!("Instance group '{name}' references unknown AZ '{az}'. Known AZs are: [{known}]");
                 return Err(Error::bad(140018, told));
             }
-            if cloud.subnet(network, az).is_none() {
+            if cloud.network(network).is_none_or(|network| !network.serves(az)) {
                 let told = format!(
                     "Instance group '{name}' must specify availability zone that matches availability zones of network '{network}'"
                 );
                 return Err(Error::bad(150006, told));
             }
+        }
+        let asked = self.networks.first().map_or(0, |network| network.static_ips.len());
+        if asked > 0 && asked != self.instances.unsigned_abs() as usize {
+            let instances = self.instances;
+            let told = format!(
+                "Instance group '{name}' has {instances} instances but was allocated {asked} static IPs in network '{network}'"
+            );
+            return Err(Error::bad(150_002, told));
+        }
+        let known = |kind: &&String| cloud.disk_types.iter().any(|known| known.name == **kind);
+        if let Some(kind) = self.persistent_disk_type.as_ref().filter(|kind| !known(kind)) {
+            let told = format!("Instance group '{name}' references an unknown disk type '{kind}'");
+            return Err(Error::bad(140_012, told));
         }
         match &self.vm_type {
             Some(kind) if !cloud.vm_types.iter().any(|known| known.name == *kind) => {
@@ -306,6 +195,11 @@ impl Group {
     /// The network that its instances have their address in.
     pub fn network(&self) -> &str {
         self.networks.first().map_or("", |network| network.name.as_str())
+    }
+
+    /// The address that the manifest gives to the instance of that number.
+    pub fn static_ip(&self, index: i64) -> Option<Ipv4Addr> {
+        self.networks.first()?.static_ips.get(index.unsigned_abs() as usize).copied()
     }
 
     /// The zone of the instance of that number: they are spread evenly.
@@ -335,56 +229,48 @@ pub fn mapping(text: &str) -> Result<Value> {
     if value.is_object() { Ok(value) } else { Err(Error::bad(440001, "Manifest should be a hash")) }
 }
 
-/// `10.0.1.5` or `10.0.1.5 - 10.0.1.9` or `10.0.1.8/30`.
-fn within(range: &str, ip: Ipv4Addr) -> bool {
-    let address = |text: &str| text.trim().parse::<Ipv4Addr>().ok();
-    if let Ok(cidr) = range.trim().parse::<Cidr>() {
-        return cidr.contains(ip);
-    }
-    match range.split_once('-') {
-        Some((from, to)) => address(from).is_some_and(|from| from <= ip) && address(to).is_some_and(|to| ip <= to),
-        None => address(range) == Some(ip),
-    }
-}
-
-fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<String>, D::Error> {
-    match Value::deserialize(from)? {
-        Value::Null => Ok(Vec::new()),
-        Value::String(one) => Ok(vec![one]),
-        many => serde_json::from_value(many).map_err(D::Error::custom),
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_range_knows_its_addresses() {
-        let range: Cidr = "10.0.1.7/29".parse().unwrap();
-        assert_eq!(range.to_string(), "10.0.1.0/29");
-        assert_eq!(range.netmask(), Ipv4Addr::new(255, 255, 255, 248));
-        let hosts: Vec<_> = range.hosts().collect();
-        assert_eq!((hosts[0], hosts.len()), (Ipv4Addr::new(10, 0, 1, 1), 6));
-        assert!("10.0.1.0/33".parse::<Cidr>().is_err());
-        assert!("0.0.0.0/0".parse::<Cidr>().unwrap().contains(Ipv4Addr::LOCALHOST));
-    }
-
-    #[test]
-    fn a_subnet_keeps_back_what_is_not_to_be_given() {
-        let text =
-            "{range: 10.0.1.0/24, gateway: 10.0.1.1, az: z1, reserved: [10.0.1.2 - 10.0.1.9], static: 10.0.1.20}";
-        let subnet: Subnet = serde_yaml_ng::from_str(text).unwrap();
-        let given: Vec<_> = subnet.range.hosts().filter(|ip| subnet.gives(*ip)).take(2).collect();
-        assert_eq!(given, [Ipv4Addr::new(10, 0, 1, 10), Ipv4Addr::new(10, 0, 1, 11)]);
-        assert!(!subnet.gives(Ipv4Addr::new(10, 0, 1, 20)));
-    }
-
-    #[test]
     fn what_is_no_mapping_is_refused_as_the_director_does() {
         assert_eq!(mapping("").unwrap_err().message, "Manifest should not be empty");
         assert_eq!(mapping("- a\n").unwrap_err().message, "Manifest should be a hash");
         assert_eq!(mapping("a: [").unwrap_err().code, 440001);
+    }
+
+    fn refusal(manifest: Value) -> (u32, String) {
+        let cloud = CloudConfig::merged(&["networks: [{name: default, subnets: [{range: 10.0.1.0/24}]}]"]).unwrap();
+        let error = Manifest::parse(&manifest.to_string()).unwrap().validate(&cloud).unwrap_err();
+        (error.code, error.message)
+    }
+
+    #[test]
+    fn what_a_manifest_does_not_declare_is_refused_in_the_director_s_words() {
+        let group = |more: Value| {
+            let mut group = json!({"name": "web", "instances": 2, "networks": [{"name": "default"}]});
+            group.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({"name": "paasta", "update": {}, "instance_groups": [group]})
+        };
+        for (manifest, code, told) in [
+            (json!({"name": "paasta"}), 40_001, "Required property 'update' was not specified in object"),
+            (
+                group(json!({"jobs": [{"name": "web", "release": "cf"}]})),
+                140_002,
+                "Job 'web' (instance group 'web') references an unknown release 'cf'",
+            ),
+            (group(json!({"stemcell": "jammy"})), 140_005, "references an unknown stemcell 'jammy'"),
+            (group(json!({"persistent_disk_type": "big"})), 140_012, "references an unknown disk type 'big'"),
+            (
+                group(json!({"networks": [{"name": "default", "static_ips": ["10.0.1.9"]}]})),
+                150_002,
+                "has 2 instances but was allocated 1 static IPs",
+            ),
+        ] {
+            let (refused, said) = refusal(manifest);
+            assert!(refused == code && said.contains(told), "{refused} {said}");
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! | `worker` | takes jobs from `delayed_jobs`, one at a time, each in a child process |
 //! | `run-job` | that child: the job, its lock's renewal, its checkpoints, its debug log |
 //! | `cpi` | one CPI call against the fake IaaS; a child of `run-job` that outlives it |
+//! | `drain` | an agent's drain script, on a VM of its own in production; it outlives `run-job`, too |
 //! | `watch` | no part of a director: what ships a VM's logs and says what runs on it |
 //!
 //! "[M]" and "[S]" in the comments below are the fact sheet's marks: measured on, or read in, the real director.
@@ -19,6 +20,7 @@
 pub mod agent;
 pub mod api;
 pub mod clock;
+pub mod cloud;
 pub mod config;
 pub mod cpi;
 pub mod db;
@@ -26,6 +28,8 @@ pub mod deploy;
 pub mod diff;
 pub mod error;
 pub mod event;
+pub mod held;
+pub mod job;
 pub mod jobs;
 pub mod lock;
 pub mod log;
@@ -33,6 +37,7 @@ pub mod manifest;
 pub mod queue;
 pub mod runner;
 pub mod schema;
+pub mod script;
 pub mod store;
 pub mod task;
 pub mod tls;

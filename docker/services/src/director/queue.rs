@@ -6,27 +6,9 @@ use super::clock;
 use super::config::Config;
 use super::db::lit;
 use super::error::{During as _, Error, Result};
-use super::jobs::Work;
+use super::jobs::{Queue, Work};
 use super::log::Logger;
 use super::store::tasks;
-
-/// A queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Name {
-    /// Deploys and all that takes long.
-    Normal,
-    /// `vms`, `instances`: a worker may be kept for them.
-    Urgent,
-}
-
-impl Name {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Normal => "normal",
-            Self::Urgent => "urgent",
-        }
-    }
-}
 
 /// A job that a worker has reserved.
 #[derive(Debug)]
@@ -69,7 +51,7 @@ pub async fn enqueue(config: &Config, user: &str, context_id: &str, work: &Work)
 ///
 /// # Errors
 /// The database's.
-pub async fn reserve(config: &Config, worker: &str, queues: &[Name]) -> Result<Option<Reserved>> {
+pub async fn reserve(config: &Config, worker: &str, queues: &[Queue]) -> Result<Option<Reserved>> {
     let (now, worker) = (clock::sql(config.clock.now()), lit(worker));
     let queues: Vec<_> = queues.iter().map(|queue| format!("'{}'", queue.name())).collect();
     let sql = format!(

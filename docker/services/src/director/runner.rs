@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::config::Config;
 use super::error::{During as _, Kind, Result};
-use super::jobs::Job;
+use super::job::Job;
 use super::log::Logger;
 use super::store::tasks::{self, Task};
 use super::task::State;
@@ -74,7 +74,7 @@ async fn attempt(job: &Job, handler: &str) -> Result<String> {
     job.checkpoint().await?;
     tokio::spawn(keep_checkpointing(job.in_thread(format!("task:{}-checkpoint", job.id()))));
     job.log.info(format!("Performing task: {}", job.id()));
-    tasks::start(&job.config.db, &job.log, job.id(), job.config.clock.now()).await?;
+    tasks::start(&job.config.db, &job.log, job.task(), job.config.clock.now()).await?;
     work.perform(job).await
 }
 

@@ -73,7 +73,8 @@ impl State {
 pub enum Pickup {
     /// It was `queued` and is `processing` now: run it.
     Run,
-    /// It was cancelled before, or while, its worker died: it becomes `cancelled` and is not run \[M\].
+    /// It was cancelled before, or while, its worker died: it becomes `cancelled`, and its job ends at its first
+    /// checkpoint \[M\].
     Cancel,
     /// Anything else: the job is dropped, the task stays as it is \[M\].
     Drop,

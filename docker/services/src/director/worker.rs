@@ -7,15 +7,18 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::Config;
 use super::error::{During as _, Error, Result};
+use super::jobs::Queue;
 use super::log::Logger;
-use super::queue::{self, Name, Reserved};
+use super::queue::{self, Reserved};
 use super::schema;
-use super::store::tasks;
+use super::store::events;
+use super::store::tasks::{self, Task};
 use super::task::{Pickup, State, pickup};
 
 /// What a worker is told.
@@ -27,7 +30,7 @@ pub struct Options {
     pub name: String,
     /// The queues that it serves.
     #[arg(long, env = "QUEUES", value_delimiter = ',', default_value = "normal,urgent")]
-    pub queues: Vec<Name>,
+    pub queues: Vec<Queue>,
 }
 
 /// Runs until SIGTERM.
@@ -41,6 +44,8 @@ pub async fn run(config: Config, options: Options) -> Result<()> {
     let mut retire = catch(SignalKind::user_defined1())?;
     schema::wait(&config.db, Duration::from_secs(60)).await?;
     eprintln!("Starting worker {}.", options.name);
+    // A database that is away by now is waited for below.
+    let _ = events::started(&config, "worker", &options.name, json!({})).await;
     let (mut stopping, mut retired) = (false, false);
     while !stopping {
         let takes_jobs = !retired;
@@ -95,14 +100,17 @@ async fn one_job(config: &Config, options: &Options) -> bool {
 
 async fn perform(config: &Config, name: &str, job: &Reserved) -> Result<()> {
     let (db, log, id) = (&config.db, Logger::nowhere(), job.task);
-    let state = tasks::find(db, &log, id).await?.state;
-    match pickup(state) {
-        Pickup::Run if tasks::advance(db, &log, id, State::Queued, State::Processing).await? => {}
-        Pickup::Cancel => {
-            return tasks::finish(db, &log, id, State::Cancelled, "task cancelled", config.clock.now()).await;
+    let task = tasks::find(db, &log, id).await?;
+    let state = match pickup(task.state) {
+        Pickup::Run => State::Processing,
+        // The job is run all the same: it finds itself cancelled, says so and ends.
+        Pickup::Cancel => State::Cancelled,
+        Pickup::Drop => {
+            return Err(Error::internal(format!("Cannot perform job for task {id} (not in 'queued' state)")));
         }
-        _ => return Err(Error::internal(format!("Cannot perform job for task {id} (not in 'queued' state)"))),
-    }
+    };
+    // Between the two statements another worker of the same name may do the same: both run the job [S].
+    tasks::save(db, &log, &Task { state, checkpoint: Some(config.clock.now()), ..task }).await?;
     let status = child(config, name, job).await?;
     if let Some(signal) = status.signal() {
         eprintln!("Task {id} was terminated by signal {signal}, marking as failed");

@@ -118,6 +118,12 @@ impl History {
         formers.into_values().collect()
     }
 
+    /// The event by which the task gave a lock back last.
+    pub fn released_by(&self, task: u64) -> Option<u64> {
+        let all = self.0.values().flatten();
+        all.filter(|(_, entry)| entry.task == task && entry.deed == Deed::Released).map(|(id, _)| *id).max()
+    }
+
     /// Every lock that any event is about.
     pub fn locks(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -153,7 +153,8 @@ fn stale_lock(view: &DirectorView, lock: &Held<'_>) -> Told {
     Ok(lines)
 }
 
-fn lives(task: u64, state: &str, process: &Process, worker: &str) -> String {
+/// That a task's process lives, whatever its row says.
+pub fn lives(task: u64, state: &str, process: &Process, worker: &str) -> String {
     let pid = process.pid.map_or_else(String::new, |pid| format!(", pid {pid}"));
     format!("task {task}: it is {state}, and its process lives ({worker}{pid})")
 }

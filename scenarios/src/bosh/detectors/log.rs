@@ -26,6 +26,27 @@ pub enum Said<'l> {
         /// `cpi-210425`
         id: &'l str,
     },
+    /// A message to an agent.
+    Tells {
+        /// The thread that sends it.
+        thread: &'l str,
+        /// `drain`
+        method: &'l str,
+    },
+    /// A poll of a task that an agent has begun; its thread waits for it.
+    Polls {
+        /// The thread that waits.
+        thread: &'l str,
+        /// The agent's number for it.
+        agent_task: &'l str,
+    },
+    /// The answer to a poll that it runs still.
+    Runs {
+        /// The agent's number for it.
+        agent_task: &'l str,
+    },
+    /// A look at whether the task was cancelled, such as goes with each poll.
+    Looks,
     /// Anything else: the task gets on.
     GetsOn,
     /// A further line of a message: it says nothing that its first did not.
@@ -47,6 +68,9 @@ fn debug(line: &str) -> Said<'_> {
     if thread.ends_with("-checkpoint") {
         return Said::Lives;
     }
+    if let Some(said) = of_agents(thread, message) {
+        return said;
+    }
     // What the job itself says outside its threads, it says at INFO.
     if thread.is_empty() && level == "DEBUG" {
         let renews = message.contains(r#"UPDATE "locks" SET "expired_at""#);
@@ -62,6 +86,24 @@ fn debug(line: &str) -> Said<'_> {
     match between(message, "] request: ", " with command").and_then(|text| between(text, r#""method":""#, "\"")) {
         Some(method) => Said::Asks { id, method },
         None => Said::GetsOn,
+    }
+}
+
+/// What is sent to agents, and the answers that something runs still: the others tell by
+/// themselves that the task gets on. Their thread has no name in the director's log.
+fn of_agents<'l>(thread: &'l str, message: &'l str) -> Option<Said<'l>> {
+    if message.starts_with("RECEIVED: ") {
+        let runs = message.contains(r#""state":"running""#);
+        let agent_task = between(message, r#""agent_task_id":""#, "\"").filter(|_| runs)?;
+        return Some(Said::Runs { agent_task });
+    }
+    if message.contains(r#") SELECT * FROM "tasks" WHERE"#) {
+        return Some(Said::Looks);
+    }
+    let method = between(message.strip_prefix("SENT: agent.")?, r#""method":""#, "\"")?;
+    match between(message, r#""arguments":[""#, "\"").filter(|_| method == "get_task") {
+        Some(agent_task) => Some(Said::Polls { thread, agent_task }),
+        None => Some(Said::Tells { thread, method }),
     }
 }
 
@@ -113,6 +155,34 @@ mod tests {
             (
                 format!("D, {at} [create_missing_vm(web/u (1)/3)] DEBUG -- DirectorJobRunner: SENT: agent.a {{}}"),
                 Said::GetsOn,
+            ),
+            (
+                format!(
+                    r#"D, {at} [u] DEBUG -- DirectorJobRunner: SENT: agent.a {{"protocol":3,"method":"drain","arguments":["update",{{}}],"reply_to":"d"}}"#
+                ),
+                Said::Tells { thread: "u", method: "drain" },
+            ),
+            (
+                format!(
+                    r#"D, {at} [u] DEBUG -- DirectorJobRunner: SENT: agent.a {{"protocol":3,"method":"get_task","arguments":["1ab1"],"reply_to":"d"}}"#
+                ),
+                Said::Polls { thread: "u", agent_task: "1ab1" },
+            ),
+            (
+                format!(
+                    r#"D, {at} [] DEBUG -- DirectorJobRunner: RECEIVED: director.d {{"value":{{"agent_task_id":"1ab1","state":"running"}}}}"#
+                ),
+                Said::Runs { agent_task: "1ab1" },
+            ),
+            (
+                format!(r#"D, {at} [u] DEBUG -- DirectorJobRunner: RECEIVED: director.d {{"value":"pong"}}"#),
+                Said::GetsOn,
+            ),
+            (
+                format!(
+                    r#"D, {at} [u] DEBUG -- DirectorJobRunner: (0.0s) (conn: 2080) SELECT * FROM "tasks" WHERE "id" = 100"#
+                ),
+                Said::Looks,
             ),
             (format!("I, {at} []  INFO -- DirectorJobRunner: Starting task: 100"), Said::GetsOn),
             ("name: paasta".into(), Said::Continued),

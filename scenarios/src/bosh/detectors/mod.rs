@@ -14,7 +14,7 @@
 //! | `sql:locks` | `now_ms`; a lock's name (`lock:…`) → `uid\|task_id\|expired_at_ms`, expired rows too |
 //! | `sql:tasks` | `now_ms`; id → `state\|type\|deployment\|checkpoint_ms\|started_ms\|description`, the last 20 and all that have not ended |
 //! | `sql:events` | id → `action\|object_type\|object_name\|task\|deployment\|error`, the newest 50; empty while there are none |
-//! | `sql:jobs` | `now_ms`; id → `queue\|locked_by\|run_at_ms`; `workers`: their names, divided by spaces |
+//! | `sql:jobs` | `now_ms`; id → `queue\|locked_by\|run_at_ms\|task`; `workers`: their names, divided by spaces |
 //! | `sql:vms` | cid → `instance\|ip` |
 //! | `iaas:inflight` | `now_ms`; request id → `method\|task\|instance\|ip\|az\|pid\|begun_ms` (`begun_ms`: the file's mtime) |
 //! | `iaas:vms` | cid → `deployment\|instance\|ip\|az` |
@@ -36,13 +36,19 @@
 //! For one lock, [`STUCK_TASK`] (its owner lives), [`STALE_LOCK`] (its owner has no
 //! process) and, for the same task, [`ZOMBIE_HOLDER`] (it lives and is no owner) exclude
 //! each other; of two tasks, one may be stuck while the other is a zombie: the report.
-//! [`CANCEL_OVERDUE`] stands beside either, [`STARVATION`] beside all. [`WRONG_SUBNET`]
+//! [`CANCEL_OVERDUE`] stands beside either, but not beside [`ABANDONED_CANCEL`], of which
+//! nobody will ever make an end; [`STARVATION`] stands beside all. [`AGENT_TASK_ENDLESS`] is
+//! what [`STUCK_TASK`] is not: a task that polls an agent says a word each second, and does
+//! not get on. [`ENDED_TASK_LIVES`] is about tasks that have ended by their rows, of which
+//! none of these says a word; [`TASK_RUNS_TWICE`] is how one comes about. [`WRONG_SUBNET`]
 //! names the cause of what hangs. [`DOUBLE_CREATE`] needs a zombie or an orphan, and
 //! [`LEAKED_VMS`] that nobody is left who would write them down.
 //!
 //! Limits are production's seconds, times the director's scale; they are meant for scales
 //! of 0.02 and more, where each is longer than two looks.
 
+mod agent;
+mod ended;
 mod history;
 mod iaas;
 mod lock;
@@ -74,6 +80,14 @@ pub const WRONG_SUBNET: &str = "bosh/unreachable_subnet";
 pub const DOUBLE_CREATE: &str = "bosh/two_creates_in_flight";
 /// The IaaS has VMs that the director does not know.
 pub const LEAKED_VMS: &str = "bosh/leaked_vms";
+/// A task polls an agent, which says for hours that what it was told runs still.
+pub const AGENT_TASK_ENDLESS: &str = "bosh/agent_task_endless";
+/// A task has ended by its row, and its process works on.
+pub const ENDED_TASK_LIVES: &str = "bosh/ended_task_lives";
+/// Two processes are at one task.
+pub const TASK_RUNS_TWICE: &str = "bosh/task_runs_twice";
+/// A task is to be cancelled that nobody is at, and nobody will take.
+pub const ABANDONED_CANCEL: &str = "bosh/abandoned_cancel";
 
 /// Limits that follow the scale are in the conditions. These holds are for looks that
 /// tell of different moments: after six, each has told of the present one, though some
@@ -134,4 +148,28 @@ detector! {
     LEAKED_VMS,
     "VMs exist that the director does not know, and hold their addresses: reconcile before the next deploy.",
     Rule::new(LOOKS_AGREE, iaas::leaks),
+}
+
+detector! {
+    AGENT_TASK_ENDLESS,
+    "A task waits for an agent that says `running` for longer than that takes: look at the script that runs on its VM.",
+    Rule::new(NONE, agent::endless),
+}
+
+detector! {
+    ENDED_TASK_LIVES,
+    "A task has ended by its row, and its process works on under its lock: end the process before anything is deployed.",
+    Rule::new(NONE, ended::lives_on),
+}
+
+detector! {
+    TASK_RUNS_TWICE,
+    "Two processes are at one task: find out which workers have one name, and end the process without the lock.",
+    Rule::new(LOOKS_AGREE, ended::runs_twice),
+}
+
+detector! {
+    ABANDONED_CANCEL,
+    "A task is cancelling and nobody is at it: there is nothing to end; its events tell whether it was done.",
+    Rule::new(NONE, task::abandoned),
 }

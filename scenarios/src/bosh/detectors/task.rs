@@ -5,7 +5,7 @@ use std::time::Duration;
 use reenact::detect::{Told, any, seconds};
 
 use super::{
-    lock::{TWO_LOOKS, is_heard},
+    lock::{DEAD_AFTER, TWO_LOOKS, is_heard},
     process::Role,
     view::DirectorView,
 };
@@ -43,6 +43,8 @@ fn overdue(view: &DirectorView, id: u64) -> Told {
         // Who ends writes so before its process is gone, and the worker of one that is killed
         // just afterwards: the rows may have been looked at before.
         None if track.gone.0.is_none_or(|gone| view.looks().tasks.since(gone) < TWO_LOOKS) => return Ok(Vec::new()),
+        // Nobody will: that is another diagnosis.
+        None if view.jobs().is_ok() && !is_queued(view, id)? => return Ok(Vec::new()),
         None => "it has no process that could end it".to_owned(),
         Some(_) if cancelling >= config.production(CANCEL_LATEST) => "it has not come to an end".to_owned(),
         Some(_) if silent < due => return Ok(Vec::new()),
@@ -50,6 +52,35 @@ fn overdue(view: &DirectorView, id: u64) -> Told {
         Some(_) => format!("it has not got on for {}, to where it would notice", seconds(silent)),
     };
     Ok(vec![format!("task {id}: it is cancelling for {}", seconds(cancelling)), format!("task {id}: {state}")])
+}
+
+/// A task is `cancelling`, has no process, and is in no queue.
+pub fn abandoned(view: &DirectorView) -> Told {
+    any(view.task_rows()?.iter().filter(|(_, task)| task.state == "cancelling").map(|(id, _)| nobodys(view, *id)))
+}
+
+fn nobodys(view: &DirectorView, id: u64) -> Told {
+    let Some(track) = view.track(id) else { return Ok(Vec::new()) };
+    let (Some(since), Some(gone)) = (track.cancelling.0, track.gone.0) else { return Ok(Vec::new()) };
+    let (config, looks) = (view.config()?, view.looks());
+    let alone = looks.tasks.min(looks.processes).min(looks.jobs).since(since.max(gone));
+    if view.job(id)?.is_some() || is_queued(view, id)? || alone < config.production(DEAD_AFTER).max(2 * TWO_LOOKS) {
+        return Ok(Vec::new());
+    }
+    let mut lines = vec![
+        format!("task {id}: it is cancelling, and has no process for {}", seconds(alone)),
+        format!("task {id}: no job of it is queued, so no worker will take it"),
+    ];
+    let released = view.history().ok().and_then(|history| history.released_by(id));
+    lines.extend(
+        released.map(|event| format!("task {id}: it gave its lock back (event {event}): it had come to an end")),
+    );
+    Ok(lines)
+}
+
+/// Whether a worker has the task or may take it.
+fn is_queued(view: &DirectorView, id: u64) -> Result<bool, String> {
+    Ok(view.jobs()?.0.rows.values().any(|job| job.task == Some(id)))
 }
 
 /// A job waits, and no worker is going to take it.

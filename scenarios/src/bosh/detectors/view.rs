@@ -12,6 +12,7 @@ use reenact::{
 
 use super::{
     super::signals::{Call, Config, Events, IaasVms, Inflight, Jobs, LockRow, Locks, SqlVms, Task, Tasks},
+    agent::Agents,
     history::History,
     log::{self, Said},
     process::{self, Process, Role},
@@ -23,14 +24,20 @@ const TASKS_KEPT: usize = 64;
 /// What is known of one task beside its row.
 #[derive(Debug)]
 pub struct Track {
-    /// When it last got on, or was first seen.
+    /// When it last got on or polled an agent, or was first seen.
     pub progress: Moment,
+    /// When it last got on otherwise than by polls.
+    pub advanced: Moment,
     /// When its debug log last said anything.
     pub said: Option<Moment>,
     /// Since when a look at the processes shows none of its own.
     pub gone: Since,
     /// Since when it is seen `cancelling`.
     pub cancelling: Since,
+    /// Since when it is seen to have ended, or is not among those that have not.
+    pub ended: Since,
+    /// What it waits for at its agents.
+    pub agents: Agents,
     /// Its CPI requests without an answer: the method, and when each was seen.
     pub asked: BTreeMap<String, (String, Moment)>,
     /// The mark under which it renews its lock, by its own log.
@@ -76,6 +83,8 @@ pub struct Looks {
     pub tasks: Moment,
     /// `sql:events`
     pub events: Moment,
+    /// `sql:jobs`
+    pub jobs: Moment,
     /// The processes.
     pub processes: Moment,
 }
@@ -172,6 +181,12 @@ impl DirectorView {
         for (id, task) in &seen.rows {
             let track = track(&mut self.tracks, *id, at);
             track.cancelling.note(task.state == "cancelling", at);
+            track.ended.note(!task.is_open(), at);
+        }
+        // All that have not ended are told; one that is newer may have come since.
+        let Some(newest) = seen.rows.keys().next_back().copied() else { return };
+        for (_, track) in self.tracks.range_mut(..newest).filter(|(id, _)| !seen.rows.contains_key(id)) {
+            track.ended.note(true, at);
         }
     }
 
@@ -183,6 +198,7 @@ impl DirectorView {
             let track = track(&mut self.tracks, task, at);
             if *id > track.event {
                 (track.event, track.progress) = (*id, track.progress.max(at));
+                track.advanced = track.advanced.max(at);
             }
         }
     }
@@ -195,9 +211,16 @@ impl DirectorView {
             Said::Renews { uid } => return track.uid = Some(uid.into()),
             Said::Asks { id, method } => _ = track.asked.insert(id.into(), (method.into(), at)),
             Said::Answered { id } => _ = track.asked.remove(id),
+            Said::Tells { thread, method } => track.agents.tell(thread, method),
+            Said::Polls { thread, agent_task } => {
+                track.agents.poll(thread, agent_task, at);
+                return track.progress = track.progress.max(at);
+            }
+            Said::Runs { .. } | Said::Looks => return track.progress = track.progress.max(at),
             Said::GetsOn => {}
         }
         track.progress = track.progress.max(at);
+        track.advanced = track.advanced.max(at);
     }
 
     fn processes(&mut self, node: &str, at: Moment, commands: &[String]) {
@@ -225,9 +248,9 @@ impl DirectorView {
     /// When each was last looked at.
     pub fn looks(&self) -> Looks {
         let processes = self.processes.as_ref().map(|(_, at, _)| *at).unwrap_or_default();
-        let (locks, tasks, events) = (self.locks.at(), self.tasks.at(), self.events.at());
-        let [locks, tasks, events] = [locks, tasks, events].map(Option::unwrap_or_default);
-        Looks { locks, tasks, events, processes }
+        let [locks, tasks, events, jobs] =
+            [self.locks.at(), self.tasks.at(), self.events.at(), self.jobs.at()].map(Option::unwrap_or_default);
+        Looks { locks, tasks, events, jobs, processes }
     }
 
     /// The present moment.
@@ -255,6 +278,11 @@ impl DirectorView {
     /// What is known of a task beside its row.
     pub fn track(&self, task: u64) -> Option<&Track> {
         self.tracks.get(&task)
+    }
+
+    /// The tasks that are followed.
+    pub fn tracks(&self) -> impl Iterator<Item = (u64, &Track)> {
+        self.tracks.iter().map(|(id, track)| (*id, track))
     }
 
     /// The director's processes.
@@ -341,9 +369,12 @@ fn track(tracks: &mut BTreeMap<u64, Track>, task: u64, at: Moment) -> &mut Track
     }
     tracks.entry(task).or_insert_with(|| Track {
         progress: at,
+        advanced: at,
         said: None,
         gone: Since::default(),
         cancelling: Since::default(),
+        ended: Since::default(),
+        agents: Agents::default(),
         asked: BTreeMap::new(),
         uid: None,
         event: 0,

@@ -34,7 +34,7 @@ pub(crate) struct CallsBehave {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
-    /// The call, such as `create_vm`.
+    /// The call, such as `create_vm`; `drain` for the agents' drain scripts.
     pub(crate) method: String,
     /// Only those in that zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +59,9 @@ pub(crate) enum Outcome {
     Retry,
     /// It fails.
     Error,
+    /// It never returns. Of a drain: also when the fault is healed, since the script waits
+    /// for something that does not come any more.
+    Hang,
 }
 
 impl CallsBehave {
@@ -76,6 +79,26 @@ impl CallsBehave {
     /// Every `create_vm` in z3 fails after that time and is tried again.
     pub(crate) fn retried(ms: u64) -> Self {
         Self { rules: vec![Rule { az: Some("z3".into()), ..Rule::create_vm(Outcome::Retry, ms) }] }
+    }
+
+    /// Every drain script in z3 takes so long.
+    pub(crate) fn slow_drains(ms: u64) -> Self {
+        Self {
+            rules: vec![Rule {
+                method: "drain".into(),
+                az: Some("z3".into()),
+                instance: None,
+                outcome: Outcome::Ok,
+                ms,
+            }],
+        }
+    }
+
+    /// Every drain script that begins in z3 never ends.
+    pub(crate) fn drains_hang() -> Self {
+        let mut hang = Self::slow_drains(0);
+        hang.rules[0].outcome = Outcome::Hang;
+        hang
     }
 
     fn written(&self) -> Value {
@@ -162,6 +185,7 @@ impl fmt::Display for Rule {
             Outcome::Ok => write!(f, " takes {seconds} s"),
             Outcome::Retry => write!(f, " fails after {seconds} s and is tried again"),
             Outcome::Error => write!(f, " fails after {seconds} s"),
+            Outcome::Hang => write!(f, " never ends"),
         }
     }
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use reenact::{
     Error, Result,
     fault::{Effect, Fault, Kill, Signal, Undo},
+    runbook::Output,
     testbed::{Process, Testbed},
 };
 use schemars::JsonSchema;
@@ -68,6 +69,50 @@ impl Fault<Director> for WorkerAndJobKilled {
 impl fmt::Display for WorkerAndJobKilled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the worker at task {} is killed with the task's process", self.task)
+    }
+}
+
+/// A worker's pidfile is lost, as by a clean-up of `/var/vcap/sys/run`, and somebody who takes the
+/// worker for dead starts it by its control script: there are two of one name.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PidfileLost {
+    /// The worker, such as `worker_1`.
+    pub(crate) worker: String,
+}
+
+impl PidfileLost {
+    async fn workers(&self, bed: &Testbed) -> Result<Vec<Process>> {
+        let words = format!("director worker --name {} ", self.worker);
+        let mut all = bed.node(DIRECTOR)?.processes().await?;
+        all.retain(|process| format!("{} ", process.command).contains(&words));
+        Ok(all)
+    }
+}
+
+#[async_trait]
+impl Fault<Director> for PidfileLost {
+    async fn inject(&self, director: &Director) -> Result<Undo> {
+        let bed = &director.bed;
+        let file = bed.node(DIRECTOR)?.reach(&format!("/var/vcap/sys/run/director/{}.pid", self.worker)).await?;
+        bed.shell().must(&format!("rm {file}")).await?;
+        let Output { code, text } = bed.node(DIRECTOR)?.exec(&["director-ctl", "start", &self.worker]).await?;
+        match code {
+            0 => Ok(Undo::none()),
+            _ => Err(Error::inconclusive(format!("director-ctl start {} ended with {code}: {text}", self.worker))),
+        }
+    }
+
+    /// There are two of that name.
+    async fn effect(&self, director: &Director) -> Result<Effect> {
+        let workers = self.workers(&director.bed).await?;
+        Ok(Effect::new(workers.len() == 2, format!("processes of {}: {workers:?}", self.worker)))
+    }
+}
+
+impl fmt::Display for PidfileLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the pidfile of {} is lost, and the worker started again", self.worker)
     }
 }
 

@@ -66,7 +66,7 @@ impl Runbook for EndStuckTask {
             let name = format!("end the {} CPI calls of dead tasks", orphans.len());
             operator.step(&name, kill(operator, &orphans)).await?;
         }
-        self.lock_is_free(operator).await?;
+        lock_is_free(operator, self.pace).await?;
         let leaked = survey::leaked(operator).await?;
         if !leaked.is_empty() {
             operator.step(&format!("delete {} VMs that nobody knows", leaked.len()), delete(operator, &leaked)).await?;
@@ -91,6 +91,10 @@ impl EndStuckTask {
     ) -> Result<Option<String>> {
         if let (Some(lock), None) = (&found.lock, found.owner) {
             return Ok(Some(format!("the lock {lock} is nobody's by the events: find out whose it is")));
+        }
+        let ended = survey::ended_and_living(operator, self.pace.production(WINDOW)).await?;
+        if let Some((task, state)) = ended.first_key_value() {
+            return Ok(Some(format!("task {task} is {state}, and its process lives: end that process first")));
         }
         let before = survey::progress(operator, living).await?;
         for _ in 0..2 {
@@ -179,16 +183,16 @@ impl EndStuckTask {
         })
         .await
     }
+}
 
-    /// No lock, or none that is renewed: the safest is to let it expire.
-    async fn lock_is_free(&self, operator: &Operator<'_>) -> Result<()> {
-        let limit = self.pace.production(241) + LIMIT;
-        let sql = format!(
-            "SELECT task_id, expired_at FROM locks WHERE name = '{PAASTA_LOCK}'
-             AND expired_at > now() AT TIME ZONE 'UTC'"
-        );
-        until_none(operator, "the lock to be given back or to expire", limit, &sql).await
-    }
+/// No lock, or none that is renewed: the safest is to let it expire.
+pub(super) async fn lock_is_free(operator: &Operator<'_>, pace: Pace) -> Result<()> {
+    let limit = pace.production(241) + LIMIT;
+    let sql = format!(
+        "SELECT task_id, expired_at FROM locks WHERE name = '{PAASTA_LOCK}'
+         AND expired_at > now() AT TIME ZONE 'UTC'"
+    );
+    until_none(operator, "the lock to be given back or to expire", limit, &sql).await
 }
 
 /// Whether these tasks have no process; what is left of their CPI calls is ended.

@@ -3,6 +3,8 @@
 mod bosh;
 mod cancel_again;
 mod delete_lock;
+mod end_drain;
+mod end_ended_task;
 mod end_stuck_task;
 mod end_zombie;
 mod free_workers;
@@ -16,6 +18,8 @@ mod tests;
 
 pub(super) use cancel_again::CancelAgain;
 pub(super) use delete_lock::DeleteLock;
+pub(super) use end_drain::EndDrain;
+pub(super) use end_ended_task::EndEndedTask;
 pub(super) use end_stuck_task::EndStuckTask;
 pub(super) use end_zombie::EndZombie;
 pub(super) use free_workers::FreeWorkers;

@@ -1,6 +1,9 @@
 //! What a person on call finds before touching anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use reenact::{Error, Result, runbook::Operator};
 
@@ -102,6 +105,35 @@ impl Survey {
     pub(super) fn living(&self) -> BTreeSet<u64> {
         self.open.keys().copied().filter(|task| self.of(*task).next().is_some()).collect()
     }
+}
+
+/// The deployment's tasks that have ended by their rows and have processes still, in two looks
+/// a window apart: whoever ends writes so just before its process is gone.
+pub(super) async fn ended_and_living(operator: &Operator<'_>, window: Duration) -> Result<BTreeMap<u64, String>> {
+    let first = ended_with_processes(operator).await?;
+    if first.is_empty() {
+        return Ok(first);
+    }
+    tokio::time::sleep(window).await;
+    let second = ended_with_processes(operator).await?;
+    Ok(first.into_iter().filter(|(task, _)| second.contains_key(task)).collect())
+}
+
+async fn ended_with_processes(operator: &Operator<'_>) -> Result<BTreeMap<u64, String>> {
+    let all = processes(operator).await?;
+    let jobs: BTreeSet<_> = all.iter().filter(|process| process.role == "run-job").map(|job| job.task).collect();
+    if jobs.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids: Vec<_> = jobs.iter().map(u64::to_string).collect();
+    let sql = format!(
+        "SELECT id, state FROM tasks WHERE id IN ({}) AND deployment_name = '{PAASTA}'
+         AND state IN ('done', 'error', 'cancelled')",
+        ids.join(", ")
+    );
+    let rows = psql(operator, &sql).await?;
+    let pair = |row: &str| row.split_once('|').and_then(|(id, state)| Some((id.parse().ok()?, state.to_owned())));
+    Ok(each(rows.iter().map(String::as_str), pair)?.into_iter().collect())
 }
 
 /// The director's processes.

@@ -1,5 +1,6 @@
 //! What several incidents tell.
 
+mod held;
 mod locks;
 mod tasks;
 
@@ -15,7 +16,7 @@ use super::{
     report::FINGERPRINTS,
 };
 
-pub(super) use self::{locks::*, tasks::*};
+pub(super) use self::{held::*, locks::*, tasks::*};
 
 /// The report's tasks.
 pub(super) const FIRST: u64 = 100;

@@ -118,6 +118,37 @@ pub(in super::super) fn deploy_as(number: u64) -> Action<Director> {
     })
 }
 
+/// `bosh restart` of the instance group in z3, as the task of that number.
+pub(in super::super) fn restart_as(number: u64) -> Action<Director> {
+    story(format!("task {number}: bosh restart -d {PAASTA} web"), move |run: &Run<Director>| {
+        Box::pin(async move {
+            run.workload().pause();
+            run.workload().idle().await?;
+            run.system().database.next_task_is(number).await?;
+            let path = format!("/deployments/{PAASTA}/jobs/web?state=restart");
+            let task = run.system().api.must("PUT", &path, None).await?.task;
+            run.workload().resume();
+            match task {
+                Some(task) if task == number => Ok(()),
+                task => Err(Error::inconclusive(format!("the restart became task {task:?}"))),
+            }
+        })
+    })
+}
+
+/// Waits until every `create_vm` of the task into z3 is in flight, whatever its row says.
+pub(in super::super) fn makes_vms(task: u64) -> Action<Director> {
+    wait(format!("task {task} makes VMs"), SOON, move |run: &Run<Director>| {
+        Box::pin(async move {
+            match run.system().exporter.state().await.map(|state| state.creates_of(task)) {
+                Ok(manifest::WEBS) => Look::Ready(()),
+                Ok(some) => Look::NotYet(format!("{some} create_vm of it are in flight")),
+                Err(answer) => Look::NotYet(format!("{answer:?}")),
+            }
+        })
+    })
+}
+
 /// Waits until every `create_vm` of the task into z3 is in flight, and its VM in z1 is
 /// made and known.
 pub(in super::super) fn hangs(task: impl Into<Task>) -> Action<Director> {

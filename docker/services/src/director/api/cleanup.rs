@@ -1,4 +1,4 @@
-//! `bosh clean-up`, and what it and the deploy command list before: this director keeps no releases, stemcells or disks.
+//! `bosh clean-up`, and what it lists before: this director keeps nothing that no deployment names.
 
 use std::collections::HashMap;
 
@@ -11,13 +11,7 @@ use super::{Answer, Api, Client};
 use crate::director::jobs::{Work, cleanup};
 
 pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/cleanup", post(start))
-        .route("/cleanup/dryrun", get(dry_run))
-        .route("/stemcells", get(empty))
-        .route("/releases", get(empty))
-        .route("/disks", get(empty))
-        .route("/runtime_configs", get(empty))
+    Router::new().route("/cleanup", post(start)).route("/cleanup/dryrun", get(dry_run))
 }
 
 async fn start(State(api): State<Api>, client: Client, Json(asked): Json<Value>) -> Answer {
@@ -31,8 +25,4 @@ async fn dry_run(Query(_): Query<HashMap<String, String>>) -> Answer {
         "releases": [], "stemcells": [], "compiled_packages": [], "orphaned_disks": [], "orphaned_vms": [],
         "exported_releases": [], "dns_blobs": [],
     })))
-}
-
-async fn empty() -> Answer {
-    Ok(super::json(&json!([])))
 }

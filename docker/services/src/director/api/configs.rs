@@ -22,9 +22,10 @@ pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/cloud_configs", get(clouds).post(update_cloud))
         .route("/cloud_configs/diff", post(diff_cloud))
+        .route("/cpi_configs", get(cpis).post(update_cpi))
         .route("/configs", get(list).post(update).delete(delete))
         .route("/configs/diff", post(diff_any))
-        .route("/configs/{id}", get(show))
+        .route("/configs/{id}", get(show).delete(delete_one))
 }
 
 type Asked = Query<HashMap<String, String>>;
@@ -34,6 +35,14 @@ fn name(asked: &HashMap<String, String>) -> &str {
 }
 
 async fn clouds(State(api): State<Api>, Query(asked): Asked) -> Answer {
+    versions(&api, "cloud", &asked).await
+}
+
+async fn cpis(State(api): State<Api>, Query(asked): Asked) -> Answer {
+    versions(&api, "cpi", &asked).await
+}
+
+async fn versions(api: &Api, kind: &str, asked: &HashMap<String, String>) -> Answer {
     let limit = asked.get("limit").map(String::as_str).unwrap_or_default();
     if limit.is_empty() {
         return Ok((StatusCode::BAD_REQUEST, "limit is required").into_response());
@@ -42,7 +51,7 @@ async fn clouds(State(api): State<Api>, Query(asked): Asked) -> Answer {
         let body = format!("limit is invalid: '{limit}' is not an integer");
         return Ok((StatusCode::BAD_REQUEST, body).into_response());
     };
-    let rows = configs::list(&api.config().db, Some("cloud"), Some(name(&asked)), true).await?;
+    let rows = configs::list(&api.config().db, Some(kind), Some(name(asked)), true).await?;
     let shown = |row: &ConfigRow| json!({"properties": row.content, "created_at": row.created_at.map(clock::iso)});
     Ok(super::json(&rows.iter().take(limit).map(shown).collect()))
 }
@@ -52,13 +61,19 @@ async fn update_cloud(State(api): State<Api>, Query(asked): Asked, client: Clien
     Ok(StatusCode::CREATED.into_response())
 }
 
+async fn update_cpi(State(api): State<Api>, client: Client, body: String) -> Answer {
+    put(&api, &client, "cpi", "default", &body).await?;
+    Ok(StatusCode::CREATED.into_response())
+}
+
 /// A new version, unless it says what the newest one says; noted as an event, good or bad.
 async fn put(api: &Api, client: &Client, kind: &str, name: &str, content: &str) -> Result<ConfigRow> {
     let stored = store(api, kind, name, content).await;
     let error = stored.as_ref().err().map(|error| error.message.clone());
     if !matches!(stored, Ok((_, false))) {
-        let object_type = if kind == "cloud" { "cloud-config".to_owned() } else { format!("config/{kind}") };
-        let action = if kind == "cloud" { "update" } else { "create" };
+        let has_its_own = matches!(kind, "cloud" | "cpi");
+        let object_type = if has_its_own { format!("{kind}-config") } else { format!("config/{kind}") };
+        let action = if has_its_own { "update" } else { "create" };
         let (user, object_name, error) = (client.user.as_str(), Some(name), error.as_deref());
         let event = Event { user, action, object_type: &object_type, object_name, error, ..Event::default() };
         events::create(&api.config().db, &Logger::nowhere(), api.config().clock.now(), &event).await?;
@@ -85,9 +100,21 @@ async fn diff_cloud(State(api): State<Api>, Query(asked): Asked, body: String) -
     Ok(super::json(&json!({"diff": diff::shown(&before, &after, false)})))
 }
 
+async fn newest(api: &Api, kind: &str, name: &str) -> Result<Option<ConfigRow>> {
+    Ok(configs::list(&api.config().db, Some(kind), Some(name), false).await?.into_iter().next())
+}
+
 async fn latest(api: &Api, kind: &str, name: &str) -> Result<Value> {
-    let rows = configs::list(&api.config().db, Some(kind), Some(name), false).await?;
-    Ok(rows.first().and_then(|row| mapping(&row.content).ok()).unwrap_or_else(|| json!({})))
+    Ok(newest(api, kind, name).await?.map_or_else(|| json!({}), |row| parsed(&row)))
+}
+
+fn parsed(row: &ConfigRow) -> Value {
+    mapping(&row.content).unwrap_or_else(|_| json!({}))
+}
+
+/// A number that may be written as a text.
+fn number(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned).or_else(|| value.as_i64().map(|number| number.to_string()))
 }
 
 async fn list(State(api): State<Api>, Query(asked): Asked) -> Answer {
@@ -115,10 +142,24 @@ fn json_of(row: &ConfigRow, current: bool) -> Value {
     })
 }
 
-async fn show(State(api): State<Api>, Path(id): Path<i64>) -> Answer {
-    let rows = configs::by_ids(&api.config().db, &Logger::nowhere(), &[id]).await?;
-    let missing = || Error::missing(440_012, format!("Config {id} not found"));
-    Ok(super::json(&json_of(rows.first().ok_or_else(missing)?, true)))
+async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answer {
+    let row = by_id(&api, &id).await?;
+    let is_current = newest(&api, &row.kind, &row.name).await?.is_some_and(|newest| newest.id == row.id);
+    Ok(super::json(&json_of(&row, is_current)))
+}
+
+async fn by_id(api: &Api, id: &str) -> Result<ConfigRow> {
+    let rows = match id.parse() {
+        Ok(number) => configs::by_ids(&api.config().db, &Logger::nowhere(), &[number]).await?,
+        Err(_) => Vec::new(),
+    };
+    rows.into_iter().next().ok_or_else(|| Error::missing(440_012, format!("Config {id} not found")))
+}
+
+async fn delete_one(State(api): State<Api>, Path(id): Path<String>) -> Answer {
+    let row = by_id(&api, &id).await?;
+    let deleted = configs::delete_one(&api.config().db, row.id).await?;
+    Ok(if deleted > 0 { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }.into_response())
 }
 
 fn text<'a>(asked: &'a Value, key: &str) -> Result<&'a str> {
@@ -130,17 +171,46 @@ fn text<'a>(asked: &'a Value, key: &str) -> Result<&'a str> {
 
 async fn update(State(api): State<Api>, client: Client, Json(asked): Json<Value>) -> Answer {
     let (kind, name, content) = (text(&asked, "type")?, text(&asked, "name")?, text(&asked, "content")?);
+    let current = newest(&api, kind, name).await?;
+    // A config that is not there has this number.
+    let current = current.map_or_else(|| "0".to_owned(), |row| row.id.to_string());
+    if let Some(expected) = number(&asked["expected_latest_id"]).filter(|expected| *expected != current) {
+        let told = format!("Latest Id: '{current}' does not match expected latest id");
+        let body = json!({"latest_id": current, "expected_latest_id": expected, "description": told});
+        return Ok((StatusCode::PRECONDITION_FAILED, super::json(&body)).into_response());
+    }
     let row = put(&api, &client, kind, name, content).await?;
     let mut response: Response = super::json(&json_of(&row, true));
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }
 
+/// From one config to another, each by its number or as it is; or from the newest of a type and name to what is given.
 async fn diff_any(State(api): State<Api>, Json(asked): Json<Value>) -> Answer {
+    if asked["from"].is_object() && asked["to"].is_object() {
+        let (before, after) = (side(&api, &asked["from"]).await?, side(&api, &asked["to"]).await?);
+        return Ok(super::json(&json!({"diff": diff::shown(&before, &after, true)})));
+    }
     let (kind, name, content) = (text(&asked, "type")?, text(&asked, "name")?, text(&asked, "content")?);
-    let before = latest(&api, kind, name).await?;
-    Ok(super::json(&json!({"diff": diff::shown(&before, &mapping(content)?, true)})))
+    let before = newest(&api, kind, name).await?;
+    let id = before.as_ref().map_or_else(|| "0".to_owned(), |row| row.id.to_string());
+    let before = before.as_ref().map_or_else(|| json!({}), parsed);
+    let diff = diff::shown(&before, &mapping(content)?, true);
+    Ok(super::json(&json!({"from": {"id": id}, "diff": diff})))
 }
+
+async fn side(api: &Api, side: &Value) -> Result<Value> {
+    match (number(&side["id"]), side["content"].as_str()) {
+        (Some(id), _) => Ok(parsed(&by_id(api, &id).await?)),
+        (None, Some(content)) => mapping(content),
+        (None, None) => Err(Error::bad(440_010, DIFF_FORMATS)),
+    }
+}
+
+/// What a diff may be asked by.
+const DIFF_FORMATS: &str = r#"The following request formats are allowed:
+1. {"from":<config>,"to":<config>} where <config> is either {"id":"<id>"} or {"content":"<content>"}
+2. {"type":"<type>","name":"<name>","content":"<content>"}"#;
 
 async fn delete(State(api): State<Api>, Query(asked): Asked) -> Answer {
     let of = |key: &str| {

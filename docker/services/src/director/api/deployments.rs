@@ -7,14 +7,15 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use super::inventory::version;
 use super::{Answer, Api, Client};
 use crate::director::clock;
 use crate::director::deploy;
 use crate::director::diff;
 use crate::director::error::{Error, Result};
-use crate::director::jobs::{Work, cloud_check, delete, instance, vm_state};
+use crate::director::jobs::{Work, cloud_check, delete, instance, logs, ssh, vm_state};
 use crate::director::log::Logger;
-use crate::director::manifest::mapping;
+use crate::director::manifest::{Manifest, mapping};
 use crate::director::store::deployments::{self, Deployment};
 use crate::director::store::instances::{self, Instance};
 use crate::director::store::{configs, locks};
@@ -31,7 +32,9 @@ pub(super) fn routes() -> Router<Api> {
         .route("/deployments/{name}/jobs/{job}", put(change_group))
         .route("/deployments/{name}/jobs/{job}/{id}", put(change_one))
         .route("/deployments/{name}/instance_groups/{group}/{id}/actions/{action}", post(act))
-        .route("/deployments/{name}/errands", get(none))
+        .route("/deployments/{name}/errands", get(errands))
+        .route("/deployments/{name}/ssh", post(set_up_ssh))
+        .route("/deployments/{name}/jobs/{job}/{id}/logs", get(fetch_logs))
         .route("/deployments/{name}/variables", get(none))
 }
 
@@ -71,13 +74,8 @@ async fn list(State(api): State<Api>, Query(asked): Asked) -> Answer {
     Ok(super::json(&Value::Array(shown)))
 }
 
-/// Name and version of each; a manifest's `latest` is some version by now.
+/// Name and version of each.
 fn versions(list: &Value, key: &str) -> Value {
-    let version = |item: &Value| match &item["version"] {
-        Value::String(text) if text != "latest" => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => "1.0".to_owned(),
-    };
     let one = |item: &Value| json!({"name": item["name"].as_str().or(item[key].as_str()), "version": version(item)});
     list.as_array().into_iter().flatten().map(one).collect()
 }
@@ -260,10 +258,10 @@ async fn change(
             (Some(body), latest_clouds(api).await?)
         }
     };
-    let none = || Error::bad(440_001, format!("Deployment '{name}' has no manifest yet: no deploy of it has ended"));
     let order = deploy::Order {
         deployment: name.to_owned(),
-        manifest: manifest.ok_or_else(none)?,
+        // While the first deploy runs there is none; the task tells.
+        manifest: manifest.unwrap_or_default(),
         cloud_configs,
         deploy: false,
         new: false,
@@ -285,6 +283,51 @@ async fn one(api: &Api, name: &str, group: &str, id: &str) -> Result<Instance> {
         |instance: &Instance| instance.job == group && (instance.uuid == id || instance.index.to_string() == id);
     let missing = || Error::missing(70001, format!("'{name}/{group}/{id}' doesn't exist"));
     there.into_iter().find(wanted).ok_or_else(missing)
+}
+
+/// The groups that are errands, by the manifest that was deployed.
+async fn errands(State(api): State<Api>, Path(name): Path<String>) -> Answer {
+    let deployment = find(&api, &name).await?;
+    let manifest = deployment.manifest.ok_or_else(|| no_manifest(&name))?;
+    let groups = Manifest::parse(&manifest)?.instance_groups.into_iter();
+    let errands = groups.filter(|group| group.lifecycle.as_deref() == Some("errand"));
+    Ok(super::json(&errands.map(|group| json!({"name": group.name})).collect()))
+}
+
+fn no_manifest(name: &str) -> Error {
+    Error::bad(440_001, format!("Deployment '{name}' has no manifest yet: no deploy of it has ended"))
+}
+
+async fn set_up_ssh(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    client: Client,
+    Json(asked): Json<Value>,
+) -> Answer {
+    find(&api, &name).await?;
+    let mut asked = asked;
+    asked["deployment_name"] = json!(name);
+    let order: ssh::Order =
+        serde_json::from_value(asked).map_err(|error| Error::bad(40_001, format!("Invalid ssh request: {error}")))?;
+    api.start(&client, &Work::Ssh(order)).await
+}
+
+async fn fetch_logs(
+    State(api): State<Api>,
+    Path((name, group, id)): Path<(String, String, String)>,
+    client: Client,
+) -> Answer {
+    let deployment = find(&api, &name).await?;
+    let there = instances::list(&api.config().db, &Logger::nowhere(), deployment.id).await?;
+    let of_group = there.into_iter().filter(|instance| group == "*" || instance.job == group);
+    let with_vm = of_group.filter(|instance| instance.vm.is_some());
+    let meant = with_vm.filter(|instance| id == "*" || instance.uuid == id || instance.index.to_string() == id);
+    let instances: Vec<_> = meant.map(|instance| instance.id).collect();
+    if instances.is_empty() {
+        let told = format!("No appropriate instance with a VM was found in deployment '{name}'");
+        return Err(Error::internal(told).into());
+    }
+    api.start(&client, &Work::FetchLogs(logs::Order { deployment: name, instances })).await
 }
 
 async fn act(

@@ -8,7 +8,7 @@ use axum::routing::get;
 use serde_json::json;
 
 use super::Api;
-use crate::director::config::{NAME, UUID};
+use crate::director::config::{NAME, UUID, VERSION};
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route("/info", get(info))
@@ -16,7 +16,7 @@ pub(super) fn routes() -> Router<Api> {
 
 async fn info(State(api): State<Api>, headers: HeaderMap) -> Response {
     super::json(&json!({
-        "name": NAME, "uuid": UUID, "version": "283.1.6 (00000000)", "user": api.user(&headers), "cpi": "docker_cpi",
+        "name": NAME, "uuid": UUID, "version": VERSION, "user": api.user(&headers), "cpi": "docker_cpi",
         "stemcell_os": "-", "stemcell_version": "-", "user_authentication": {"type": "basic", "options": {}},
         "features": {
             "local_dns": {"status": false, "extras": {"domain_name": "bosh"}},

@@ -5,6 +5,7 @@ mod configs;
 mod deployments;
 mod events;
 mod info;
+mod inventory;
 mod locks;
 mod tasks;
 
@@ -23,6 +24,7 @@ use base64::Engine as _;
 use super::config::Config;
 use super::error::{During as _, Error, Kind, Result};
 use super::jobs::Work;
+use super::store::events as record;
 use super::{queue, schema, tls};
 
 /// What the API's process is told.
@@ -72,6 +74,8 @@ pub async fn serve(config: Config, options: Options) -> Result<()> {
     let certificates = config.options.dir.join("tls");
     tls::ensure(&certificates, &tls::names(&options.san))?;
     schema::migrate_when_up(&config.db, options.first_task, Duration::from_secs(60)).await?;
+    let version = serde_json::json!({"version": super::config::VERSION});
+    record::started(&config, "director", super::config::UUID, version).await?;
     let listener = tls::Listener::bind(options.listen, &certificates).await?;
     let api = Api(Arc::new(Shared { config, user: options.user, password: options.password }));
     eprintln!("director listens at {}", options.listen);
@@ -81,6 +85,7 @@ pub async fn serve(config: Config, options: Options) -> Result<()> {
 fn router(api: Api) -> Router {
     Router::new()
         .merge(info::routes())
+        .merge(inventory::routes())
         .merge(tasks::routes())
         .merge(locks::routes())
         .merge(events::routes())
@@ -94,8 +99,11 @@ fn router(api: Api) -> Router {
         .with_state(api)
 }
 
+/// By which a client marks the tasks of one run of it.
+const CONTEXT_ID: &str = "x-bosh-context-id";
+
 /// Where a controller stands: below these everything wants a client; elsewhere there is nothing to protect.
-const CONTROLLERS: [&str; 13] = [
+const CONTROLLERS: [&str; 18] = [
     "tasks",
     "task",
     "locks",
@@ -109,6 +117,11 @@ const CONTROLLERS: [&str; 13] = [
     "releases",
     "disks",
     "stemcell_uploads",
+    "cpi_configs",
+    "orphan_disks",
+    "orphaned_vms",
+    "networks",
+    "resources",
 ];
 
 fn controller(path: &str) -> bool {
@@ -122,6 +135,11 @@ async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> R
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"BOSH Director\"")], body)
             .into_response();
     }
+    let context = request.headers().get(CONTEXT_ID).map_or(0, |id| id.to_str().map_or(0, |id| id.chars().count()));
+    if controller(path) && context > 64 {
+        let told = "X-Bosh-Context-Id cannot be more than 64 characters in length";
+        return Failure(Error::bad(70_010, told)).into_response();
+    }
     let mut response = next.run(request).await;
     response.headers_mut().entry(header::CONTENT_TYPE).or_insert(header::HeaderValue::from_static("text/html"));
     response
@@ -129,7 +147,11 @@ async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> R
 
 async fn nothing_there(request: Request) -> Response {
     let path = request.uri().path();
-    let body = if controller(path) { "<h1>Not Found</h1>".to_owned() } else { format!("Not Found: {path}") };
+    let body = match path {
+        path if path.starts_with("/events/") => "Event not found".to_owned(),
+        path if controller(path) => format!("Endpoint '{path}' not found."),
+        path => format!("Not Found: {path}"),
+    };
     (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html")], body).into_response()
 }
 
@@ -171,7 +193,7 @@ impl FromRequestParts<Api> for Client {
             |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let user = api.user(&parts.headers).ok_or(StatusCode::UNAUTHORIZED)?;
         let host = parts.uri.authority().map_or_else(|| text("host"), |authority| authority.to_string());
-        Ok(Self { user, host, context_id: text("x-bosh-context-id").chars().take(64).collect() })
+        Ok(Self { user, host, context_id: text(CONTEXT_ID) })
     }
 }
 
@@ -187,7 +209,7 @@ impl IntoResponse for Failure {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if matches!(kind, Kind::Database | Kind::Internal) {
             eprintln!("request failed: {message}");
-            return (StatusCode::INTERNAL_SERVER_ERROR, "<h1>Internal Server Error</h1>").into_response();
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         (status, json(&serde_json::json!({"code": code, "description": message}))).into_response()
     }

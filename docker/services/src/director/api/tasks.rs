@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<Api> {
 }
 
 /// The types that `verbose=1`, the CLI's default for `--recent`, lets through \[S\].
-const USUAL: [&str; 11] = [
+const USUAL: [&str; 13] = [
     "attach_disk",
     "create_snapshot",
     "delete_deployment",
@@ -36,9 +36,11 @@ const USUAL: [&str; 11] = [
     "delete_stemcell",
     "run_errand",
     "snapshot_deployment",
+    "update_instance",
     "update_deployment",
     "update_release",
     "update_stemcell",
+    "export_release",
 ];
 
 async fn list(State(api): State<Api>, Query(asked): Query<HashMap<String, String>>) -> Answer {
@@ -77,15 +79,15 @@ async fn find(api: &Api, id: &str) -> Result<Task> {
 async fn looked_at(api: &Api, mut task: Task) -> Result<Task> {
     let config = api.config();
     let (db, log, now) = (&config.db, Logger::nowhere(), config.clock.now());
-    let Some(checkpoint) = task.checkpoint else {
-        tasks::checkpoint(db, &log, task.id, now).await?;
-        return Ok(task);
-    };
-    // Not if it moved on between our reading and our writing.
-    if task.state.has_timed_out(checkpoint, now, config.intervals.task_timeout())
-        && tasks::advance(db, &log, task.id, task.state, TaskState::Timeout).await?
-    {
+    let checkpoint = task.checkpoint;
+    if checkpoint.is_none() {
+        task.checkpoint = Some(now);
+        tasks::save(db, &log, &task).await?;
+    }
+    // Written back as it was read, also where it moved on meanwhile.
+    if task.state.has_timed_out(checkpoint.unwrap_or(now), now, config.intervals.task_timeout()) {
         task.state = TaskState::Timeout;
+        tasks::save(db, &log, &task).await?;
     }
     Ok(task)
 }
@@ -100,33 +102,50 @@ fn json_of(task: &Task) -> Value {
     })
 }
 
-/// Only sets the state: the job notices at its next checkpoint, or never.
+/// Only sets the state: the job notices at its next checkpoint, or never. All columns are written as they were read, so
+/// that a task which ends meanwhile is `cancelling` for good, without its result \[S\].
 async fn cancel(State(api): State<Api>, Path(id): Path<String>) -> Answer {
     let task = find(&api, &id).await?;
-    if stop(&api, &task).await? {
+    let state = task.state.name();
+    if stop(&api, task).await? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let body = format!("Cannot cancel task {id}: invalid state ({})", task.state.name());
+    let body = format!("Cannot cancel task {id}: invalid state ({state})");
     Ok((StatusCode::BAD_REQUEST, body).into_response())
 }
 
-async fn stop(api: &Api, task: &Task) -> Result<bool> {
+async fn stop(api: &Api, task: Task) -> Result<bool> {
     if !task.state.is_cancellable() {
         return Ok(false);
     }
-    tasks::advance(&api.config().db, &Logger::nowhere(), task.id, task.state, TaskState::Cancelling).await
+    let state = TaskState::Cancelling;
+    tasks::save(&api.config().db, &Logger::nowhere(), &Task { state, ..task }).await.map(|()| true)
 }
 
 async fn cancel_many(State(api): State<Api>, Json(asked): Json<Value>) -> Answer {
-    let list = |name: &str| -> Vec<String> { serde_json::from_value(asked[name].clone()).unwrap_or_default() };
-    let states =
-        if asked["states"].is_null() { vec!["queued".to_owned(), "processing".to_owned()] } else { list("states") };
-    let deployment = asked["deployment"].as_str().map(str::to_owned);
-    let filter = Filter { states, types: list("types"), deployment, ..Filter::default() };
+    let filter = match selected(&asked) {
+        Ok(filter) => filter,
+        Err(refusal) => return Ok((StatusCode::BAD_REQUEST, refusal).into_response()),
+    };
     for task in tasks::list(&api.config().db, &filter).await? {
-        stop(&api, &task).await?;
+        stop(&api, task).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Which tasks `bosh cancel-tasks` is about: of those that can be cancelled only the `queued` ones, unless it says so.
+fn selected(asked: &Value) -> std::result::Result<Filter, String> {
+    let list = |name: &str| -> Vec<String> { serde_json::from_value(asked[name].clone()).unwrap_or_default() };
+    let mut states = list("states");
+    let cannot = |state: &&String| !TaskState::parse(state).is_cancellable();
+    if let Some(state) = states.iter().find(cannot) {
+        return Err(format!("{state} is not one of the cancellable states: queued, processing"));
+    }
+    if states.is_empty() {
+        states.push("queued".to_owned());
+    }
+    let deployment = asked["deployment"].as_str().map(str::to_owned);
+    Ok(Filter { states, types: list("types"), deployment, ..Filter::default() })
 }
 
 async fn output(
@@ -140,6 +159,9 @@ async fn output(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let task = find(&api, &id).await?;
+    if !["debug", "cpi", "event", "result"].contains(&kind) {
+        return Err(Error::unauthorized(format!("Unknown type {kind}")).into());
+    }
     let Some(dir) = &task.output else { return Ok(StatusCode::NO_CONTENT.into_response()) };
     let file = std::path::Path::new(dir).join(kind.replace(['/', '.'], "_"));
     let bytes = match (tokio::fs::read(&file).await, kind) {
@@ -181,6 +203,16 @@ mod tests {
 
     fn asked(from: &str) -> HeaderMap {
         HeaderMap::from_iter([(header::RANGE, from.parse().unwrap())])
+    }
+
+    #[test]
+    fn only_queued_tasks_are_cancelled_unless_others_are_named() {
+        let states = |asked: Value| selected(&asked).map(|filter| filter.states);
+        assert_eq!(states(json!({"deployment": "paasta"})).unwrap(), ["queued"]);
+        assert_eq!(states(json!({"states": []})).unwrap(), ["queued"]);
+        assert_eq!(states(json!({"states": ["processing"]})).unwrap(), ["processing"]);
+        let refusal = states(json!({"states": ["queued", "cancelling"]})).unwrap_err();
+        assert_eq!(refusal, "cancelling is not one of the cancellable states: queued, processing");
     }
 
     #[test]

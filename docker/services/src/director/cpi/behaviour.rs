@@ -16,15 +16,15 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::director::cloud::Range;
 use crate::director::error::{During as _, Result};
-use crate::director::manifest::Cidr;
 
 /// The whole file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
     /// The subnets that there are; `None`: every subnet.
-    pub reachable: Option<Vec<Cidr>>,
+    pub reachable: Option<Vec<Range>>,
     /// What a call into any other subnet does.
     pub unreachable: Option<Act>,
     /// Special cases.
@@ -41,7 +41,7 @@ pub struct Behaviour {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// `create_vm`, `delete_vm`, …; `agent` for an agent's answers. `None`: any.
+    /// `create_vm`, `delete_vm`, …; `agent` for an agent's answers, `drain` for its drain script. `None`: any.
     #[serde(default)]
     pub method: Option<String>,
     /// The instance's availability zone.
@@ -49,7 +49,7 @@ pub struct Rule {
     pub az: Option<String>,
     /// Where the VM's address is in.
     #[serde(default)]
-    pub subnet: Option<Cidr>,
+    pub subnet: Option<Range>,
     /// The VM's address.
     #[serde(default)]
     pub ip: Option<Ipv4Addr>,
@@ -138,7 +138,7 @@ impl Behaviour {
             return decision(rule.act, rule.ms, rule.message.as_ref());
         }
         let outside = match (&self.reachable, subject.ip) {
-            (Some(subnets), Some(ip)) => !subnets.iter().any(|subnet| subnet.contains(ip)),
+            (Some(subnets), Some(ip)) => !subnets.iter().any(|subnet| subnet.contains(&ip)),
             _ => false,
         };
         let act = if outside && enters_the_network(method) { self.unreachable.unwrap_or(Act::Hang) } else { Act::Ok };
@@ -161,7 +161,7 @@ impl Rule {
         self.method.as_deref().is_none_or(|wanted| wanted == method)
             && self.az.as_ref().is_none_or(|wanted| subject.az.as_ref() == Some(wanted))
             && self.ip.is_none_or(|wanted| subject.ip == Some(wanted))
-            && self.subnet.is_none_or(|wanted| subject.ip.is_some_and(|ip| wanted.contains(ip)))
+            && self.subnet.is_none_or(|wanted| subject.ip.is_some_and(|ip| wanted.contains(&ip)))
             && self.instance.as_ref().is_none_or(instance)
     }
 }

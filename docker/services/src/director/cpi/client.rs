@@ -5,11 +5,11 @@
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use crate::director::config;
 use crate::director::error::{During as _, Error, Result};
-use crate::director::jobs::Job;
+use crate::director::job::Job;
 
 /// Makes calls for a job.
 #[derive(Debug, Clone, Copy)]
@@ -68,14 +68,20 @@ impl Cpi<'_> {
         Ok(Answer { out, err, status: status.code() })
     }
 
-    /// The CPI's own log goes to the task's `cpi` file as it comes.
+    /// The CPI's own log goes to the task's `cpi` file line by line, also while it hangs.
     async fn all_of_the_log(&self, pipe: Option<tokio::process::ChildStderr>) -> String {
-        let text = all(pipe).await;
+        let Some(mut pipe) = pipe.map(BufReader::new) else { return String::new() };
         let path = self.job.config.task_dir(self.job.id()).join("cpi");
-        let file = tokio::fs::OpenOptions::new().create(true).append(true).open(path).await;
-        if let Ok(mut file) = file {
-            let _ = file.write_all(text.as_bytes()).await;
-            let _ = file.flush().await;
+        let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(path).await.ok();
+        let mut text = String::new();
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+            if let Some(file) = &mut file {
+                let _ = file.write_all(&line).await;
+                let _ = file.flush().await;
+            }
+            text.push_str(&String::from_utf8_lossy(&line));
+            line.clear();
         }
         text
     }
@@ -92,10 +98,11 @@ async fn all(pipe: Option<impl tokio::io::AsyncRead + Unpin>) -> String {
 fn understood(method: &str, request_id: &str, out: &str) -> Result<Value> {
     let invalid = |told: String| Error::cpi("InvalidResponse", false, format!("Invalid CPI response - {told}"));
     if out.is_empty() {
-        // A CPI that was killed: Ruby reads nothing as nil.
-        return Err(invalid("SchemaValidationError: Expected instance of Hash, given instance of NilClass".to_owned()));
+        // A CPI that was killed, in the words of the parser that the director of 2026 has.
+        return Err(invalid("ParserError - unexpected end of input at line 1 column 1: ''".to_owned()));
     }
-    let response: Value = serde_json::from_str(out).map_err(|error| invalid(format!("ParserError - {error}")))?;
+    let response: Value =
+        serde_json::from_str(out).map_err(|error| invalid(format!("ParserError - {error}: '{out}'")))?;
     let error = &response["error"];
     let Some(class) = error["type"].as_str() else { return Ok(response["result"].clone()) };
     let message = error["message"].as_str().unwrap_or_default();

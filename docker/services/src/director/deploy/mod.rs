@@ -12,16 +12,18 @@ use serde::{Deserialize, Serialize};
 pub use plan::{Plan, Planned};
 
 use super::agent::Agent;
+use super::cloud::CloudConfig;
 use super::db::lit;
 use super::error::{Error, Result};
 use super::event::Stage;
-use super::jobs::Job;
-use super::lock::with_deployment_lock;
-use super::manifest::{CloudConfig, Manifest};
+use super::held::with_deployment_lock;
+use super::job::Job;
+use super::manifest::Manifest;
+use super::store::configs;
+use super::store::deployments::{self, Deployment};
 use super::store::events::Event;
 use super::store::instances::{self, Instance};
 use super::store::links::{Owner, Side};
-use super::store::{configs, deployments};
 
 /// What a deploy is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,27 +62,47 @@ impl Order {
 /// # Errors
 /// Whatever ends the task other than done.
 pub async fn perform(job: &Job, order: Order) -> Result<String> {
+    if order.manifest.is_empty() {
+        return Err(Error::bad(440_001, "No successful BOSH deployment manifest available"));
+    }
     job.log.info("Reading deployment manifest");
     job.log.debug(format!("Manifest:\n{}", order.manifest));
     let cloud = cloud_config(job, &order.cloud_configs).await?;
-    let parent = event(job, &order, None, None).await?;
     let name = order.deployment.clone();
     let timeout = job.config.intervals.seconds(10.0);
     let done = with_deployment_lock(job, &name, timeout, under_lock(job, &order, &cloud)).await;
-    let error = done.as_ref().err().map(|error| error.message.as_str());
-    event(job, &order, Some(parent), error).await?;
+    if let Err(error) = &done {
+        events(job, &order, Some(&error.message)).await?;
+    }
     done.map(|()| format!("/deployments/{name}"))
 }
 
+/// That the deploy began, and that it ended: the real director writes both when it ends \[S\].
+async fn events(job: &Job, order: &Order, error: Option<&str>) -> Result<()> {
+    let parent = event(job, order, None, None).await?;
+    event(job, order, Some(parent), error).await.map(drop)
+}
+
+/// All cloud-configs of those numbers, as one.
 async fn cloud_config(job: &Job, ids: &[i64]) -> Result<CloudConfig> {
     let rows = configs::by_ids(&job.config.db, &job.log, ids).await?;
-    let Some(row) = rows.first() else {
+    if rows.is_empty() {
         job.log.debug("No cloud config uploaded yet.");
         return Ok(CloudConfig::default());
-    };
-    job.log.debug(format!("Cloud config:\n{}", row.content));
-    serde_yaml_ng::from_str(&row.content)
-        .map_err(|error| Error::bad(160008, format!("Invalid cloud-config '{}' (id {}): {error}", row.name, row.id)))
+    }
+    let contents: Vec<_> = rows.iter().map(|row| row.content.as_str()).collect();
+    job.log.debug(format!("Cloud config:\n{}", contents.join("\n")));
+    CloudConfig::merged(&contents)
+}
+
+/// What a VM of the deployment as it is now is made by: its groups, and the cloud-configs that it was deployed by.
+///
+/// # Errors
+/// The manifest's, the cloud-configs', or the database's.
+pub async fn plan_of(job: &Job, deployment: Deployment) -> Result<(Plan, CloudConfig)> {
+    let groups = Manifest::parse(deployment.manifest.as_deref().unwrap_or("name: none"))?.instance_groups;
+    let cloud = cloud_config(job, &deployments::configs(&job.config.db, deployment.id).await?).await?;
+    Ok((Plan { deployment, groups, desired: Vec::new(), obsolete: Vec::new() }, cloud))
 }
 
 async fn event(job: &Job, order: &Order, parent: Option<i64>, error: Option<&str>) -> Result<i64> {
@@ -108,7 +130,7 @@ async fn under_lock(job: &Job, order: &Order, cloud: &CloudConfig) -> Result<()>
         deployments::deployed(db, log, plan.deployment.id, &order.manifest, &order.cloud_configs).await?;
     }
     job.log.info("Finished updating deployment");
-    Ok(())
+    events(job, order, None).await
 }
 
 /// Everything before the first VM: the plan, and the link writes that are the last thing the report's log says.
@@ -176,9 +198,7 @@ async fn update_all(job: &Job, order: &Order, plan: &Plan, cloud: &CloudConfig) 
         let spec = group.spec();
         let mut changed = Vec::new();
         for instance in now_there.iter().filter(|instance| instance.job == group.name) {
-            let made_anew =
-                plan.desired.iter().any(|planned| planned.instance.id == instance.id && planned.is_missing());
-            if made_anew
+            if plan.makes(instance)
                 || !instance.updated
                 || instance.spec != spec
                 || order.state_for(instance).is_some()
@@ -213,7 +233,8 @@ impl Update<'_> {
     async fn run(&self, stage: &Stage, label: &str, instance: &Instance) -> Result<()> {
         let Self { job, plan, .. } = self;
         let (name, deployment) = (instance.name(), plan.deployment.name.as_str());
-        let action = self.order.state_for(instance).map_or("update", verb);
+        let as_it_is = if instance.spec.is_empty() { "create" } else { "update" };
+        let action = self.order.state_for(instance).map_or(as_it_is, verb);
         let event = |parent, error| Event {
             parent,
             action,
@@ -244,8 +265,10 @@ impl Update<'_> {
             None => instance.state.as_str(),
         };
         instances::set(db, log, instance.id, &[("update_completed", "false".to_owned())]).await?;
-        if let (Some(vm), true) = (&instance.vm, asked.is_some() || anew) {
-            Agent::of(job, instance, vm)?.set_jobs("stopped").await?;
+        // On a VM that this deploy has made nothing runs yet.
+        if let (Some(vm), false) = (&instance.vm, plan.makes(instance)) {
+            let goes = anew || matches!(state, "stopped" | "detached");
+            Agent::of(job, instance, vm)?.stop_jobs(if goes { "shutdown" } else { "update" }).await?;
         }
         if let (Some(vm), true) = (&instance.vm, anew || state == "detached") {
             vm::delete(job, &plan.deployment.name, instance, &vm.cid).await?;

@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use crate::director::cloud::{CloudConfig, Network};
 use crate::director::error::{Error, Result};
-use crate::director::jobs::Job;
-use crate::director::manifest::{CloudConfig, Group, Manifest};
+use crate::director::job::Job;
+use crate::director::manifest::{Group, Manifest};
 use crate::director::store::deployments::Deployment;
 use crate::director::store::instances::{self, Instance};
 
@@ -39,6 +40,11 @@ impl Planned {
 }
 
 impl Plan {
+    /// Whether it makes the instance's VM.
+    pub fn makes(&self, instance: &Instance) -> bool {
+        self.desired.iter().any(|planned| planned.instance.id == instance.id && planned.is_missing())
+    }
+
     /// Makes the plan, and the rows of what is new in it.
     ///
     /// # Errors
@@ -101,14 +107,25 @@ async fn settle(
         instances::set(db, log, instance.id, &[("availability_zone", crate::director::db::lit(az))]).await?;
         az.clone_into(&mut instance.az);
     }
+    if cloud.network(network).is_some_and(Network::is_dynamic) {
+        // The IaaS will give it one.
+        let recreate = instance.vm.is_some() && moved;
+        return Ok(Planned { instance, recreate });
+    }
     let subnet = cloud.subnet(network, az).or_else(|| cloud.network(network)?.subnets.first());
     let Some(subnet) = subnet else {
         return Err(Error::bad(130010, format!("Network '{network}' has no subnet for '{}'", instance.label())));
     };
-    let fits = instance.ip.as_ref().is_some_and(|(ip, of)| of == network && subnet.gives(*ip));
+    let fixed = group.static_ip(instance.index);
+    if let Some(ip) = fixed.filter(|ip| !subnet.range.contains(ip)) {
+        let told = format!("Provided static IP '{ip}' does not belong to any subnet in network '{network}'");
+        return Err(Error::bad(130_012, told));
+    }
+    let suits = |ip: Ipv4Addr| fixed.map_or_else(|| subnet.gives(ip), |fixed| fixed == ip);
+    let fits = instance.ip.as_ref().is_some_and(|(ip, of)| of == network && suits(*ip));
     if !fits {
         let ip = loop {
-            let free = subnet.range.hosts().find(|ip| subnet.gives(*ip) && !taken.contains(ip));
+            let free = subnet.range.hosts().find(|ip| suits(*ip) && !taken.contains(ip));
             let ip = free.ok_or_else(|| no_more_addresses(&instance, network))?;
             taken.push(ip);
             if instances::set_ip(db, log, instance.id, (ip, network), job.id(), now).await? {

@@ -6,12 +6,13 @@ use tokio::sync::Semaphore;
 
 use super::{Order, Plan, Planned};
 use crate::director::agent::Agent;
+use crate::director::cloud::CloudConfig;
 use crate::director::config::{MAX_THREADS, MAX_VM_CREATE_TRIES, NAME};
 use crate::director::cpi::Cpi;
 use crate::director::error::{Error, Kind, Result};
 use crate::director::event::Stage;
-use crate::director::jobs::Job;
-use crate::director::manifest::CloudConfig;
+use crate::director::job::Job;
+use crate::director::manifest::Group;
 use crate::director::store::events::Event;
 use crate::director::store::instances::{self, Instance, Vm};
 
@@ -131,10 +132,16 @@ fn create_arguments(plan: &Plan, instance: &Instance, cloud: &CloudConfig, agent
         "tags": {"deployment": deployment, "instance": instance.name(), "index": instance.index, "az": instance.az},
         "mbus": {"urls": []},
     });
-    json!([agent, "stemcell-0000", properties, networks(instance, cloud), [], {"bosh": bosh}])
+    let named = group.map(Group::network).unwrap_or_default();
+    json!([agent, "stemcell-0000", properties, networks(instance, named, cloud), [], {"bosh": bosh}])
 }
 
-fn networks(instance: &Instance, cloud: &CloudConfig) -> Value {
+fn networks(instance: &Instance, named: &str, cloud: &CloudConfig) -> Value {
+    if let Some(network) = cloud.network(named).filter(|network| network.is_dynamic()) {
+        let subnet = cloud.subnet(named, &instance.az);
+        let properties = subnet.map_or(&network.cloud_properties, |subnet| &subnet.cloud_properties);
+        return json!({named: {"type": "dynamic", "default": ["dns", "gateway"], "cloud_properties": properties}});
+    }
     let Some((ip, network)) = &instance.ip else { return json!({}) };
     let subnet = cloud.subnet(network, &instance.az).or_else(|| cloud.network(network)?.subnets.first());
     let Some(subnet) = subnet else { return json!({}) };

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Job;
 use crate::director::error::Result;
-use crate::director::lock::with_locks;
+use crate::director::held::with_locks;
+use crate::director::job::Job;
 use crate::director::manifest::Manifest;
 use crate::director::store::deployments;
 

@@ -1,4 +1,4 @@
-//! `bosh cck`: a scan for VMs that are gone or silent, and the fix of what it found. Neither waits for the lock at all.
+//! `bosh cck`: a scan for VMs that are gone or silent, and the fix of what it found. The scan does not wait for the lock.
 //!
 //! It sees what the director knows: a VM that the CPI made for nobody has no row in `vms` and is no problem here \[M\].
 
@@ -7,18 +7,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Job;
 use crate::director::agent::Agent;
 use crate::director::clock;
 use crate::director::cpi::Cpi;
 use crate::director::db::{Db, Row, lit};
-use crate::director::deploy::{Plan, vm};
+use crate::director::deploy::{self, vm};
 use crate::director::error::{Error, Kind, Result};
-use crate::director::lock::with_deployment_lock;
+use crate::director::held::with_deployment_lock;
+use crate::director::job::Job;
 use crate::director::log::Logger;
-use crate::director::manifest::{CloudConfig, Manifest};
+use crate::director::store::deployments;
 use crate::director::store::instances::{self, Instance};
-use crate::director::store::{configs, deployments};
 
 /// What the scan is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,36 +51,42 @@ pub struct Problem {
 impl Problem {
     /// As `GET …/problems` shows it.
     pub fn shown(&self) -> Value {
+        let resolutions: Vec<_> =
+            self.resolutions().iter().map(|(name, plan)| json!({"name": name, "plan": plan})).collect();
+        json!({"id": self.id, "type": self.kind, "data": {}, "description": self.description(),
+            "resolutions": resolutions, "instance_group": self.data["job"]})
+    }
+
+    /// As it is told.
+    fn description(&self) -> String {
         let text = |key: &str| self.data[key].as_str().unwrap_or_default();
         let (label, cid) = (text("label"), text("cid"));
-        let description = match self.kind.as_str() {
+        match self.kind.as_str() {
             "missing_vm" if cid.is_empty() => format!("VM for '{label}' missing."),
             "missing_vm" => format!("VM for '{label}' with cloud ID '{cid}' missing."),
             _ => format!("VM for '{label}' with cloud ID '{cid}' is not responding."),
-        };
-        let resolutions: Vec<_> = self
-            .resolutions()
-            .iter()
-            .map(|(name, plan)| json!({"name": name, "plan": plan.replace("{}", label)}))
-            .collect();
-        json!({"id": self.id, "type": self.kind, "data": self.data, "description": description,
-            "resolutions": resolutions, "instance_group": text("job")})
+        }
+    }
+
+    /// What is done where nobody says what: a silent VM is left alone.
+    fn auto_resolution(&self) -> &'static str {
+        if self.kind == "missing_vm" { "recreate_vm_without_wait" } else { "ignore" }
     }
 
     fn resolutions(&self) -> &'static [(&'static str, &'static str)] {
         match self.kind.as_str() {
             "missing_vm" => &[
                 ("ignore", "Skip for now"),
-                ("recreate_vm", "Recreate VM for '{}' and wait for processes to start"),
-                ("recreate_vm_without_wait", "Recreate VM for '{}' without waiting for processes to start"),
+                ("recreate_vm_without_wait", "Recreate VM without waiting for processes to start"),
+                ("recreate_vm", "Recreate VM and wait for processes to start"),
                 ("delete_vm_reference", "Delete VM reference"),
             ],
             _ => &[
                 ("ignore", "Skip for now"),
-                ("reboot_vm", "Reboot VM for '{}'"),
-                ("recreate_vm", "Recreate VM for '{}' and wait for processes to start"),
-                ("recreate_vm_without_wait", "Recreate VM for '{}' without waiting for processes to start"),
-                ("delete_vm", "Delete VM for '{}'"),
+                ("reboot_vm", "Reboot VM"),
+                ("recreate_vm_without_wait", "Recreate VM without waiting for processes to start"),
+                ("recreate_vm", "Recreate VM and wait for processes to start"),
+                ("delete_vm", "Delete VM"),
                 (
                     "delete_vm_reference",
                     "Delete VM reference (forceful; may need to manually delete VM from the Cloud to avoid IP conflicts)",
@@ -107,23 +112,19 @@ fn problem(row: &Row) -> Problem {
     Problem { id: row.number("id"), kind: row.string("type"), instance: row.number("resource_id"), data }
 }
 
-/// Under the lock, or at once the error that the real one gives.
-async fn locked(job: &Job, name: &str, work: impl Future<Output = Result<String>>) -> Result<String> {
-    let nothing = std::time::Duration::ZERO;
-    with_deployment_lock(job, name, nothing, work).await.map_err(|error| match error.kind {
-        Kind::LockTimeout => {
-            Error::lock("Unable to get deployment lock, maybe a deployment is in progress. Try again later.")
-        }
-        _ => error,
-    })
-}
-
 /// Looks for problems and notes them.
 ///
 /// # Errors
 /// That the deployment is locked; the CPI's; the database's.
 pub async fn scan(job: &Job, order: ScanOrder) -> Result<String> {
-    locked(job, &order.deployment, scan_vms(job, &order)).await
+    let nothing = std::time::Duration::ZERO;
+    let done = with_deployment_lock(job, &order.deployment, nothing, scan_vms(job, &order)).await;
+    done.map_err(|error| match error.kind {
+        Kind::LockTimeout => {
+            Error::lock("Unable to get deployment lock, maybe a deployment is in progress. Try again later.")
+        }
+        _ => error,
+    })
 }
 
 async fn scan_vms(job: &Job, order: &ScanOrder) -> Result<String> {
@@ -160,7 +161,7 @@ async fn scan_vms(job: &Job, order: &ScanOrder) -> Result<String> {
 
 async fn seen(job: &Job, instance: &Instance) -> Result<Option<&'static str>> {
     let Some(vm) = &instance.vm else { return Ok(Some("missing_vm")) };
-    match Agent::of(job, instance, vm)?.get_state(job.config.intervals.agent_state()).await {
+    match Agent::of(job, instance, vm)?.get_state_once(job.config.intervals.agent_scan()).await {
         Ok(_) => Ok(None),
         Err(error) if error.kind == Kind::RpcTimeout => {
             let there = Cpi { job }.call("has_vm", json!([vm.cid])).await?;
@@ -183,12 +184,13 @@ async fn note(job: &Job, deployment: i64, instance: &Instance, kind: &str) -> Re
     job.config.db.save(&job.log, &sql).await.map(drop)
 }
 
-/// Fixes the problems as told.
+/// Fixes the problems as told, once it has the lock, which it waits for as a deploy does.
 ///
 /// # Errors
-/// That the deployment is locked; the CPI's; the agent's; the database's.
+/// That the deployment is locked; what could not be resolved; the database's.
 pub async fn fix(job: &Job, order: FixOrder) -> Result<String> {
-    locked(job, &order.deployment, apply(job, &order)).await
+    let timeout = job.config.intervals.seconds(10.0);
+    with_deployment_lock(job, &order.deployment, timeout, apply(job, &order)).await
 }
 
 async fn apply(job: &Job, order: &FixOrder) -> Result<String> {
@@ -198,20 +200,32 @@ async fn apply(job: &Job, order: &FixOrder) -> Result<String> {
     let asked: Vec<_> =
         asked.into_iter().filter(|problem| order.resolutions.contains_key(&problem.id.to_string())).collect();
     let stage = job.events.stage("Applying problem resolutions", &[], asked.len());
+    let mut errors = Vec::new();
     for problem in &asked {
         let wanted = order.resolutions.get(&problem.id.to_string()).cloned().flatten();
-        let resolution = wanted.unwrap_or_else(|| "recreate_vm".to_owned());
-        let known = problem.resolutions().iter().find(|(name, _)| *name == resolution);
-        let unknown = || Error::bad(410003, format!("Problem {} can't be resolved by '{resolution}'", problem.id));
-        let (name, plan) = known.ok_or_else(unknown)?;
-        let label = problem.data["label"].as_str().unwrap_or_default();
-        let title = format!("VM for '{label}' ({}): {}", problem.kind, plan.replace("{}", label));
-        stage.track(log, &title, resolve(job, &order.deployment, problem, name)).await?;
+        let resolution = wanted.unwrap_or_else(|| problem.auto_resolution().to_owned());
+        let plan = problem.resolutions().iter().find(|(name, _)| *name == resolution).map(|(_, plan)| *plan);
+        let (told, kind, instance) = (problem.description(), &problem.kind, problem.instance);
+        let title = format!("{told} ({kind} {instance}): {}", plan.unwrap_or("no resolution"));
+        match stage.track(log, &title, resolve(job, &order.deployment, problem, &resolution)).await {
+            Ok(()) => {}
+            Err(error) => {
+                let told = format!("Error resolving problem '{}': {error}", problem.id);
+                log.error(&told);
+                errors.push(told);
+                // Only what a handler itself says of it resolves it all the same.
+                if error.kind != Kind::Director || error.code != 100 {
+                    continue;
+                }
+            }
+        }
         let sql = format!(r#"UPDATE "deployment_problems" SET "state" = 'resolved' WHERE ("id" = {})"#, problem.id);
         db.save(log, &sql).await?;
-        job.checkpoint().await?;
     }
-    Ok(format!("{} resolved", asked.len()))
+    match errors.is_empty() {
+        true => Ok(format!("{} resolved", asked.len())),
+        false => Err(Error::bad(100, errors.join("\n"))),
+    }
 }
 
 async fn resolve(job: &Job, name: &str, problem: &Problem, resolution: &str) -> Result<()> {
@@ -220,6 +234,16 @@ async fn resolve(job: &Job, name: &str, problem: &Problem, resolution: &str) -> 
     let there = instances::list(db, log, deployment.id).await?;
     let Some(instance) = there.iter().find(|instance| instance.id == problem.instance) else { return Ok(()) };
     let cid = instance.vm.as_ref().map(|vm| vm.cid.as_str());
+    if !problem.resolutions().iter().any(|(name, _)| *name == resolution) {
+        let told = format!("Cannot find '{resolution}' resolution for '{}'", problem.kind);
+        return Err(Error::bad(100, told));
+    }
+    // A VM that was silent may answer by now.
+    if let (Some(vm), "unresponsive_agent", true) = (&instance.vm, problem.kind.as_str(), resolution != "ignore") {
+        if Agent::of(job, instance, vm)?.answers().await? {
+            return Err(Error::bad(100, "Agent is responding now, skipping resolution"));
+        }
+    }
     match (resolution, cid) {
         ("reboot_vm", Some(cid)) => Cpi { job }.call("reboot_vm", json!([cid])).await.map(drop),
         ("delete_vm", Some(cid)) => vm::delete(job, name, instance, cid).await,
@@ -235,13 +259,7 @@ async fn resolve(job: &Job, name: &str, problem: &Problem, resolution: &str) -> 
 }
 
 async fn recreate(job: &Job, deployment: deployments::Deployment, instance: &Instance) -> Result<()> {
-    let (db, log) = (&job.config.db, &job.log);
-    let manifest = Manifest::parse(deployment.manifest.as_deref().unwrap_or("name: none"))?;
-    let rows = configs::by_ids(db, log, &deployments::configs(db, deployment.id).await?).await?;
-    let cloud: CloudConfig =
-        rows.first().and_then(|row| serde_yaml_ng::from_str(&row.content).ok()).unwrap_or_default();
-    let groups = manifest.instance_groups;
-    let plan = Plan { deployment, groups, desired: Vec::new(), obsolete: Vec::new() };
+    let (plan, cloud) = deploy::plan_of(job, deployment).await?;
     let made = vm::create(job, &plan, instance, &cloud).await?;
     Agent::of(job, instance, &made)?.set_jobs("running").await
 }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Job;
 use crate::director::deploy::vm;
 use crate::director::error::Result;
-use crate::director::lock::with_deployment_lock;
+use crate::director::held::with_deployment_lock;
+use crate::director::job::Job;
 use crate::director::store::events::Event;
 use crate::director::store::{deployments, instances};
 

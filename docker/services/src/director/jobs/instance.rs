@@ -2,14 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Job;
 use crate::director::agent::Agent;
 use crate::director::db::lit;
-use crate::director::deploy::vm;
+use crate::director::deploy::{self, vm};
 use crate::director::error::{Error, Result};
-use crate::director::lock::with_deployment_lock;
+use crate::director::event::Stage;
+use crate::director::held::with_deployment_lock;
+use crate::director::job::Job;
+use crate::director::store::deployments;
 use crate::director::store::events::Event;
-use crate::director::store::{deployments, instances};
+use crate::director::store::instances::{self, Instance, Vm};
 
 /// What it is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,97 +36,150 @@ pub enum Action {
     Start,
     /// `bosh restart`
     Restart,
+    /// `bosh recreate`: a restart on another VM.
+    Recreate,
 }
 
 impl Action {
     /// As the API's path names it.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Stop, Self::Start, Self::Restart].into_iter().find(|action| action.name() == name)
+        [Self::Stop, Self::Start, Self::Restart, Self::Recreate].into_iter().find(|action| action.name() == name)
     }
 
-    /// Its verb.
+    /// Its verb, which is what its events are called by.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stop => "stop",
             Self::Start => "start",
             Self::Restart => "restart",
-        }
-    }
-
-    /// `tasks.type`
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Stop => "stop_instance",
-            Self::Start => "start_instance",
-            Self::Restart => "restart_instance",
-        }
-    }
-
-    /// The real director's class.
-    pub fn class(self) -> &'static str {
-        match self {
-            Self::Stop => "StopInstance",
-            Self::Start => "StartInstance",
-            Self::Restart => "RestartInstance",
-        }
-    }
-
-    fn stage(self) -> &'static str {
-        match self {
-            Self::Stop => "Stopping instance",
-            Self::Start => "Starting instance",
-            Self::Restart => "Restarting instance",
+            Self::Recreate => "recreate",
         }
     }
 }
 
-/// Does it.
+/// Does it; the result is the instance's name.
 ///
 /// # Errors
 /// The lock's, the agent's, the CPI's, or the database's.
 pub async fn perform(job: &Job, order: Order) -> Result<String> {
     let timeout = job.config.intervals.seconds(10.0);
-    with_deployment_lock(job, &order.deployment, timeout, act(job, &order)).await.map(|()| String::new())
+    with_deployment_lock(job, &order.deployment, timeout, act(job, &order)).await
 }
 
-async fn act(job: &Job, order: &Order) -> Result<()> {
+async fn act(job: &Job, order: &Order) -> Result<String> {
     let (db, log) = (&job.config.db, &job.log);
     let deployment = deployments::find(db, log, &order.deployment).await?;
     let there = instances::list(db, log, deployment.id).await?;
     let missing = || Error::missing(70001, format!("Instance {} doesn't exist", order.instance));
-    let instance = there.iter().find(|instance| instance.id == order.instance).ok_or_else(missing)?;
-    let no_vm = || Error::bad(70004, format!("Instance '{}' doesn't reference a VM", instance.name()));
-    let vm = instance.vm.as_ref().ok_or_else(no_vm)?;
-    let stage = job.events.stage(&format!("{} {}", order.action.stage(), instance.job), &[], 1);
+    let instance = there.into_iter().find(|instance| instance.id == order.instance).ok_or_else(missing)?;
+    let stage = job.events.stage(&format!("Updating instance {}", instance.label()), &[], None);
+    let update = Update { job, order, deployment, stage };
     let name = instance.name();
-    let event = |parent| Event {
-        parent,
-        action: order.action.name(),
-        object_type: "instance",
-        object_name: Some(name.as_str()),
-        deployment: Some(order.deployment.as_str()),
-        instance: Some(name.as_str()),
-        ..Event::default()
-    };
-    let parent = job.event(event(None)).await?;
-    let step = async {
-        let agent = Agent::of(job, instance, vm)?;
-        if order.action != Action::Start {
-            agent.set_jobs("stopped").await?;
+    match order.action {
+        Action::Stop => update.stop(instance).await.map(drop)?,
+        Action::Start => update.start(instance).await?,
+        Action::Restart | Action::Recreate => {
+            let restart = async { update.start(update.stop(instance).await?).await };
+            update.told(order.action.name(), &name, restart).await?;
         }
-        if order.action != Action::Stop {
-            agent.set_jobs("running").await?;
-        }
-        let state = match (order.action, order.hard) {
-            (Action::Stop, true) => "detached",
-            (Action::Stop, false) => "stopped",
-            _ => "started",
+    }
+    Ok(name)
+}
+
+/// One instance's.
+struct Update<'a> {
+    job: &'a Job,
+    order: &'a Order,
+    deployment: deployments::Deployment,
+    stage: Stage,
+}
+
+impl Update<'_> {
+    /// Does that between two events.
+    async fn told<T>(&self, action: &str, name: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let deployment = Some(self.deployment.name.as_str());
+        let event = |parent, error| Event {
+            parent,
+            action,
+            object_type: "instance",
+            object_name: Some(name),
+            deployment,
+            instance: Some(name),
+            error,
+            ..Event::default()
         };
-        if state == "detached" {
-            vm::delete(job, &order.deployment, instance, &vm.cid).await?;
+        let parent = self.job.event(event(None, None)).await?;
+        let done = work.await;
+        let error = done.as_ref().err().map(|error| error.message.as_str());
+        self.job.event(event(Some(parent), error)).await?;
+        done
+    }
+
+    fn hard(&self) -> bool {
+        self.order.hard || self.order.action == Action::Recreate
+    }
+
+    /// Stops the jobs, and ends the VM if that is asked; the instance as it is then. One that is stopped stays so.
+    async fn stop(&self, instance: Instance) -> Result<Instance> {
+        let (job, log) = (self.job, &self.job.log);
+        if instance.state == "detached" || (instance.state == "stopped" && !self.hard()) {
+            return Ok(instance);
         }
-        instances::set(db, log, instance.id, &[("state", lit(state))]).await
-    };
-    stage.track(log, &instance.label(), step).await?;
-    job.event(event(Some(parent))).await.map(drop)
+        let name = instance.name();
+        let step = async {
+            job.checkpoint().await?;
+            self.told("stop", &name, self.stop_jobs(&instance)).await
+        };
+        self.stage.track(log, "Stopping instance", step).await?;
+        let mut now = Instance { state: "stopped".to_owned(), ..instance };
+        if let Some(vm) = now.vm.take_if(|_| self.hard()) {
+            let step = async {
+                job.checkpoint().await?;
+                vm::delete(job, &self.deployment.name, &now, &vm.cid).await?;
+                self.set(&now, "detached").await
+            };
+            self.stage.track(log, "Deleting VM", step).await?;
+            now.state = "detached".to_owned();
+        }
+        Ok(now)
+    }
+
+    async fn stop_jobs(&self, instance: &Instance) -> Result<()> {
+        if let Some(vm) = &instance.vm {
+            Agent::of(self.job, instance, vm)?.stop_jobs("shutdown").await?;
+        }
+        self.set(instance, "stopped").await
+    }
+
+    /// Starts the jobs, on a VM that is made if there is none. One that is started stays so.
+    async fn start(&self, instance: Instance) -> Result<()> {
+        let (job, log) = (self.job, &self.job.log);
+        let vm = match &instance.vm {
+            Some(vm) => vm.clone(),
+            None => self.stage.track(log, "Creating VM", self.make(&instance)).await?,
+        };
+        if instance.state == "started" {
+            return Ok(());
+        }
+        let name = instance.name();
+        let step = async {
+            job.checkpoint().await?;
+            let work = async {
+                self.set(&instance, "started").await?;
+                Agent::of(job, &instance, &vm)?.set_jobs("running").await
+            };
+            self.told("start", &name, work).await
+        };
+        self.stage.track(log, "Starting instance", step).await
+    }
+
+    async fn make(&self, instance: &Instance) -> Result<Vm> {
+        self.job.checkpoint().await?;
+        let (plan, cloud) = deploy::plan_of(self.job, self.deployment.clone()).await?;
+        vm::create(self.job, &plan, instance, &cloud).await
+    }
+
+    async fn set(&self, instance: &Instance, state: &str) -> Result<()> {
+        instances::set(&self.job.config.db, &self.job.log, instance.id, &[("state", lit(state))]).await
+    }
 }

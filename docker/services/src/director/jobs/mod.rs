@@ -4,73 +4,32 @@ pub mod cleanup;
 pub mod cloud_check;
 pub mod delete;
 pub mod instance;
+pub mod logs;
+pub mod ssh;
 pub mod vm_state;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::Config;
-use super::error::{Error, Result};
-use super::event::EventLog;
-use super::log::Logger;
-use super::store::events::{self, Event};
-use super::store::tasks::{self, Task};
-use super::{deploy, queue};
+use super::deploy;
+use super::error::Result;
+use super::job::Job;
 
-/// A running job's surroundings; cheap to clone, one for each of its threads.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// The process's.
-    pub config: Config,
-    /// The thread's debug log.
-    pub log: Logger,
-    /// The task's event output.
-    pub events: EventLog,
-    task: std::sync::Arc<Task>,
+/// A queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Queue {
+    /// Deploys and all that takes long.
+    Normal,
+    /// `vms`, `instances`: a worker may be kept for them.
+    Urgent,
 }
 
-impl Job {
-    /// The surroundings of `task`.
-    pub fn new(config: Config, log: Logger, task: Task) -> Self {
-        let events = EventLog::new(config.db.clone(), config.clock, task.id);
-        Self { config, log, events, task: std::sync::Arc::new(task) }
-    }
-
-    /// The task's number.
-    pub fn id(&self) -> i64 {
-        self.task.id
-    }
-
-    /// The same job in another thread.
-    pub fn in_thread(&self, name: impl Into<String>) -> Self {
-        Self { log: self.log.in_thread(name), ..self.clone() }
-    }
-
-    /// The only place where a job notices that it was cancelled.
-    ///
-    /// # Errors
-    /// `TaskCancelled`, or the database's.
-    pub async fn checkpoint(&self) -> Result<()> {
-        let task = tasks::find(&self.config.db, &self.log, self.id()).await?;
-        if task.state.stops_the_job() { Err(Error::cancelled(self.id())) } else { Ok(()) }
-    }
-
-    /// Writes an event of this task; its id.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn event(&self, event: Event<'_>) -> Result<i64> {
-        let task = self.id().to_string();
-        let user = self.task.user.as_deref().unwrap_or("admin");
-        let event = Event { user, task: Some(&task), ..event };
-        events::create(&self.config.db, &self.log, self.config.clock.now(), &event).await
-    }
-
-    /// Adds a line to the task's result.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn result(&self, line: &str) -> Result<()> {
-        tasks::append(&self.config.db, &self.log, self.id(), "result_output", line).await
+impl Queue {
+    /// Its name in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Urgent => "urgent",
+        }
     }
 }
 
@@ -91,6 +50,10 @@ pub enum Work {
     VmState(vm_state::Order),
     /// `bosh restart --no-converge` and its like.
     Instance(instance::Order),
+    /// `bosh ssh`
+    Ssh(ssh::Order),
+    /// `bosh logs`
+    FetchLogs(logs::Order),
 }
 
 impl Work {
@@ -103,7 +66,9 @@ impl Work {
             Self::ApplyResolutions(_) => "cck_apply",
             Self::CleanupArtifacts(_) => "delete_artifacts",
             Self::VmState(_) => "vms",
-            Self::Instance(order) => order.action.kind(),
+            Self::Instance(_) => "update_instance",
+            Self::Ssh(_) => "ssh",
+            Self::FetchLogs(_) => "fetch_logs",
         }
     }
 
@@ -116,7 +81,9 @@ impl Work {
             Self::ApplyResolutions(_) => "CloudCheck::ApplyResolutions",
             Self::CleanupArtifacts(_) => "CleanupArtifacts",
             Self::VmState(_) => "VmState",
-            Self::Instance(order) => order.action.class(),
+            Self::Instance(_) => "UpdateInstance",
+            Self::Ssh(_) => "Ssh",
+            Self::FetchLogs(_) => "FetchLogs",
         }
     }
 
@@ -131,6 +98,8 @@ impl Work {
             Self::CleanupArtifacts(_) => "clean up".to_owned(),
             Self::VmState(_) => "retrieve vm-stats".to_owned(),
             Self::Instance(order) => format!("{} instance", order.action.name()),
+            Self::Ssh(order) => order.description(),
+            Self::FetchLogs(_) => "fetch logs".to_owned(),
         }
     }
 
@@ -144,12 +113,14 @@ impl Work {
             Self::CleanupArtifacts(_) => None,
             Self::VmState(order) => Some(&order.deployment),
             Self::Instance(order) => Some(&order.deployment),
+            Self::Ssh(order) => Some(&order.deployment),
+            Self::FetchLogs(order) => Some(&order.deployment),
         }
     }
 
     /// Which queue it waits in.
-    pub fn queue(&self) -> queue::Name {
-        if matches!(self, Self::VmState(_)) { queue::Name::Urgent } else { queue::Name::Normal }
+    pub fn queue(&self) -> Queue {
+        if matches!(self, Self::VmState(_) | Self::Ssh(_)) { Queue::Urgent } else { Queue::Normal }
     }
 
     /// Does it; what it returns becomes the task's result.
@@ -165,6 +136,8 @@ impl Work {
             Self::CleanupArtifacts(order) => cleanup::perform(job, order).await,
             Self::VmState(order) => vm_state::perform(job, order).await,
             Self::Instance(order) => instance::perform(job, order).await,
+            Self::Ssh(order) => ssh::perform(job, order).await,
+            Self::FetchLogs(order) => logs::perform(job, order).await,
         }
     }
 }

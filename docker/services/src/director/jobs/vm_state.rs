@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Job;
 use crate::director::agent::Agent;
 use crate::director::clock;
 use crate::director::error::{Kind, Result};
+use crate::director::job::Job;
 use crate::director::store::instances::{self, Instance};
 
 /// What it is told.

@@ -78,6 +78,15 @@ pub async fn delete(db: &Db, kind: &str, name: &str) -> Result<u64> {
     db.execute(&Logger::nowhere(), &sql).await
 }
 
+/// Marks one version deleted; how many there were.
+///
+/// # Errors
+/// The database's.
+pub async fn delete_one(db: &Db, id: i64) -> Result<u64> {
+    let sql = format!(r#"UPDATE "configs" SET "deleted" = true WHERE NOT "deleted" AND "id" = {id}"#);
+    db.execute(&Logger::nowhere(), &sql).await
+}
+
 fn comma(list: &[String]) -> &'static str {
     if list.is_empty() { "" } else { ", " }
 }

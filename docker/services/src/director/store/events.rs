@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use crate::director::clock;
+use crate::director::config::Config;
 use crate::director::db::{Db, Row, lit, num};
 use crate::director::error::{Error, Result};
 use crate::director::log::Logger;
@@ -56,6 +57,22 @@ pub async fn create(db: &Db, log: &Logger, now: SystemTime, event: &Event<'_>) -
     );
     let rows = db.save(log, &sql).await?;
     rows.first().map(|row| row.number("id")).ok_or_else(|| Error::database("a new event has no id"))
+}
+
+/// Notes that a process of the director's begins: the API, or a worker.
+///
+/// # Errors
+/// The database's.
+pub async fn started(config: &Config, object_type: &str, name: &str, context: Value) -> Result<i64> {
+    let event = Event {
+        user: "_director",
+        action: "start",
+        object_type,
+        object_name: Some(name),
+        context: Some(context),
+        ..Event::default()
+    };
+    create(&config.db, &Logger::nowhere(), config.clock.now(), &event).await
 }
 
 /// The newest 200 events under `conditions` (each a SQL condition), as the API shows them.

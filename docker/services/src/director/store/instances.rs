@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
+use ipnet::Ipv4Net;
+
 use crate::director::clock;
 use crate::director::db::{Db, Row, lit};
 use crate::director::error::{Error, Result};
@@ -49,6 +51,14 @@ pub struct Vm {
 }
 
 impl Instance {
+    /// A started one without a VM, for tests.
+    #[cfg(test)]
+    pub fn of(job: &str, index: i64, uuid: &str) -> Self {
+        let [job, uuid, state] = [job, uuid, "started"].map(str::to_owned);
+        let (az, spec) = (String::new(), String::new());
+        Self { id: 0, job, index, uuid, state, az, bootstrap: false, spec, updated: true, vm: None, ip: None }
+    }
+
     /// `web/<uuid> (0)`, as stages and threads name it.
     pub fn label(&self) -> String {
         format!("{}/{} ({})", self.job, self.uuid, self.index)
@@ -104,7 +114,7 @@ pub async fn set_ip(
 ) -> Result<bool> {
     db.execute(log, &format!(r#"DELETE FROM "ip_addresses" WHERE ("instance_id" = {id})"#)).await?;
     let sql = format!(
-        r#"INSERT INTO "ip_addresses" ("address_str", "network_name", "instance_id", "task_id", "static", "created_at") VALUES ('{ip}', {}, {id}, '{task}', false, {}) ON CONFLICT ("address_str") DO NOTHING RETURNING *"#,
+        r#"INSERT INTO "ip_addresses" ("address_str", "network_name", "instance_id", "task_id", "static", "created_at") VALUES ('{ip}/32', {}, {id}, '{task}', false, {}) ON CONFLICT ("address_str") DO NOTHING RETURNING *"#,
         lit(network),
         clock::sql(now)
     );
@@ -117,7 +127,7 @@ pub async fn set_ip(
 /// The database's.
 pub async fn ips(db: &Db, log: &Logger) -> Result<Vec<Ipv4Addr>> {
     let rows = db.query(log, r#"SELECT "address_str" FROM "ip_addresses""#).await?;
-    Ok(rows.iter().filter_map(|row| row.string("address_str").parse().ok()).collect())
+    Ok(rows.iter().filter_map(|row| address(&row.string("address_str"))).collect())
 }
 
 /// Notes where the instance stands and what it was brought to.
@@ -173,6 +183,11 @@ pub async fn remove_vm(db: &Db, log: &Logger, cid: &str) -> Result<()> {
     db.save(log, &format!(r#"DELETE FROM "vms" WHERE "cid" = {}"#, lit(cid))).await.map(drop)
 }
 
+/// `10.0.1.2/32`, as the director stores a single address since 2025.
+fn address(text: &str) -> Option<Ipv4Addr> {
+    text.parse().ok().filter(|net: &Ipv4Net| net.prefix_len() == 32).map(|net| net.addr())
+}
+
 fn instance(row: &Row) -> Instance {
     let vm = row.text("cid").map(|cid| Vm {
         id: row.number("vm_id"),
@@ -180,7 +195,7 @@ fn instance(row: &Row) -> Instance {
         agent_id: row.string("agent_id"),
         created_at: row.time("vm_at"),
     });
-    let ip = row.text("address_str").and_then(|ip| ip.parse().ok());
+    let ip = row.text("address_str").and_then(|text| address(&text));
     Instance {
         id: row.number("id"),
         job: row.string("job"),

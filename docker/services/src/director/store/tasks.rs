@@ -13,6 +13,8 @@ use crate::director::task::State;
 pub struct Task {
     /// Its number.
     pub id: i64,
+    /// `update_deployment`
+    pub kind: String,
     /// Where it stands.
     pub state: State,
     /// When it was queued; once it ended: when.
@@ -95,17 +97,31 @@ pub async fn set_state(db: &Db, log: &Logger, id: i64, state: State) -> Result<(
     db.save(log, &sql).await.map(drop)
 }
 
-/// Moves the task from `from` to `to`; whether it was in `from`.
+/// Writes the task back with every column as this process has it, as Sequel's `save` does. What others have written
+/// since it was read is undone, whatever it was: a result, a line of event output, an end \[S\].
 ///
 /// # Errors
 /// The database's.
-pub async fn advance(db: &Db, log: &Logger, id: i64, from: State, to: State) -> Result<bool> {
+pub async fn save(db: &Db, log: &Logger, task: &Task) -> Result<()> {
+    let time = |at: Option<SystemTime>| at.map_or_else(|| "NULL".to_owned(), clock::sql);
     let sql = format!(
-        r#"UPDATE "tasks" SET "state" = '{}' WHERE (("id" = {id}) AND ("state" = '{}'))"#,
-        to.name(),
-        from.name()
+        r#"UPDATE "tasks" SET "state" = '{}', "timestamp" = {}, "description" = {}, "result" = {}, "output" = {}, "checkpoint_time" = {}, "type" = {}, "username" = {}, "deployment_name" = {}, "started_at" = {}, "event_output" = {}, "result_output" = {}, "context_id" = {} WHERE ("id" = {})"#,
+        task.state.name(),
+        time(task.timestamp),
+        lit(task.description.as_str()),
+        lit(task.result.as_deref()),
+        lit(task.output.as_deref()),
+        time(task.checkpoint),
+        lit(task.kind.as_str()),
+        lit(task.user.as_deref()),
+        lit(task.deployment.as_deref()),
+        time(task.started_at),
+        lit(task.event_output.as_str()),
+        lit(task.result_output.as_str()),
+        lit(task.context_id.as_str()),
+        task.id
     );
-    Ok(db.execute(log, &sql).await? == 1)
+    db.save(log, &sql).await.map(drop)
 }
 
 /// Writes the checkpoint.
@@ -117,30 +133,23 @@ pub async fn checkpoint(db: &Db, log: &Logger, id: i64, now: SystemTime) -> Resu
     db.save(log, &sql).await.map(drop)
 }
 
-/// Notes that the job begins.
+/// Notes that the job begins; all else as it was when the job's process found the task \[S\].
 ///
 /// # Errors
 /// The database's.
-pub async fn start(db: &Db, log: &Logger, id: i64, now: SystemTime) -> Result<()> {
-    let now = clock::sql(now);
-    let sql = format!(
-        r#"UPDATE "tasks" SET "timestamp" = {now}, "started_at" = {now}, "checkpoint_time" = {now} WHERE ("id" = {id})"#
-    );
-    db.save(log, &sql).await.map(drop)
+pub async fn start(db: &Db, log: &Logger, task: &Task, now: SystemTime) -> Result<()> {
+    let begun = Some(now);
+    save(db, log, &Task { timestamp: begun, started_at: begun, checkpoint: begun, ..task.clone() }).await
 }
 
-/// Notes how the job ended, whatever state it was in meanwhile: a `timeout` can still become `cancelled` \[M\].
+/// Notes how the job ended, whatever state it was in meanwhile: a `timeout` can still become `cancelled` \[M\]. The
+/// task is read anew just before \[S\].
 ///
 /// # Errors
 /// The database's.
 pub async fn finish(db: &Db, log: &Logger, id: i64, state: State, result: &str, now: SystemTime) -> Result<()> {
-    let sql = format!(
-        r#"UPDATE "tasks" SET "state" = '{}', "result" = {}, "timestamp" = {} WHERE ("id" = {id})"#,
-        state.name(),
-        lit(truncated(result).as_str()),
-        clock::sql(now)
-    );
-    db.save(log, &sql).await.map(drop)
+    let task = find(db, log, id).await?;
+    save(db, log, &Task { state, result: Some(truncated(result)), timestamp: Some(now), ..task }).await
 }
 
 /// Adds a line to `event_output` or `result_output`.
@@ -203,6 +212,7 @@ fn truncated(result: &str) -> String {
 fn task(row: &Row) -> Task {
     Task {
         id: row.number("id"),
+        kind: row.string("type"),
         state: State::parse(&row.string("state")),
         timestamp: row.time("timestamp"),
         description: row.string("description"),

@@ -2,6 +2,7 @@
 //! jitter.
 
 mod diagnoses;
+mod ended;
 mod look_alikes;
 mod margins;
 mod properties;
@@ -34,6 +35,8 @@ enum Doing {
     Ping,
     /// Nothing, and no CPI call either.
     Sit,
+    /// Polls an agent for the end of what it told it; a cancel ends a drain.
+    Agent(&'static str),
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +70,8 @@ struct Task {
     gives_up_at: u64,
     next: u64,
     tries: u32,
+    /// Its job is in the queue's table.
+    queued: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -91,6 +96,10 @@ struct Sim {
     calls: BTreeMap<String, Call>,
     vms: BTreeMap<String, (String, bool)>,
     counter: u32,
+    /// Processes beside those of the tasks.
+    others: Vec<String>,
+    /// A task that is not among the last.
+    pushed_out: Option<u64>,
 }
 
 const QUESTIONS: [&str; 7] =
@@ -140,6 +149,8 @@ impl Sim {
             calls: BTreeMap::new(),
             vms: BTreeMap::new(),
             counter: 1_000,
+            others: Vec::new(),
+            pushed_out: None,
         };
         sim.vms.insert("vm-old".into(), ("paasta|web/old|10.0.1.2|z1".into(), true));
         sim.run(1_000);
@@ -190,6 +201,7 @@ impl Sim {
             gives_up_at: 0,
             next: 0,
             tries: 0,
+            queued: true,
         };
         self.queue.push((id, self.now, task));
     }
@@ -349,6 +361,13 @@ impl Sim {
         let cancelled = task.state == "cancelling" || task.state == "timeout";
         match task.doing {
             Doing::Hang | Doing::Sit => {}
+            Doing::Agent("drain") if cancelled => self.end(task, "cancelled"),
+            Doing::Agent(method) => {
+                task.next = self.now + 5 * SCALE;
+                let method = if task.tries == 0 { method } else { "get_task" };
+                task.tries = 1;
+                self.poll(task, method);
+            }
             Doing::Ping if cancelled => self.end(task, "cancelled"),
             Doing::Ping => {
                 task.next = self.now + 5 * SCALE;
@@ -384,7 +403,17 @@ impl Sim {
             self.locks.remove(&name);
         }
         self.event(format!("release|lock|{name}|{}|{}|", task.id, task.deployment));
-        (task.state, task.lives) = (state, false);
+        (task.state, task.lives, task.queued) = (state, false, false);
+    }
+
+    /// Says what is sent to an agent, and that it answers `running`.
+    fn poll(&mut self, task: &Task, method: &str) {
+        let id = task.id;
+        let sent = format!(r#"SENT: agent.a {{"protocol":3,"method":"{method}","arguments":["1ab1"],"reply_to":"d"}}"#);
+        self.say(id, "canary_update(worker/u (0))", &sent);
+        self.say(id, "", r#"RECEIVED: director.d {"value":{"agent_task_id":"1ab1","state":"running"}}"#);
+        let looks = format!(r#"(0.0003s) (conn: 2080) SELECT * FROM "tasks" WHERE "id" = {id}"#);
+        self.say(id, "canary_update(worker/u (0))", &looks);
     }
 
     fn answer(&self, of: &str) -> Answer {
@@ -393,7 +422,10 @@ impl Sim {
             "sql:locks" => self.with_now(self.locks.iter().map(|(name, row)| {
                 (name.clone(), format!("{}|{}|{}", row.uid, row.task, EPOCH_MS + row.expired as i64))
             })),
-            "sql:tasks" => self.with_now(self.queue.iter().map(|(_, _, task)| task).chain(&self.tasks).map(task_row)),
+            "sql:tasks" => {
+                let all = self.queue.iter().map(|(_, _, task)| task).chain(&self.tasks);
+                self.with_now(all.filter(|task| Some(task.id) != self.pushed_out).map(task_row))
+            }
             "sql:events" => {
                 let rows = self.events.iter().enumerate().rev().take(50);
                 values(rows.map(|(id, text)| ((id + 1).to_string(), text)))
@@ -426,6 +458,7 @@ impl Sim {
         }));
         let calls = self.calls.values().filter(|call| call.lives);
         commands.extend(calls.map(|call| format!("director cpi --iaas /iaas pid={} ppid=4", call.pid)));
+        commands.extend(self.others.iter().cloned());
         commands
     }
 
@@ -442,9 +475,12 @@ impl Sim {
     }
 
     fn jobs(&self) -> Answer {
-        let waits = self.queue.iter().map(|(id, at, _)| (id.to_string(), format!("normal||{}", EPOCH_MS + *at as i64)));
-        let lives = self.tasks.iter().filter(|task| task.lives);
-        let taken = lives.map(|task| (task.id.to_string(), format!("normal|worker_{}|{EPOCH_MS}", task.worker + 1)));
+        let waits =
+            self.queue.iter().map(|(id, at, _)| (id.to_string(), format!("normal||{}|{id}", EPOCH_MS + *at as i64)));
+        // The job of a task that was killed stays its worker's.
+        let taken = self.tasks.iter().filter(|task| task.lives || task.queued);
+        let taken = taken
+            .map(|Task { id, worker, .. }| (id.to_string(), format!("normal|worker_{}|{EPOCH_MS}|{id}", worker + 1)));
         let workers = ("workers".to_owned(), "worker_1 worker_2 worker_3".to_owned());
         self.with_now(waits.chain(taken).chain([workers]))
     }

@@ -47,6 +47,8 @@ pub(super) struct World {
     pub(super) stubborn: BTreeSet<u64>,
     /// Every command, in order.
     pub(super) said: Vec<String>,
+    /// The drain scripts: their pids, and for how many seconds each has run.
+    pub(super) drains: Vec<(u32, u64)>,
     /// What is done by others just before so many more commands with these words.
     pub(super) races: Vec<Race>,
 }
@@ -204,6 +206,12 @@ impl World {
             let job = |one: &&Process| one.role == "run-job" && Some(one.task) == task;
             let job = self.processes.iter().find(job).map(|one| one.pid);
             self.kill(&job.into_iter().collect());
+        } else if script.contains("director drain ") {
+            return rows(self.drains.iter().map(|(pid, seconds)| format!("{pid} {seconds} director drain --agent a")));
+        } else if script.contains("run/director/$name.pid") {
+            // Whoever hangs from init is nobody's whom monit knows.
+            let spare = self.processes.iter().filter(|one| one.role == "worker" && one.parent == 1);
+            return rows(spare.map(|one| one.pid.to_string()));
         } else if script.contains("/proc/[0-9]*") {
             let line = |one: &Process| {
                 let Process { pid, task, role, .. } = one;
@@ -230,6 +238,7 @@ impl World {
     /// What lives on of killed processes hangs from init; a job whose calls have all ended
     /// comes to its end, and gives its lock back.
     fn kill(&mut self, pids: &BTreeSet<u32>) {
+        self.drains.retain(|(pid, _)| !pids.contains(pid));
         self.processes.retain(|one| !pids.contains(&one.pid));
         for one in self.processes.iter_mut().filter(|one| pids.contains(&one.parent)) {
             one.parent = 1;

@@ -3,6 +3,7 @@
 
 mod fake;
 mod hands;
+mod later;
 
 use reenact::runbook::Conclusion;
 

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::{Attempt, Lock, LockTable as _, Renewal, refusal};
-use crate::director::error::{Error, Result};
-use crate::director::jobs::Job;
-use crate::director::store::locks::Locks;
-use crate::director::store::{events, tasks};
-use crate::director::task::State;
+use super::error::{Error, Result};
+use super::job::Job;
+use super::lock::{Attempt, Lock, LockTable as _, Renewal, refusal};
+use super::store::locks::Locks;
+use super::store::{events, tasks};
+use super::task::State;
 
 /// A lock that this process acquired. Whether it still is ours, only the table knows.
 #[derive(Debug)]
