@@ -1,4 +1,5 @@
-//! The report's fault: a deploy that moves the blobs to a disk that is too small.
+//! Faults of the VM's own: the report's, a deploy that moves the blobs to a disk that is too
+//! small; and a start of the jobs without the disk.
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ use reenact::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Blobstore, VM};
+use super::{Blobstore, STORE, VM};
 
 /// A deploy with a persistent disk that cannot hold the blobs. The agent stops the
 /// jobs, mounts the old disk back read-only, copies, fails, and nobody makes it
@@ -41,5 +42,49 @@ impl Fault<Blobstore> for MigrationFails {
     /// What it leaves is what a remount leaves, and is looked at as that.
     async fn effect(&self, system: &Blobstore) -> Result<Effect> {
         RemountReadOnly { node: VM.into() }.effect(system).await
+    }
+}
+
+/// The persistent disk is unmounted, and the jobs are started all the same: what a migration
+/// leaves that cannot mount the disk again, and a re-provisioning that forgets to. The
+/// pre-start script makes its folders anew, on the root disk.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unmounted {}
+
+impl fmt::Display for Unmounted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the persistent disk unmounted, and the jobs started without it")
+    }
+}
+
+/// In the director's turn, as each of its tasks: it gives them one after another.
+const START_WITHOUT_DISK: &str = "
+exec 9>/run/director.lock && flock 9
+(agent stop && agent unmount_disk \"$(director disk)\" && agent run_pre_starts && agent start) 2>&1 9>&-";
+
+#[async_trait]
+impl Fault<Blobstore> for Unmounted {
+    async fn inject(&self, system: &Blobstore) -> Result<Undo> {
+        let started = system.bed().node(VM)?.exec(&["bash", "-c", START_WITHOUT_DISK]).await?;
+        if started.code != 0 {
+            let said = started.text.lines().last().unwrap_or_default();
+            return Err(Error::inconclusive(format!("the jobs were not started without the disk: {said}")));
+        }
+        Ok(Undo::none())
+    }
+
+    /// A mount point lies on another device than the root.
+    async fn effect(&self, system: &Blobstore) -> Result<Effect> {
+        let bed = system.bed();
+        let pid = match bed.node(VM)?.state().await?.pid {
+            0 => return Err(Error::inconclusive(format!("{VM} is down: nothing is mounted there"))),
+            pid => pid,
+        };
+        let said = bed.shell().must(&format!("stat -c %d /proc/{pid}/root/ /proc/{pid}/root{STORE}")).await?;
+        let [root, store] = said.split_whitespace().collect::<Vec<_>>()[..] else {
+            return Err(Error::inconclusive(format!("the devices of / and {STORE} are {said:?}")));
+        };
+        Ok(Effect::new(root == store, format!("/ lies on device {root}, {STORE} on {store}")))
     }
 }

@@ -131,6 +131,35 @@ pub(super) const SHRUNK: &[Fingerprint] = &[
     Fingerprint { id: "stopped", report: "ro after the 2nd 1 MB file", shows: |seen| write_fails(seen, "EROFS") },
 ];
 
+/// The disk is not mounted, and the jobs run without it.
+pub(super) const NOT_MOUNTED: &[Fingerprint] = &[
+    Fingerprint {
+        id: "not-mounted",
+        report: "umount /var/vcap/store: no such row in the mount table",
+        shows: |seen| {
+            let looks = latest(seen, |signal| match signal {
+                Signal::Mounts { table } => Some(table.iter().all(|mount| mount.path != STORE)),
+                _ => None,
+            });
+            looks.get(VM) == Some(&true)
+        },
+    },
+    Fingerprint {
+        id: "pre-start-succeeds",
+        report: "pre-start succeeds on the root disk",
+        shows: |seen| {
+            pre_start_said(seen, "+ chown vcap:vcap /var/vcap/store/shared")
+                && pre_start_said(seen, "+ install -d -o vcap -g vcap /var/vcap/store/shared/blobs")
+        },
+    },
+    LOOKS_WELL,
+    Fingerprint {
+        id: "uploads-201",
+        report: "uploads are answered 201",
+        shows: |seen| answers(seen, "http:roundtrip", |answer| answer.get("put") == Some("201")),
+    },
+];
+
 /// nginx's master was killed.
 pub(super) const ORPHANED: &[Fingerprint] = &[Fingerprint {
     id: "address-in-use",

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reenact::{
-    detect::{self, Latest, Nodes},
+    detect::{self, Latest, Nodes, Since},
     probe::{Access, Answer, Moment, Mount, Observation, Signal},
 };
 
@@ -28,6 +28,8 @@ pub struct Record {
     has_disk: bool,
     /// Whether the service was ever asked to store a blob and to give it back.
     has_service: bool,
+    /// Since when each disk that was declared is not mounted, as far as was seen.
+    pub declared: BTreeMap<String, Since>,
     mounts: Latest<Vec<Mount>>,
     /// The last answer to each question.
     answers: BTreeMap<String, Latest<Answer>>,
@@ -47,6 +49,9 @@ impl detect::Record for Record {
             Signal::Mounts { table } => self.mounted(at, table),
             Signal::Query { of, answer } => {
                 self.has_service |= of == ROUND_TRIP;
+                if let Some(path) = of.strip_prefix("declared:") {
+                    self.declared.entry(path.into()).or_default().note(answer.get("mounted") == Some("0"), at);
+                }
                 self.answers.entry(of.clone()).or_default().see(at, answer.clone());
             }
             Signal::Kernel { line } => {
@@ -63,6 +68,7 @@ impl detect::Record for Record {
                 if !runs {
                     // Its mounts and its service are gone with it.
                     (self.mounts, self.answers) = Default::default();
+                    self.declared.values_mut().for_each(|since| *since = Since::default());
                 }
             }
             _ => {}
@@ -70,7 +76,7 @@ impl detect::Record for Record {
     }
 
     fn is_ours(&self) -> bool {
-        self.has_disk || self.has_service
+        self.has_disk || self.has_service || !self.declared.is_empty()
     }
 }
 
@@ -125,6 +131,12 @@ pub fn disks(view: &NodesView) -> Result<Vec<Disk<'_>>, String> {
     Ok(seen.into_iter().flatten().collect())
 }
 
+/// The nodes of which it was ever seen what disks they were declared with, if there is one.
+pub fn declaring(view: &NodesView) -> Result<Vec<Node<'_>>, String> {
+    let nodes = nodes(view, |record| !record.declared.is_empty());
+    if nodes.is_empty() { Err("what disks were declared was never seen".into()) } else { Ok(nodes) }
+}
+
 /// The nodes that were ever asked to store a blob and to give it back, if there is one.
 pub fn services(view: &NodesView) -> Result<Vec<Node<'_>>, String> {
     let nodes = nodes(view, |record| record.has_service);
@@ -143,11 +155,22 @@ impl<'v> Node<'v> {
     /// Its disks in use that were declared writable and are mounted; `None` if that is
     /// not known.
     fn disks(self) -> Option<Vec<Disk<'v>>> {
-        if self.record.runs.fresh(self.now) == Some(&false) {
+        if self.is_off() {
             return Some(Vec::new());
         }
         let table = self.record.mounts.fresh(self.now)?;
         Some(table.iter().filter(|mount| is_disk(mount)).map(|mount| Disk { node: self, mount }).collect())
+    }
+
+    /// Whether its machine is known not to run.
+    pub fn is_off(&self) -> bool {
+        self.record.runs.fresh(self.now) == Some(&false)
+    }
+
+    /// For how long a disk that was declared is seen not to be mounted.
+    pub fn away(&self, path: &str) -> Duration {
+        let since = self.record.declared.get(path).and_then(|since| since.0);
+        since.map_or(Duration::ZERO, |since| self.now.since(since))
     }
 
     /// The answer to a question.

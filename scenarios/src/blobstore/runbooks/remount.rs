@@ -50,6 +50,9 @@ fn objection(found: &Survey) -> Option<String> {
     if found.has_rescue() {
         return Some("a repair of the file system is under way: bring that one to its end".into());
     }
+    if found.has_strays() {
+        return Some("what was stored without the disk is being brought over: bring that to its end".into());
+    }
     if !found.is_mounted() {
         return Some(format!("nothing is mounted at {STORE}: find out why before {device} is mounted"));
     }

@@ -40,6 +40,8 @@ echo "write $(setpriv --reuid 1000 --regid 1000 --clear-groups \
   dd if=/dev/zero of=$store/shared/.try bs=4k count=1 conv=fsync status=none 2>&1 | tail -n 1)"
 rm -f $store/shared/.try 2>/dev/null
 [ ! -e /var/vcap/data/rescue ] || echo "rescue 1"
+[ ! -e /var/vcap/data/strays ] || echo "strays 1"
+echo "elsewhere $(awk -v dev="$device" -v at=$store '$1 == dev && $2 != at { print $2; exit }' /proc/mounts)"
 "#;
 
 /// Those of them that are numbers.
@@ -121,6 +123,16 @@ impl Survey {
         self.number("filesystem_bytes").saturating_sub(self.number("device_bytes"))
     }
 
+    /// Where else the disk is mounted, if anywhere.
+    pub(super) fn mounted_elsewhere(&self) -> Option<&str> {
+        Some(self.get("elsewhere")).filter(|place| !place.is_empty())
+    }
+
+    /// Whether something that was stored without the disk was moved aside, and stands there.
+    pub(super) fn has_strays(&self) -> bool {
+        self.get("strays") == "1"
+    }
+
     /// Whether a copy of the blobs stands from a repair that did not come to its end.
     pub(super) fn has_rescue(&self) -> bool {
         self.get("rescue") == "1"
@@ -132,14 +144,24 @@ fn has(options: &str, option: &str) -> bool {
 }
 
 /// Whether a blob can be put and read back and monit sees all processes run, asked as
-/// a client does.
-async fn serves(service: &Service) -> Look<()> {
+/// a client does; and whether that is on the disk, which no client can tell.
+async fn serves(operator: &Operator<'_>, service: &Service) -> Look<()> {
     if let Err(answer) = service.round_trip("runbook").await {
         return Look::NotYet(format!("a blob: {}", describe(&answer)));
     }
     let monit = service.monit().await;
-    if probes::all_run(&monit) { Look::Ready(()) } else { Look::NotYet(format!("monit: {}", describe(&monit))) }
+    if !probes::all_run(&monit) {
+        return Look::NotYet(format!("monit: {}", describe(&monit)));
+    }
+    match operator.run(VM, &IS_MOUNTED).await {
+        Ok(said) if said.code == 0 => Look::Ready(()),
+        Ok(_) => Look::NotYet(format!("nothing is mounted at {STORE}")),
+        Err(error) => Look::Never(error),
+    }
 }
+
+/// Whether the disk is mounted where the blobs are.
+pub(super) const IS_MOUNTED: [&str; 3] = ["mountpoint", "-q", STORE];
 
 /// The VM's services, as a client reaches them.
 fn service(operator: &Operator<'_>) -> Result<Service> {
@@ -149,7 +171,7 @@ fn service(operator: &Operator<'_>) -> Result<Service> {
 
 /// Whether the service serves now.
 pub(super) async fn serves_now(operator: &Operator<'_>) -> Result<bool> {
-    Ok(matches!(serves(&service(operator)?).await, Look::Ready(())))
+    Ok(matches!(serves(operator, &service(operator)?).await, Look::Ready(())))
 }
 
 /// Whether a blob can be put and read back now, whatever monit says.
@@ -160,7 +182,7 @@ pub(super) async fn stores_now(operator: &Operator<'_>) -> Result<bool> {
 /// Waits until the service serves: the only end of a recovery that counts.
 pub(super) async fn until_serving(operator: &Operator<'_>) -> Result<()> {
     let service = service(operator)?;
-    poll::until("the blobstore to serve", SERVES, || serves(&service)).await
+    poll::until("the blobstore to serve", SERVES, || serves(operator, &service)).await
 }
 
 /// Restarts the jobs as the director does.

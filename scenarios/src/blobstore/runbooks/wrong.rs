@@ -83,3 +83,23 @@ impl Runbook for CheckWithoutCopy {
         Ok(Conclusion::Done)
     }
 }
+
+/// `bosh cck`, which mounts the disk again where it is missing. What was stored without it is
+/// hidden below the mount point then.
+#[derive(Debug)]
+pub(crate) struct Reattach;
+
+impl fmt::Display for Reattach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("reattach the disk, and nothing else")
+    }
+}
+
+#[async_trait]
+impl Runbook for Reattach {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        operator.step("reattach the disk", operator.must(VM, &["director", "cck"])).await?;
+        survey::until_serving(operator).await?;
+        Ok(Conclusion::Done)
+    }
+}

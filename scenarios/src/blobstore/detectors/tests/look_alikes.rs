@@ -93,10 +93,26 @@ scenes!(
             sim.run(4_000);
         }
     },
-    a_disk_that_is_not_mounted = |sim| {
+    a_disk_that_is_away_while_somebody_works_at_it = |sim| {
         sim.stop_jobs();
         sim.unmount(STORE);
-        sim.run(8_000);
+        sim.run(14_500);
+        sim.knows();
+        sim.commands.push("/sbin/e2fsck -fy /dev/sdd1");
+        sim.run(60_000);
+        sim.knows();
+        sim.commands.pop();
+        sim.run(1_500);
+        sim.mount(OLD, STORE, false);
+        assert!(sim.start_jobs());
+        sim.run(4_000);
+        sim.knows();
+    },
+    jobs_that_start_a_moment_before_the_disk_is_there = |sim| {
+        sim.start_without_disk();
+        sim.run(1_500);
+        sim.mount(OLD, STORE, false);
+        sim.run(6_000);
         sim.knows();
     },
     errors_that_passed = |sim| {

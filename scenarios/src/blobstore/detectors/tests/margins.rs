@@ -8,7 +8,9 @@ use reenact::{
     probe::Moment,
 };
 
-use super::super::{DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED};
+use super::super::{
+    DISK_FULL, DISK_NOT_MOUNTED, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED,
+};
 use super::{diagnoses::incident, *};
 
 /// What is done to a simulated system, and how long it may last, in milliseconds.
@@ -29,7 +31,8 @@ fn after(looks: &[Look]) -> Said {
 
 #[test]
 fn each_hold_is_what_it_is() {
-    let states: [State; 6] = [
+    let states: [State; 7] = [
+        (DISK_NOT_MOUNTED, Sim::start_without_disk, 3_000),
         (LEFT_READ_ONLY, |sim| sim.remount(true), 2_000),
         (FILESYSTEM_ERROR, |sim| sim.error(true), 2_000),
         (WRITE_PROTECTED, Sim::protect, 2_000),
@@ -59,6 +62,8 @@ fn each_look_is_known_for_its_time() {
     for prefix in ["write:", "device:"] {
         assert_fresh(Sim::healthy(80), read_only, |signal| is_query(signal, prefix), LEFT_READ_ONLY, 3_000);
     }
+    let is_declared = |signal: &Signal| is_query(signal, "declared:");
+    assert_fresh(Sim::healthy(80), Sim::start_without_disk, is_declared, DISK_NOT_MOUNTED, 3_000);
     let orphans = |sim: &mut Sim| {
         sim.commands.push("nginx: worker process");
         sim.run(1_400);
@@ -146,7 +151,21 @@ fn a_machine_that_is_off_has_no_mounts() {
     let said = said(&stream, "blobstore/");
     said.quiet();
     let quiet = said.last.iter().filter(|(_, verdict)| **verdict == Verdict::Quiet).map(|(id, _)| *id);
-    assert_eq!(quiet.collect::<Vec<_>>(), [DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED]);
+    assert_eq!(
+        quiet.collect::<Vec<_>>(),
+        [DISK_FULL, DISK_NOT_MOUNTED, FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED]
+    );
+}
+
+/// Both of what is there and of what should be.
+#[test]
+fn what_was_never_declared_is_not_missed_and_nobody_says_that_all_is_there() {
+    let looks = look(Sim::start_without_disk);
+    let said = after(&without(&looks, |signal| is_query(signal, "declared:")));
+    said.quiet();
+    assert_eq!(said.why(DISK_NOT_MOUNTED), "what disks were declared was never seen");
+    let garbled = answered(&looks, "declared:", &values([("mounted", "perhaps")]));
+    assert_eq!(after(&garbled).why(DISK_NOT_MOUNTED), "nfs_server: whether /var/vcap/store is mounted is not known");
 }
 
 /// Nor is a copy while no target is mounted, whatever it names.

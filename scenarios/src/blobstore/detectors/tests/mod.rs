@@ -159,7 +159,13 @@ impl Sim {
     fn end_look_at_disks(&mut self) {
         let Some((_, table)) = self.looking.take() else { return };
         let asked: Vec<_> = table.iter().filter(|mount| mount.declared == Some(Access::ReadWrite)).cloned().collect();
+        let is_mounted = table.iter().any(|mount| mount.path == STORE);
         self.emit(NODE, Signal::Mounts { table });
+        if let Some(access) = self.declared {
+            let access = if access == Access::ReadWrite { "read_write" } else { "read_only" };
+            let mounted = if is_mounted { "1" } else { "0" };
+            self.ask(&format!("declared:{STORE}"), values([("access", access), ("mounted", mounted)]));
+        }
         for mount in asked.iter().filter(|mount| mount.path != "/") {
             let Some(mounted) = self.mounts.iter().find(|mounted| mounted.path == mount.path).cloned() else {
                 continue;
@@ -329,7 +335,9 @@ impl Sim {
 
     /// The agent's `run_pre_starts` and `start`.
     fn start_jobs(&mut self) -> bool {
-        let writes = self.mounts.iter().any(|mounted| matches!(self.write(mounted), Answer::Values { .. }));
+        // Without the disk there is the folder below its mount point.
+        let writes = self.mounts.is_empty()
+            || self.mounts.iter().any(|mounted| matches!(self.write(mounted), Answer::Values { .. }));
         let trace = "+ chown vcap:vcap /var/vcap/store/shared\n";
         self.pre_start = Some(if writes { trace.into() } else { format!("{trace}{CHOWN}\n") });
         if !writes {
@@ -340,6 +348,14 @@ impl Sim {
         self.run(700);
         self.set_monit("OK");
         true
+    }
+
+    /// The jobs are started without the disk.
+    fn start_without_disk(&mut self) {
+        self.stop_jobs();
+        self.unmount(STORE);
+        self.run(300);
+        assert!(self.start_jobs());
     }
 
     /// The agent's `mount_disk` and `migrate_disk`, and the director's undo where that

@@ -48,6 +48,26 @@ impl Folder {
         fs::read_to_string(self.blobs().join(name)).ok()
     }
 
+    /// A client removes a blob.
+    pub(super) fn remove(&self, name: &str) {
+        fs::remove_file(self.blobs().join(name)).expect("a blob");
+    }
+
+    /// Whether the service has its folder.
+    pub(super) fn has_shared(&self) -> bool {
+        self.path("store/shared").exists()
+    }
+
+    /// Makes the service's folders, where they are missing.
+    pub(super) fn pre_start(&self) {
+        fs::create_dir_all(self.blobs()).expect("a folder");
+    }
+
+    /// Whether something that was stored without the disk stands aside.
+    pub(super) fn has_strays(&self) -> bool {
+        self.path("data/strays").exists()
+    }
+
     /// Whether a copy of the blobs stands beside the store.
     pub(super) fn has_rescue(&self) -> bool {
         self.path("data/rescue").exists()
@@ -72,12 +92,15 @@ impl Folder {
     /// Takes the store away, as an unmount does.
     pub(super) fn unmount(&self) {
         fs::rename(self.path("store"), self.path("disk")).expect("the disk");
-        fs::create_dir(self.path("store")).expect("a folder");
+        match self.path("hidden").exists() {
+            true => fs::rename(self.path("hidden"), self.path("store")).expect("what lay below"),
+            false => fs::create_dir(self.path("store")).expect("a folder"),
+        }
     }
 
-    /// Puts it back.
+    /// Puts it back, over whatever lies there.
     pub(super) fn mount(&self) {
-        fs::remove_dir(self.path("store")).expect("an empty folder");
+        fs::rename(self.path("store"), self.path("hidden")).expect("a folder");
         fs::rename(self.path("disk"), self.path("store")).expect("the disk");
     }
 
@@ -94,7 +117,8 @@ impl Folder {
 
 /// Programs that would reach beyond the VM's folders. A `quick_monit` starts nginx in the very
 /// moment in which the old workers are asked to end.
-const STAND_INS: [(&str, &str); 4] = [
+const STAND_INS: [(&str, &str); 5] = [
+    ("mountpoint", "[ ! -e disk ]"),
     ("chown", "true"),
     ("pgrep", r#"case "$*" in *master*) [ -e master ] ;; *worker*) [ -e workers ] ;; esac"#),
     (

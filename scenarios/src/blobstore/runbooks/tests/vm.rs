@@ -7,7 +7,7 @@ use reenact::runbook::{Output, testing::Nodes};
 use super::{
     super::{
         super::{DISK, PORTS, STORE, VM},
-        survey::LOOK,
+        survey::{IS_MOUNTED, LOOK},
     },
     folder::Folder,
 };
@@ -21,6 +21,8 @@ pub(super) struct Vm {
     pub(super) folder: Folder,
     /// Whether the disk is mounted.
     pub(super) mounted: bool,
+    /// Where else the disk is mounted.
+    pub(super) elsewhere: &'static str,
     /// The mount's own options.
     pub(super) options: &'static str,
     /// The file system's options.
@@ -59,6 +61,7 @@ impl Vm {
         Self {
             folder: Folder::new(),
             mounted: true,
+            elsewhere: "",
             options: "rw,relatime",
             super_options: "rw,errors=remount-ro",
             errors: 0,
@@ -91,6 +94,20 @@ impl Vm {
         vm
     }
 
+    /// One whose jobs run without the disk: that has an old blob and another one's old value,
+    /// the folder below its mount point a young blob and the new value.
+    pub(super) fn without_disk() -> Self {
+        let vm = Self { mounted: false, ..Self::new() };
+        vm.folder.put("old", "an old blob");
+        vm.folder.put("changed", "an old value");
+        vm.folder.script("touch -d '1 hour ago' /var/vcap/store/shared/blobs/*");
+        vm.folder.unmount();
+        vm.folder.pre_start();
+        vm.folder.put("young", "a young blob");
+        vm.folder.put("changed", "a new value");
+        vm
+    }
+
     /// One whose nginx has lost its master.
     pub(super) fn orphaned() -> Self {
         let vm = Self::new();
@@ -102,6 +119,7 @@ impl Vm {
     fn write_error(&self) -> Option<&'static str> {
         let has = |option| [self.options, self.super_options].iter().any(|all| all.split(',').any(|one| one == option));
         match () {
+            () if !self.mounted && self.folder.has_shared() => None,
             () if !self.mounted => Some("dd: failed to open: No such file or directory"),
             () if has("shutdown") => Some("dd: failed to open: Input/output error"),
             () if has("ro") || has("emergency_ro") => Some("dd: failed to open: Read-only file system"),
@@ -133,11 +151,15 @@ impl Vm {
             ("write_protected", u8::from(self.write_protected).to_string()),
             ("device_bytes", self.device_bytes.to_string()),
             ("filesystem_bytes", SIZE.to_string()),
+            ("elsewhere", self.elsewhere.into()),
             ("write", self.write_error().unwrap_or_default().into()),
         ];
         let mut text: String = facts.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
         if self.folder.has_rescue() {
             text.push_str("rescue 1\n");
+        }
+        if self.folder.has_strays() {
+            text.push_str("strays 1\n");
         }
         said(0, text)
     }
@@ -203,6 +225,9 @@ impl Vm {
 
     fn restart(&mut self) -> Output {
         self.stop();
+        if !self.mounted {
+            self.folder.pre_start();
+        }
         if self.write_error().is_some() {
             return said(1, "1 of 4 pre-start scripts failed");
         }
@@ -227,6 +252,7 @@ impl Nodes for Vm {
     fn run(&mut self, _: &str, command: &[&str]) -> Output {
         match command {
             ["bash", "-c", LOOK] => self.look(),
+            command if command == IS_MOUNTED => said(if self.mounted { 0 } else { 32 }, ""),
             ["bash", "-c", script] => self.folder.script(script),
             ["pgrep", "-f", pattern] => self.folder.script(&format!("pgrep -f '{pattern}'")),
             ["mount", "-o", options, what] => self.remount(options, what),
@@ -235,6 +261,11 @@ impl Nodes for Vm {
             ["agent", "mount_disk", DISK] => self.mount(),
             ["e2fsck", "-fy", DISK] => self.check(),
             ["director", "restart"] => self.restart(),
+            ["director", "cck"] => {
+                self.stop();
+                self.mount();
+                self.restart()
+            }
             _ => said(127, format!("{command:?}: command not found")),
         }
     }
