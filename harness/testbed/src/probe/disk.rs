@@ -186,6 +186,9 @@ impl Probe for Mounts {
 ///
 /// The log is the whole machine's. A line belongs to the node whose device it names,
 /// by the kernel's name for it.
+///
+/// That the log is read at all is a [`Signal::Query`] of `kernel:log` (`followed`), once:
+/// without it nobody could tell a silent log from one that nobody reads.
 pub struct KernelLog {
     node: Node,
     bed: Testbed,
@@ -217,6 +220,10 @@ impl Probe for KernelLog {
         match self.next().await {
             Ok(line) if self.node.devices().iter().any(|device| names(&line, &device.kernel)) => {
                 vec![Signal::Kernel { line }]
+            }
+            // What `follow-kernel-log` says first of all.
+            Ok(line) if line == "following" => {
+                vec![Signal::Query { of: "kernel:log".into(), answer: [("followed", "1")].into_iter().collect() }]
             }
             Ok(_) => Vec::new(),
             Err(error) => {

@@ -10,6 +10,7 @@ mod absent;
 mod disk;
 mod kernel;
 mod node;
+mod words;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -21,6 +21,9 @@ const MIGRATION_TARGET: &str = "_migration_target";
 /// The question that asks the service to store a blob and to give it back.
 const ROUND_TRIP: &str = "http:roundtrip";
 
+/// What is answered once the kernel's log is followed.
+const KERNEL_LOG: &str = "kernel:log";
+
 /// Everything that was seen of one node.
 #[derive(Debug, Default)]
 pub struct Record {
@@ -36,10 +39,10 @@ pub struct Record {
     processes: Latest<Vec<String>>,
     runs: Latest<bool>,
     pre_start: Latest<Option<String>>,
-    /// The kernel's first line about a failure of each device, since it was mounted.
+    /// What the kernel told of failures.
     pub failures: Failures,
-    /// Whether the kernel's log could not be read when that was last tried.
-    pub kernel_log_is_blind: bool,
+    /// Whether the kernel's log was read when that was last tried; `None`: nobody tried.
+    pub kernel_log: Option<bool>,
 }
 
 impl detect::Record for Record {
@@ -49,16 +52,19 @@ impl detect::Record for Record {
             Signal::Mounts { table } => self.mounted(at, table),
             Signal::Query { of, answer } => {
                 self.has_service |= of == ROUND_TRIP;
+                if of == KERNEL_LOG {
+                    self.kernel_log = Some(true);
+                }
                 if let Some(path) = of.strip_prefix("declared:") {
                     self.declared.entry(path.into()).or_default().note(answer.get("mounted") == Some("0"), at);
                 }
                 self.answers.entry(of.clone()).or_default().see(at, answer.clone());
             }
             Signal::Kernel { line } => {
-                self.kernel_log_is_blind = false;
+                self.kernel_log = Some(true);
                 self.failures.observe(line);
             }
-            Signal::Blind { probe, .. } => self.kernel_log_is_blind |= probe == "kernel log",
+            Signal::Blind { probe, .. } if probe == "kernel log" => self.kernel_log = Some(false),
             Signal::File { path, content } if path.ends_with("/pre-start.stderr.log") => {
                 self.pre_start.see(at, content.clone());
             }

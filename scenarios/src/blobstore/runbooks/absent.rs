@@ -85,6 +85,9 @@ fn objection(found: &Survey) -> Option<String> {
     if found.has_rescue() {
         return Some("a repair of the file system is under way: bring that one to its end".into());
     }
+    if let Some(unknown) = found.unknown() {
+        return Some(format!("{unknown}; have it checked first"));
+    }
     if let Some(errors) = found.errors() {
         return Some(format!("{errors}: have the file system checked first"));
     }

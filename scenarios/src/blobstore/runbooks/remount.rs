@@ -56,6 +56,9 @@ fn objection(found: &Survey) -> Option<String> {
     if !found.is_mounted() {
         return Some(format!("nothing is mounted at {STORE}: find out why before {device} is mounted"));
     }
+    if let Some(unknown) = found.unknown() {
+        return Some(format!("{unknown}; a remount might go on writing by structures that are wrong"));
+    }
     if let Some(errors) = found.errors() {
         return Some(format!(
             "{errors}: a remount can only seem to work; copy out what is readable, unmount, run e2fsck"

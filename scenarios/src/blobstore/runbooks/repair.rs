@@ -111,6 +111,9 @@ fn objection(found: &Survey) -> Option<String> {
     if !found.is_mounted() && !found.has_rescue() {
         return Some(format!("nothing is mounted at {STORE}, and no copy was made: find out why first"));
     }
+    if let Some(unknown) = found.unknown() {
+        return Some(format!("{unknown}; e2fsck is not for it"));
+    }
     match found.missing_bytes() {
         0 => None,
         bytes => Some(format!(

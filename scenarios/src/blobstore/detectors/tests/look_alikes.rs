@@ -2,7 +2,7 @@
 
 use reenact::detect::testing::{said, scenes, seen};
 
-use super::super::{FILESYSTEM_ERROR, LEFT_READ_ONLY};
+use super::super::LEFT_READ_ONLY;
 use super::{diagnoses::SOON, *};
 
 fn stays_quiet(scene: fn(&mut Sim)) {
@@ -193,20 +193,6 @@ fn errors_of_the_other_disk() {
     sim.remount(true);
     sim.run(4_000);
     sim.only(LEFT_READ_ONLY, from, SOON, &[]);
-}
-
-#[test]
-fn errors_of_which_nobody_knows_whose_they_are_count() {
-    let mut sim = Sim::healthy(60);
-    sim.names_devices = false;
-    sim.run(500);
-    sim.stop_jobs();
-    sim.kernel(NEW, FOREIGN);
-    sim.run(6_000);
-    sim.quiet();
-    sim.remount(true);
-    sim.run(4_000);
-    assert_eq!(sim.diagnoses(), [FILESYSTEM_ERROR]);
 }
 
 #[test]

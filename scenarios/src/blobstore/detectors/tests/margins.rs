@@ -3,7 +3,7 @@
 use reenact::{
     detect::{
         Verdict,
-        testing::{Look, Said, assert_fresh, assert_hold, held, last_look, said, seen, without},
+        testing::{Look, Said, assert_fresh, assert_hold, held, last_look, said, without},
     },
     probe::Moment,
 };
@@ -233,23 +233,6 @@ fn the_service_alone_is_not_enough() {
         let said = after(&answered(&looks, "http:roundtrip", &error("500", "PUT /blobs/probe")));
         assert_eq!(said.diagnoses(), [LEFT_READ_ONLY], "state {index}");
         assert_eq!(said.last[READS_ONLY], Verdict::Quiet, "state {index}");
-    }
-}
-
-#[test]
-fn a_kernel_log_that_cannot_be_read_is_told() {
-    let blind = |probe: &str| Signal::Blind { probe: probe.into(), why: "no helper".into() };
-    let line = || Signal::Kernel { line: "EXT4-fs (loop3): re-mounted 0e545773 ro.".into() };
-    let looks = look(|sim| sim.remount(true));
-    for (first, word) in [
-        (vec![blind("mounts")], "tells of no error"),
-        (vec![blind("kernel log"), blind("mounts")], "could not be read"),
-        (vec![blind("kernel log"), line()], "tells of no error"),
-    ] {
-        let first = first.into_iter().map(|signal| seen(0, NODE, signal));
-        let stream: Vec<_> = first.chain(held(&looks, 100, 4_000)).collect();
-        let said = said(&stream, "blobstore/");
-        said.fires(LEFT_READ_ONLY, 0, 0..=4_000, &[&format!("nfs_server: the kernel's log {word}")]);
     }
 }
 

@@ -6,6 +6,7 @@ mod diagnoses;
 mod look_alikes;
 mod margins;
 mod properties;
+mod soundness;
 
 use std::collections::BTreeMap;
 
@@ -135,6 +136,7 @@ impl Sim {
             declared: Some(Access::ReadWrite),
             looking: None,
         };
+        sim.ask("kernel:log", values([("followed", "1")]));
         sim.mount(OLD, STORE, false);
         assert!(sim.start_jobs());
         sim.run(2_000);

@@ -65,6 +65,9 @@ async fn a_remount_is_refused_where_it_is_wrong() {
         refuses(remount, Vm { super_options: options, ..Vm::new() }, "e2fsck").await;
     }
     refuses(remount, Vm { write_protected: true, ..Vm::read_only() }, "write-protected").await;
+    for filesystem in ["btrfs", "xfs", "jfs", "reiserfs", "f2fs", ""] {
+        refuses(remount, Vm { filesystem, ..Vm::read_only() }, "whether it is sound is not known").await;
+    }
     refuses(remount, Vm { full: true, ..Vm::new() }, "full").await;
 }
 
@@ -117,6 +120,7 @@ async fn a_check_is_refused_where_it_mends_nothing_or_harms() {
     let repair = &RepairFilesystem;
     refuses(repair, Vm { write_protected: true, ..Vm::with_error() }, "write-protected").await;
     refuses(repair, Vm { device_bytes: (300 << 20) - 1, ..Vm::with_error() }, "1 bytes smaller").await;
+    refuses(repair, Vm { filesystem: "btrfs", ..Vm::with_error() }, "e2fsck is not for it").await;
     refuses(repair, Vm::read_only(), "no error").await;
     refuses(repair, Vm { full: true, ..Vm::new() }, "no error").await;
     refuses(repair, Vm { confused: true, ..Vm::new() }, "no error").await;

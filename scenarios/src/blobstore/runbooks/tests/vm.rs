@@ -23,6 +23,8 @@ pub(super) struct Vm {
     pub(super) mounted: bool,
     /// Where else the disk is mounted.
     pub(super) elsewhere: &'static str,
+    /// What the disk holds.
+    pub(super) filesystem: &'static str,
     /// The mount's own options.
     pub(super) options: &'static str,
     /// The file system's options.
@@ -62,6 +64,7 @@ impl Vm {
             folder: Folder::new(),
             mounted: true,
             elsewhere: "",
+            filesystem: "ext4",
             options: "rw,relatime",
             super_options: "rw,errors=remount-ro",
             errors: 0,
@@ -145,6 +148,7 @@ impl Vm {
         let facts = [
             ("mounted", if self.mounted { "1".into() } else { String::new() }),
             ("device", DISK.into()),
+            ("filesystem", self.filesystem.into()),
             ("options", if self.mounted { self.options.into() } else { String::new() }),
             ("super_options", if self.mounted { self.super_options.into() } else { String::new() }),
             ("errors", self.errors.to_string()),
