@@ -39,11 +39,13 @@ use reenact::{
 
 use blob::Sizes;
 use client::Uploader;
-use detectors::{DISK_NOT_MOUNTED, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED};
-use faults::{MigrationFails, Unmounted};
+use detectors::{
+    DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED,
+};
+use faults::{ConfigurationBroken, MigrationFails, RunFolderGone, Unmounted};
 use http::Service;
 use probes::{Health, Monit, RoundTrip};
-use runbooks::{EndOrphanedWorkers, MountAndBringOver, RemountAndRestart, RepairFilesystem};
+use runbooks::{EndOrphanedWorkers, MountAndBringOver, RemountAndRestart, RepairFilesystem, StartNginx};
 
 use crate::answer;
 
@@ -117,6 +119,7 @@ impl Playground for Blobstore {
         },
         Remedy { name: "mount_and_bring_over", cures: &[DISK_NOT_MOUNTED], make: || Box::new(MountAndBringOver) },
         Remedy { name: "end_orphaned_workers", cures: &[ORPHANED_WORKERS], make: || Box::new(EndOrphanedWorkers) },
+        Remedy { name: "start_nginx", cures: &[DOES_NOT_START], make: || Box::new(StartNginx) },
     ];
     const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -125,7 +128,11 @@ impl Playground for Blobstore {
     }
 
     fn faults() -> FaultSpace<Self> {
-        FaultSpace::engine().with::<MigrationFails>("migration_fails").with::<Unmounted>("unmounted")
+        FaultSpace::engine()
+            .with::<MigrationFails>("migration_fails")
+            .with::<Unmounted>("unmounted")
+            .with::<ConfigurationBroken>("configuration_broken")
+            .with::<RunFolderGone>("run_folder_gone")
     }
 }
 

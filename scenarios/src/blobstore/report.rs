@@ -167,6 +167,43 @@ pub(super) const ORPHANED: &[Fingerprint] = &[Fingerprint {
     shows: |seen| logged(seen, &["bind() to 0.0.0.0:8080 failed (98: Address already in use)"]),
 }];
 
+/// A configuration that nginx does not take.
+pub(super) const BROKEN_CONFIGURATION: &[Fingerprint] = &[
+    Fingerprint {
+        id: "last-words",
+        report: "[emerg] invalid number … in nginx.conf",
+        shows: |seen| logged(seen, &["[emerg]", "invalid number", "/var/vcap/jobs/blobstore/config/nginx.conf:"]),
+    },
+    Fingerprint {
+        id: "not-running-after-update",
+        report: "'nfs_server/… (0)' is not running after update. Review logs for failed jobs: blobstore_nginx",
+        shows: |seen| logged(seen, &["is not running after update. Review logs for failed jobs: ", "blobstore_nginx"]),
+    },
+    TRIES_FOR_EVER,
+    PUSH_FAILS,
+];
+
+/// The folder of nginx's pid file is gone.
+pub(super) const RUN_FOLDER_GONE: &[Fingerprint] = &[
+    Fingerprint {
+        id: "no-run-folder",
+        report: "nginx: [emerg] open() \"/var/vcap/sys/run/blobstore/nginx.pid\" failed (2: No such file or directory)",
+        shows: |seen| logged(seen, &["[emerg]", "open() \"/var/vcap/sys/run/blobstore/nginx.pid\" failed (2: No such"]),
+    },
+    Fingerprint {
+        id: "address-in-use",
+        report: "bind() failed (98: Address already in use)",
+        shows: |seen| logged(seen, &["[emerg]", "bind() to 0.0.0.0:8080 failed (98: Address already in use)"]),
+    },
+    TRIES_FOR_EVER,
+];
+
+const TRIES_FOR_EVER: Fingerprint = Fingerprint {
+    id: "tries-for-ever",
+    report: "the error log has the same line again and again",
+    shows: |seen| seen.iter().filter(|observation| observation.is_log_with(&["[emerg]"])).count() >= 2,
+};
+
 const CHOWN_REFUSED: Fingerprint = Fingerprint {
     id: "chown-refused",
     report: "chown: changing ownership of '/var/vcap/store/shared': Read-only file system",

@@ -25,7 +25,7 @@ pub fn any_absent(view: &NodesView) -> Told {
 }
 
 /// The evidence that one is missing from this node.
-fn absent(node: &Node<'_>) -> Told {
+pub fn absent(node: &Node<'_>) -> Told {
     if node.is_off() {
         return Ok(Vec::new());
     }
@@ -59,7 +59,7 @@ fn missing(node: &Node<'_>, path: &str, answer: &Answer) -> Vec<String> {
 }
 
 /// Whether somebody checks, makes or mounts a file system; not known is no.
-fn works_on_disks(node: &Node<'_>) -> bool {
+pub fn works_on_disks(node: &Node<'_>) -> bool {
     let program = |command: &String| {
         let path = command.split_whitespace().next().unwrap_or_default();
         DISK_WORK.contains(&path.rsplit('/').next().unwrap_or_default())

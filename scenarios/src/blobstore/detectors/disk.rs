@@ -57,7 +57,7 @@ impl<'v> Disk<'v> {
     }
 
     /// What is the matter with it.
-    fn state(&self) -> State {
+    pub fn state(&self) -> State {
         if !self.errors().is_empty() {
             return State::FilesystemError;
         }

@@ -21,6 +21,13 @@ const MIGRATION_TARGET: &str = "_migration_target";
 /// The question that asks the service to store a blob and to give it back.
 const ROUND_TRIP: &str = "http:roundtrip";
 
+/// The question of a load balancer.
+const HEALTH: &str = "http:health";
+
+/// Monit tries to start what is gone each second or, where that ends badly, every ten: nginx's
+/// words of longer ago are about another start.
+const LAST_WORDS_FRESH: Duration = Duration::from_secs(30);
+
 /// What is answered once the kernel's log is followed.
 const KERNEL_LOG: &str = "kernel:log";
 
@@ -38,6 +45,10 @@ pub struct Record {
     answers: BTreeMap<String, Latest<Answer>>,
     processes: Latest<Vec<String>>,
     runs: Latest<bool>,
+    /// Since when the service's port refuses.
+    refused: Since,
+    /// The last line by which nginx said that it does not start.
+    last_words: Latest<String>,
     pre_start: Latest<Option<String>>,
     /// What the kernel told of failures.
     pub failures: Failures,
@@ -52,6 +63,9 @@ impl detect::Record for Record {
             Signal::Mounts { table } => self.mounted(at, table),
             Signal::Query { of, answer } => {
                 self.has_service |= of == ROUND_TRIP;
+                if of == HEALTH {
+                    self.refused.note(*answer == Answer::Refused, at);
+                }
                 if of == KERNEL_LOG {
                     self.kernel_log = Some(true);
                 }
@@ -64,6 +78,7 @@ impl detect::Record for Record {
                 self.kernel_log = Some(true);
                 self.failures.observe(line);
             }
+            Signal::Log { line } if line.contains("[emerg]") => _ = self.last_words.see(at, line.clone()),
             Signal::Blind { probe, .. } if probe == "kernel log" => self.kernel_log = Some(false),
             Signal::File { path, content } if path.ends_with("/pre-start.stderr.log") => {
                 self.pre_start.see(at, content.clone());
@@ -74,6 +89,7 @@ impl detect::Record for Record {
                 if !runs {
                     // Its mounts and its service are gone with it.
                     (self.mounts, self.answers) = Default::default();
+                    self.refused = Since::default();
                     self.declared.values_mut().for_each(|since| *since = Since::default());
                 }
             }
@@ -160,7 +176,7 @@ pub struct Node<'v> {
 impl<'v> Node<'v> {
     /// Its disks in use that were declared writable and are mounted; `None` if that is
     /// not known.
-    fn disks(self) -> Option<Vec<Disk<'v>>> {
+    pub fn disks(self) -> Option<Vec<Disk<'v>>> {
         if self.is_off() {
             return Some(Vec::new());
         }
@@ -212,6 +228,23 @@ impl<'v> Node<'v> {
         let Answer::Values { values } = self.answer("monit:summary")? else { return None };
         let entries = values.iter().map(|(name, status)| (name.as_str(), status.as_str()));
         Some(entries.filter(|(name, _)| !name.to_ascii_lowercase().starts_with("system")).collect())
+    }
+
+    /// For how long the service's port is seen to refuse.
+    pub fn refused(&self) -> Duration {
+        self.record.refused.0.map_or(Duration::ZERO, |since| self.now.since(since))
+    }
+
+    /// The line by which nginx said lately that it does not start.
+    pub fn last_words(&self) -> Option<&'v str> {
+        self.record.last_words.within(LAST_WORDS_FRESH, self.now).map(String::as_str)
+    }
+
+    /// The last line of the pre-start script's standard error, where that is an error's and not
+    /// of its trace.
+    pub fn pre_start_end(&self) -> Option<&'v str> {
+        let content = self.record.pre_start.fresh(self.now)?.as_deref()?;
+        content.lines().last().filter(|line| !line.starts_with('+'))
     }
 
     /// The line by which the pre-start script says that it met a read-only file system.

@@ -5,6 +5,7 @@ mod absent;
 mod orphans;
 mod remount;
 mod repair;
+mod start;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -14,4 +15,5 @@ pub(super) use absent::MountAndBringOver;
 pub(super) use orphans::EndOrphanedWorkers;
 pub(super) use remount::RemountAndRestart;
 pub(super) use repair::RepairFilesystem;
-pub(super) use wrong::{BelieveRemount, CheckWithoutCopy, Reattach, Restart};
+pub(super) use start::{StartNginx, TEST};
+pub(super) use wrong::{BelieveRemount, CheckWithoutCopy, MonitRestart, Reattach, Restart};

@@ -103,3 +103,26 @@ impl Runbook for Reattach {
         Ok(Conclusion::Done)
     }
 }
+
+/// `monit restart`, again and again. It runs no pre-start, and reads no log.
+#[derive(Debug)]
+pub(crate) struct MonitRestart;
+
+/// How often it is tried.
+const TIMES: usize = 3;
+
+impl fmt::Display for MonitRestart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "have monit restart nginx, {TIMES} times")
+    }
+}
+
+#[async_trait]
+impl Runbook for MonitRestart {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        for _ in 0..TIMES {
+            operator.step("restart nginx", operator.run(VM, &["monit", "restart", "blobstore_nginx"])).await?;
+        }
+        Ok(Conclusion::Done)
+    }
+}

@@ -79,6 +79,31 @@ scenes!(
             sim.run(1_500);
         }
     },
+    an_nginx_that_is_slow_to_start = |sim| {
+        sim.does_not_start();
+        sim.run(24_000);
+        sim.starts();
+        sim.run(30_000);
+        sim.knows();
+    },
+    jobs_that_an_operator_has_stopped = |sim| {
+        sim.stop_jobs();
+        sim.run(80_000);
+        sim.knows();
+        assert!(sim.start_jobs());
+        sim.run(30_000);
+        sim.knows();
+    },
+    a_migration_and_a_check_that_take_long = |sim| {
+        sim.migrate_and_start(120_000);
+        sim.stop_jobs();
+        sim.commands.push("e2fsck -fn /dev/sdd1");
+        sim.run(120_000);
+    },
+    a_vm_that_is_off_for_long = |sim| {
+        sim.restart(100_000);
+        sim.run(30_000);
+    },
     jobs_that_are_restarted = |sim| {
         for _restart in 0..3 {
             sim.stop_jobs();

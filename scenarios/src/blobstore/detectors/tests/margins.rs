@@ -9,7 +9,8 @@ use reenact::{
 };
 
 use super::super::{
-    DISK_FULL, DISK_NOT_MOUNTED, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED,
+    DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY,
+    WRITE_PROTECTED,
 };
 use super::{diagnoses::incident, *};
 
@@ -31,7 +32,8 @@ fn after(looks: &[Look]) -> Said {
 
 #[test]
 fn each_hold_is_what_it_is() {
-    let states: [State; 7] = [
+    let states: [State; 8] = [
+        (DOES_NOT_START, Sim::does_not_start, 25_000),
         (DISK_NOT_MOUNTED, Sim::start_without_disk, 3_000),
         (LEFT_READ_ONLY, |sim| sim.remount(true), 2_000),
         (FILESYSTEM_ERROR, |sim| sim.error(true), 2_000),
@@ -64,6 +66,17 @@ fn each_look_is_known_for_its_time() {
     }
     let is_declared = |signal: &Signal| is_query(signal, "declared:");
     assert_fresh(Sim::healthy(80), Sim::start_without_disk, is_declared, DISK_NOT_MOUNTED, 3_000);
+    let silent = |sim: &mut Sim| {
+        sim.serves = false;
+        sim.run(1_400);
+    };
+    assert_fresh(Sim::healthy(80), silent, |signal| is_query(signal, "http:health"), DOES_NOT_START, 3_000);
+    let failing = |sim: &mut Sim| {
+        sim.does_not_start();
+        sim.serves = true;
+        sim.run(1_400);
+    };
+    assert_fresh(Sim::healthy(80), failing, |signal| is_query(signal, "monit:summary"), DOES_NOT_START, 3_000);
     let orphans = |sim: &mut Sim| {
         sim.commands.push("nginx: worker process");
         sim.run(1_400);
@@ -153,7 +166,7 @@ fn a_machine_that_is_off_has_no_mounts() {
     let quiet = said.last.iter().filter(|(_, verdict)| **verdict == Verdict::Quiet).map(|(id, _)| *id);
     assert_eq!(
         quiet.collect::<Vec<_>>(),
-        [DISK_FULL, DISK_NOT_MOUNTED, FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED]
+        [DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED]
     );
 }
 

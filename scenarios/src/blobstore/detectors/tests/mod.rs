@@ -3,6 +3,7 @@
 
 mod comparison;
 mod diagnoses;
+mod late;
 mod look_alikes;
 mod margins;
 mod properties;
@@ -24,6 +25,9 @@ const NEW: usize = 1;
 const PROCESSES: [&str; 3] = ["blobstore_nginx", "blobstore_url_signer", "route_registrar"];
 /// The free bytes of a disk that is not full.
 const ROOM: u64 = 100 << 20;
+/// What nginx logs where its configuration is wrong.
+const EMERG: &str =
+    "2026/11/29 08:38:05 [emerg] 12#12: invalid number \"256k\" in /var/vcap/jobs/blobstore/config/nginx.conf:8";
 const CHOWN: &str = "chown: changing ownership of '/var/vcap/store/shared': Read-only file system";
 
 /// How an ext4 file system that is mounted fares.
@@ -65,6 +69,8 @@ struct Sim {
     /// Monit's entries of processes; `None`: it refuses.
     monit: Option<BTreeMap<&'static str, &'static str>>,
     serves: bool,
+    /// What nginx logs at each start that it does not survive.
+    last_words: Option<&'static str>,
     pre_start: Option<String>,
     runs: bool,
     /// How many milliseconds a write takes beyond a healthy one.
@@ -101,6 +107,9 @@ impl World for Sim {
             let commands = self.commands.iter().map(|&command| command.into()).collect();
             self.emit(NODE, Signal::Processes { commands });
         }
+        if let Some(line) = self.last_words.filter(|_| self.looks(NODE, "nginx", 1_000)) {
+            self.log(NODE, line);
+        }
         if self.looks(NODE, "machine", 250) {
             let signal = machine(self.runs, false, (!self.runs).then_some((137, false, 0)));
             self.emit(NODE, signal);
@@ -129,6 +138,7 @@ impl Sim {
             commands: vec!["bash /usr/local/bin/vm", "monit -I"],
             monit: Some(BTreeMap::new()),
             serves: false,
+            last_words: None,
             pre_start: None,
             runs: true,
             slow: 0,
@@ -325,6 +335,18 @@ impl Sim {
 
     fn set_monit(&mut self, status: &'static str) {
         self.monit = Some(PROCESSES.into_iter().map(|name| (name, status)).collect());
+    }
+
+    /// nginx ends as soon as it starts, and monit starts it again and again.
+    fn does_not_start(&mut self) {
+        (self.serves, self.last_words) = (false, Some(EMERG));
+        self.monit.get_or_insert_default().insert("blobstore_nginx", "Does not exist");
+    }
+
+    /// At last it does.
+    fn starts(&mut self) {
+        (self.serves, self.last_words) = (true, None);
+        self.set_monit("OK");
     }
 
     /// The agent's `stop`: monit forgets the processes.

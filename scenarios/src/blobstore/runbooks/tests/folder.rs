@@ -8,6 +8,10 @@ use tempfile::TempDir;
 
 use super::vm::said;
 
+/// nginx's configuration, and as the director rendered it.
+const CONFIGURATION: &str = "jobs/blobstore/config/nginx.conf";
+const RENDERED: &str = "data/jobs/blobstore/nginx.conf";
+
 /// What stands for `/var/vcap`, and marks that stand for processes: `master` and `workers` are
 /// nginx's.
 pub(super) struct Folder(TempDir);
@@ -16,10 +20,13 @@ impl Folder {
     /// An empty store, and nginx at work.
     pub(super) fn new() -> Self {
         let folder = Self(tempfile::tempdir().expect("a folder"));
-        for path in ["store/shared/blobs", "data", "bin"] {
+        for path in ["store/shared/blobs", "data/jobs/blobstore", "jobs/blobstore/config", "bin"] {
             fs::create_dir_all(folder.path(path)).expect("a folder");
         }
-        for mark in ["master", "workers"] {
+        for path in [RENDERED, CONFIGURATION] {
+            fs::write(folder.path(path), "as rendered").expect("a configuration");
+        }
+        for mark in ["master", "workers", "pid", "run_folder"] {
             folder.set(mark, true);
         }
         for (program, script) in STAND_INS {
@@ -66,6 +73,17 @@ impl Folder {
     /// Whether something that was stored without the disk stands aside.
     pub(super) fn has_strays(&self) -> bool {
         self.path("data/strays").exists()
+    }
+
+    /// Gives nginx another configuration.
+    pub(super) fn configure(&self, text: &str) {
+        fs::write(self.path(CONFIGURATION), text).expect("a configuration");
+    }
+
+    /// Whether nginx has its configuration as it was rendered.
+    pub(super) fn is_configured(&self) -> bool {
+        let read = |name: &str| fs::read_to_string(self.path(name)).expect("a configuration");
+        read(CONFIGURATION) == read(RENDERED)
     }
 
     /// Whether a copy of the blobs stands beside the store.
@@ -124,7 +142,7 @@ const STAND_INS: [(&str, &str); 5] = [
     (
         "pkill",
         r#"case $1 in
--QUIT) [ ! -e quick_monit ] || touch master; [ -e quick_monit ] || [ -e stubborn ] || rm -f workers ;;
+-QUIT) case "$*" in *master*) rm -f master workers ;; esac; [ ! -e quick_monit ] || touch master; [ -e quick_monit ] || [ -e stubborn ] || rm -f workers ;;
 -KILL) rm -f workers; touch killed ;;
 esac"#,
     ),

@@ -4,6 +4,7 @@
 mod absent;
 mod folder;
 mod service;
+mod start;
 mod vm;
 
 use std::time::Duration;
@@ -13,7 +14,9 @@ use reenact::{
     runbook::{Conclusion, Runbook, testing::Bench},
 };
 
-use super::{CheckWithoutCopy, EndOrphanedWorkers, MountAndBringOver, Reattach, RemountAndRestart, RepairFilesystem};
+use super::{
+    CheckWithoutCopy, EndOrphanedWorkers, MountAndBringOver, Reattach, RemountAndRestart, RepairFilesystem, StartNginx,
+};
 use service::bench;
 use vm::Vm;
 
@@ -31,7 +34,8 @@ async fn refuses(runbook: &dyn Runbook, vm: Vm, word: &str) {
 fn changes(bench: &Bench<Vm>) -> Vec<String> {
     let is_mounted = super::survey::IS_MOUNTED.join(" ");
     let looks = |command: &str| {
-        command.contains("pgrep -f ^nginx") || command.contains(super::survey::LOOK) || command.ends_with(&is_mounted)
+        let scripts = [super::survey::LOOK, super::start::TEST, super::start::KNOWN, "pgrep -f ^nginx", &is_mounted];
+        scripts.iter().any(|script| command.contains(script))
     };
     let rest = bench.commands().into_iter().filter(|command| !looks(command));
     rest.map(|command| command.trim_start_matches("nfs-server$ ").to_owned()).collect()

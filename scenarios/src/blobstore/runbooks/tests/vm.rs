@@ -7,6 +7,7 @@ use reenact::runbook::{Output, testing::Nodes};
 use super::{
     super::{
         super::{DISK, PORTS, STORE, VM},
+        start::{KNOWN, TEST},
         survey::{IS_MOUNTED, LOOK},
     },
     folder::Folder,
@@ -45,6 +46,8 @@ pub(super) struct Vm {
     pub(super) confused: bool,
     /// Whether the jobs never come to serve, whatever is said of them.
     pub(super) dead: bool,
+    /// What else nginx complains of when it is to start.
+    pub(super) complaint: Option<&'static str>,
     /// Whether monit knows the jobs.
     pub(super) jobs: bool,
     /// How many of monit's looks come too early to see nginx.
@@ -75,6 +78,7 @@ impl Vm {
             check: 1,
             confused: false,
             dead: false,
+            complaint: None,
             jobs: true,
             monit_is_late: 0,
             unsynced: Vec::new(),
@@ -118,6 +122,49 @@ impl Vm {
         vm
     }
 
+    /// One whose nginx has ended.
+    pub(super) fn without_nginx() -> Self {
+        let vm = Self::new();
+        vm.folder.set("master", false);
+        vm.folder.set("workers", false);
+        vm
+    }
+
+    /// One whose nginx does not take its configuration.
+    pub(super) fn misconfigured() -> Self {
+        let vm = Self::without_nginx();
+        vm.folder.configure("a value that nginx does not take");
+        vm
+    }
+
+    /// One whose folder for pid files is gone.
+    pub(super) fn without_run_folder() -> Self {
+        let vm = Self::without_nginx();
+        vm.folder.set("run_folder", false);
+        vm
+    }
+
+    /// One whose nginx serves without a pid file, so that monit does not know it.
+    pub(super) fn with_stray_nginx() -> Self {
+        let vm = Self::new();
+        vm.folder.set("run_folder", false);
+        vm.folder.set("pid", false);
+        vm
+    }
+
+    /// What keeps nginx from starting.
+    fn last_words(&self) -> Option<&'static str> {
+        match self.complaint {
+            None if !self.folder.is_configured() => {
+                Some("nginx: [emerg] invalid number in /var/vcap/jobs/blobstore/config/nginx.conf:8")
+            }
+            None if !self.folder.is("run_folder") => Some(
+                "nginx: [emerg] open() \"/var/vcap/sys/run/blobstore/nginx.pid\" failed (2: No such file or directory)",
+            ),
+            some => some,
+        }
+    }
+
     /// Why nothing can be written to the disk.
     fn write_error(&self) -> Option<&'static str> {
         let has = |option| [self.options, self.super_options].iter().any(|all| all.split(',').any(|one| one == option));
@@ -138,9 +185,10 @@ impl Vm {
 
     /// monit starts what is gone, once nobody else has its port.
     pub(super) fn monit_looks(&self) {
-        if self.jobs && !self.folder.is("workers") && !self.dead {
-            self.folder.set("master", true);
-            self.folder.set("workers", true);
+        if self.jobs && !self.folder.is("workers") && !self.dead && self.last_words().is_none() {
+            for mark in ["master", "workers", "pid"] {
+                self.folder.set(mark, true);
+            }
         }
     }
 
@@ -222,22 +270,33 @@ impl Vm {
 
     fn stop(&mut self) -> Output {
         self.jobs = false;
-        self.folder.set("master", false);
-        self.folder.set("workers", false);
+        // What has no pid file is not found.
+        if self.folder.is("pid") {
+            for mark in ["master", "workers", "pid"] {
+                self.folder.set(mark, false);
+            }
+        }
         said(0, "")
     }
 
     fn restart(&mut self) -> Output {
         self.stop();
+        if self.folder.is("workers") && !self.folder.is("pid") {
+            return said(1, "is not running after update: the port is taken");
+        }
         if !self.mounted {
             self.folder.pre_start();
         }
         if self.write_error().is_some() {
             return said(1, "1 of 4 pre-start scripts failed");
         }
+        self.folder.set("run_folder", true);
         (self.jobs, self.confused) = (true, false);
         self.monit_looks();
-        said(0, "")
+        match self.last_words() {
+            Some(_) => said(1, "is not running after update"),
+            None => said(0, ""),
+        }
     }
 }
 
@@ -257,6 +316,8 @@ impl Nodes for Vm {
         match command {
             ["bash", "-c", LOOK] => self.look(),
             command if command == IS_MOUNTED => said(if self.mounted { 0 } else { 32 }, ""),
+            ["bash", "-c", KNOWN] => said(if self.folder.is("pid") { 0 } else { 1 }, ""),
+            ["bash", "-c", TEST] => self.last_words().map_or_else(|| said(0, ""), |line| said(1, line)),
             ["bash", "-c", script] => self.folder.script(script),
             ["pgrep", "-f", pattern] => self.folder.script(&format!("pgrep -f '{pattern}'")),
             ["mount", "-o", options, what] => self.remount(options, what),
