@@ -39,11 +39,13 @@ use reenact::{
 
 use blob::Sizes;
 use client::Uploader;
-use detectors::{FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED};
-use faults::MigrationFails;
+use detectors::{
+    DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED,
+};
+use faults::{ConfigurationBroken, MigrationFails, RunFolderGone, Unmounted};
 use http::Service;
 use probes::{Health, Monit, RoundTrip};
-use runbooks::{EndOrphanedWorkers, RemountAndRestart, RepairFilesystem};
+use runbooks::{EndOrphanedWorkers, MountAndBringOver, RemountAndRestart, RepairFilesystem, StartNginx};
 
 use crate::answer;
 
@@ -116,7 +118,9 @@ impl Playground for Blobstore {
             cures: &[LEFT_READ_ONLY, WRITE_PROTECTED, READS_ONLY],
             make: || Box::new(RemountAndRestart),
         },
+        Remedy { name: "mount_and_bring_over", cures: &[DISK_NOT_MOUNTED], make: || Box::new(MountAndBringOver) },
         Remedy { name: "end_orphaned_workers", cures: &[ORPHANED_WORKERS], make: || Box::new(EndOrphanedWorkers) },
+        Remedy { name: "start_nginx", cures: &[DOES_NOT_START], make: || Box::new(StartNginx) },
     ];
     const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -125,7 +129,11 @@ impl Playground for Blobstore {
     }
 
     fn faults() -> FaultSpace<Self> {
-        FaultSpace::engine().with::<MigrationFails>("migration_fails")
+        FaultSpace::engine()
+            .with::<MigrationFails>("migration_fails")
+            .with::<Unmounted>("unmounted")
+            .with::<ConfigurationBroken>("configuration_broken")
+            .with::<RunFolderGone>("run_folder_gone")
     }
 }
 
@@ -225,17 +233,29 @@ impl System for Blobstore {
         Ok(vec![(VM.into(), contents)])
     }
 
-    /// A blob can be put and read back, and monit sees every process run.
+    /// A blob can be put and read back, monit sees every process run, and the disk is where
+    /// the blobs are: without it all looks well, and the blobs of before are away.
     async fn healthy(&self) -> Look<()> {
-        let service = match self.vm() {
-            Ok(vm) => Service::of(vm),
+        let vm = match self.vm() {
+            Ok(vm) => vm,
             Err(error) => return Look::Never(error),
         };
+        let service = Service::of(vm);
         let (round_trip, monit) = tokio::join!(service.round_trip("healthy"), service.monit());
         match (round_trip, probes::all_run(&monit)) {
-            (Ok(()), true) => Look::Ready(()),
+            (Ok(()), true) => is_mounted(vm).await,
             (Err(answer), _) => Look::NotYet(format!("a blob: {}", answer::describe(&answer))),
             (_, false) => Look::NotYet(format!("monit: {}", answer::describe(&monit))),
         }
+    }
+}
+
+/// Whether the persistent disk is mounted, by the node's own word. No helper's shell: a look at
+/// health may be cut off.
+async fn is_mounted(vm: &Node) -> Look<()> {
+    match vm.exec(&["mountpoint", "-q", STORE]).await {
+        Ok(said) if said.code == 0 => Look::Ready(()),
+        Ok(_) => Look::NotYet(format!("nothing is mounted at {STORE}")),
+        Err(error) => Look::NotYet(error.to_string()),
     }
 }

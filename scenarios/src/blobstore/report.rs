@@ -131,12 +131,78 @@ pub(super) const SHRUNK: &[Fingerprint] = &[
     Fingerprint { id: "stopped", report: "ro after the 2nd 1 MB file", shows: |seen| write_fails(seen, "EROFS") },
 ];
 
+/// The disk is not mounted, and the jobs run without it.
+pub(super) const NOT_MOUNTED: &[Fingerprint] = &[
+    Fingerprint {
+        id: "not-mounted",
+        report: "umount /var/vcap/store: no such row in the mount table",
+        shows: |seen| {
+            let looks = latest(seen, |signal| match signal {
+                Signal::Mounts { table } => Some(table.iter().all(|mount| mount.path != STORE)),
+                _ => None,
+            });
+            looks.get(VM) == Some(&true)
+        },
+    },
+    Fingerprint {
+        id: "pre-start-succeeds",
+        report: "pre-start succeeds on the root disk",
+        shows: |seen| {
+            pre_start_said(seen, "+ chown vcap:vcap /var/vcap/store/shared")
+                && pre_start_said(seen, "+ install -d -o vcap -g vcap /var/vcap/store/shared/blobs")
+        },
+    },
+    LOOKS_WELL,
+    Fingerprint {
+        id: "uploads-201",
+        report: "uploads are answered 201",
+        shows: |seen| answers(seen, "http:roundtrip", |answer| answer.get("put") == Some("201")),
+    },
+];
+
 /// nginx's master was killed.
 pub(super) const ORPHANED: &[Fingerprint] = &[Fingerprint {
     id: "address-in-use",
     report: "bind() to 0.0.0.0:8080 failed (98: Address already in use)",
     shows: |seen| logged(seen, &["bind() to 0.0.0.0:8080 failed (98: Address already in use)"]),
 }];
+
+/// A configuration that nginx does not take.
+pub(super) const BROKEN_CONFIGURATION: &[Fingerprint] = &[
+    Fingerprint {
+        id: "last-words",
+        report: "[emerg] invalid number … in nginx.conf",
+        shows: |seen| logged(seen, &["[emerg]", "invalid number", "/var/vcap/jobs/blobstore/config/nginx.conf:"]),
+    },
+    Fingerprint {
+        id: "not-running-after-update",
+        report: "'nfs_server/… (0)' is not running after update. Review logs for failed jobs: blobstore_nginx",
+        shows: |seen| logged(seen, &["is not running after update. Review logs for failed jobs: ", "blobstore_nginx"]),
+    },
+    TRIES_FOR_EVER,
+    PUSH_FAILS,
+];
+
+/// The folder of nginx's pid file is gone.
+pub(super) const RUN_FOLDER_GONE: &[Fingerprint] = &[
+    Fingerprint {
+        id: "no-run-folder",
+        report: "nginx: [emerg] open() \"/var/vcap/sys/run/blobstore/nginx.pid\" failed (2: No such file or directory)",
+        shows: |seen| logged(seen, &["[emerg]", "open() \"/var/vcap/sys/run/blobstore/nginx.pid\" failed (2: No such"]),
+    },
+    Fingerprint {
+        id: "address-in-use",
+        report: "bind() failed (98: Address already in use)",
+        shows: |seen| logged(seen, &["[emerg]", "bind() to 0.0.0.0:8080 failed (98: Address already in use)"]),
+    },
+    TRIES_FOR_EVER,
+];
+
+const TRIES_FOR_EVER: Fingerprint = Fingerprint {
+    id: "tries-for-ever",
+    report: "the error log has the same line again and again",
+    shows: |seen| seen.iter().filter(|observation| observation.is_log_with(&["[emerg]"])).count() >= 2,
+};
 
 const CHOWN_REFUSED: Fingerprint = Fingerprint {
     id: "chown-refused",

@@ -1,11 +1,13 @@
 //! What the blobstore's stories have in common.
 
 use reenact::{
+    Error,
     incident::*,
     poll::{self, Look},
+    workload::Ack,
 };
 
-use super::{Blobstore, STORE, VM, third_party::ThirdPartyRules};
+use super::{Blobstore, STORE, VM, http::Service, third_party::ThirdPartyRules};
 
 /// How soon the kernel's log and the next look at the mounts tell of a change.
 const TOLD: std::time::Duration = secs(3);
@@ -39,6 +41,25 @@ fn others(
             });
             run.lab().record("others", format!("{:?}", said.await?));
             Ok(())
+        })
+    })
+}
+
+/// Claims that most of the blobs that were acknowledged before the effect cannot be seen.
+pub(super) fn old_blobs_are_away() -> Action<Blobstore> {
+    story("the blobs of before cannot be seen", |run: &Run<Blobstore>| {
+        Box::pin(async move {
+            let there = Service::of(run.system().vm()?).list().await?;
+            let (before, away) = run.ledger().read(|entries| {
+                let old = entries.iter().filter(|entry| entry.ack == Ack::Ok && entry.to < run.effect_at());
+                let away = |id: &u64| !there.contains(&id.to_string());
+                (old.clone().count(), old.map(|entry| entry.id).filter(away).count())
+            });
+            run.lab().record("seen", format!("{away} of {before} blobs that were acknowledged before are away"));
+            match 2 * away > before {
+                true => Ok(()),
+                false => Err(Error::inconclusive(format!("only {away} of {before} blobs are away"))),
+            }
         })
     })
 }

@@ -17,10 +17,12 @@ use crate::{Lines, Node, SYS, Testbed};
 /// How long a look at a mount may take, in seconds, before writing counts as hung.
 const HUNG_AFTER: u32 = 3;
 
-/// Looks at a node's mounts: the whole table; for each disk that it was made with to
-/// write on, a write by the service's user; and for each block device its counters.
+/// Looks at a node's mounts: the whole table; whether each disk that it was made with is
+/// in it; for each that it may write on, a write by the service's user; and for each block
+/// device its counters.
 ///
 /// It says [`Signal::Mounts`], and [`Signal::Query`] of
+/// `declared:PATH` (`access`, `mounted`: a table alone never shows what is missing from it),
 /// `write:PATH` (no values; or the error's name, such as `EROFS`),
 /// `statfs:PATH` (`read_only`, `free_bytes`, `size_bytes`) and
 /// `device:PATH` (`kernel`, its name there; `errors_count`, where ext4 is mounted;
@@ -58,7 +60,8 @@ impl Mounts {
         let table = table(&shell.must(&format!("cat /proc/{pid}/mountinfo")).await?, self.node.declared());
         let written = table.iter().filter(|mount| mount.declared == Some(Access::ReadWrite) && mount.path != "/");
         let paths: Vec<_> = written.map(|mount| mount.path.clone()).collect();
-        let mut signals = vec![Signal::Mounts { table }];
+        let mut signals = declared(&table, self.node.declared());
+        signals.insert(0, Signal::Mounts { table });
         for path in paths {
             let said = shell.must(&look_at(pid, &path, self.service)).await?;
             let answers = answers(&path, &said);
@@ -81,6 +84,21 @@ impl Mounts {
         }
         Ok(signals)
     }
+}
+
+/// Whether each disk that was declared is mounted now. The root always is.
+fn declared(table: &[Mount], disks: &[(String, Access)]) -> Vec<Signal> {
+    let disks = disks.iter().filter(|(path, _)| path != "/");
+    let signal = |(path, access): &(String, Access)| {
+        let access = match access {
+            Access::ReadWrite => "read_write",
+            Access::ReadOnly => "read_only",
+        };
+        let mounted = if table.iter().any(|mount| mount.path == *path) { "1" } else { "0" };
+        let answer = [("access", access), ("mounted", mounted)].into_iter().collect();
+        Signal::Query { of: format!("declared:{path}"), answer }
+    };
+    disks.map(signal).collect()
 }
 
 /// Runs `look-at-mount`, and says `write hung` for it if it does not come to its end:
@@ -168,6 +186,9 @@ impl Probe for Mounts {
 ///
 /// The log is the whole machine's. A line belongs to the node whose device it names,
 /// by the kernel's name for it.
+///
+/// That the log is read at all is a [`Signal::Query`] of `kernel:log` (`followed`), once:
+/// without it nobody could tell a silent log from one that nobody reads.
 pub struct KernelLog {
     node: Node,
     bed: Testbed,
@@ -199,6 +220,10 @@ impl Probe for KernelLog {
         match self.next().await {
             Ok(line) if self.node.devices().iter().any(|device| names(&line, &device.kernel)) => {
                 vec![Signal::Kernel { line }]
+            }
+            // What `follow-kernel-log` says first of all.
+            Ok(line) if line == "following" => {
+                vec![Signal::Query { of: "kernel:log".into(), answer: [("followed", "1")].into_iter().collect() }]
             }
             Ok(_) => Vec::new(),
             Err(error) => {
@@ -238,6 +263,21 @@ mod tests {
         let twice = format!("{INFO}60 55 7:1 / /var/vcap/store rw - ext4 /dev/sde1 rw\n");
         let sources: Vec<_> = table(&twice, &[]).into_iter().map(|mount| mount.source).collect();
         assert_eq!(sources, ["sysfs", "/dev/sde1"]);
+    }
+
+    #[test]
+    fn a_disk_that_was_declared_and_is_not_mounted_is_told() {
+        let disk = |path: &str, access| (path.to_owned(), access);
+        let disks =
+            [disk("/var/vcap/store", Access::ReadWrite), disk("/srv", Access::ReadOnly), disk("/", Access::ReadWrite)];
+        let told = |mountinfo: &str| declared(&table(mountinfo, &disks), &disks);
+        let query = |path: &str, access: &str, mounted: &str| Signal::Query {
+            of: format!("declared:{path}"),
+            answer: [("access", access), ("mounted", mounted)].into_iter().collect(),
+        };
+        let srv = query("/srv", "read_only", "0");
+        assert_eq!(told(INFO), [query("/var/vcap/store", "read_write", "1"), srv.clone()]);
+        assert_eq!(told(""), [query("/var/vcap/store", "read_write", "0"), srv]);
     }
 
     #[test]

@@ -15,6 +15,12 @@ const GIVEN_UP: [&str; 3] = ["emergency_ro", "shutdown", "abort"];
 /// E117 is EUCLEAN, ext4's word for corruption.
 const FAILED: [&str; 2] = ["EIO", "E117"];
 
+/// File systems whose driver keeps a count of the errors that it met, on the disk itself.
+const COUNTING: [&str; 3] = ["ext2", "ext3", "ext4"];
+
+/// File systems in memory: there is no device below them that could fail.
+const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
+
 /// Less room than this is none: what the write probe writes.
 const NO_ROOM_BYTES: u64 = 4096;
 
@@ -51,7 +57,7 @@ impl<'v> Disk<'v> {
     }
 
     /// What is the matter with it.
-    fn state(&self) -> State {
+    pub fn state(&self) -> State {
         if !self.errors().is_empty() {
             return State::FilesystemError;
         }
@@ -80,11 +86,30 @@ impl<'v> Disk<'v> {
             // A write-protected device does not stop a file system that is writable.
             Some(true) if filesystem => State::WriteProtected,
             None if filesystem => self.untold("whether its device is write-protected is not known".into()),
-            _ if self.mount.filesystem == "ext4" && self.errors_count().is_none() => {
-                self.untold("whether its file system has recorded errors is not known".into())
-            }
-            _ => State::LeftReadOnly,
+            _ => self.unsound().map_or(State::LeftReadOnly, |why| self.untold(why)),
         }
+    }
+
+    /// Why it is not known that its file system and its device are sound. That no error shows
+    /// says so only where each place was looked at in which one would.
+    fn unsound(&self) -> Option<String> {
+        let filesystem = self.mount.filesystem.as_str();
+        if IN_MEMORY.contains(&filesystem) {
+            return None;
+        }
+        if !COUNTING.contains(&filesystem) {
+            return Some(format!("read-only, and whether it met an error is not known: {filesystem} keeps no count"));
+        }
+        if self.errors_count().is_none() {
+            return Some("whether its file system has recorded errors is not known".into());
+        }
+        match self.node.record.kernel_log {
+            None => return Some("read-only, and nobody looked at the kernel's log".into()),
+            Some(false) => return Some("read-only, and the kernel's log could not be read".into()),
+            Some(true) => {}
+        }
+        let line = self.node.record.failures.any().filter(|_| self.counter("kernel").is_none());
+        line.map(|line| format!("what the kernel calls {} is not known, and it says: {line}", self.mount.source))
     }
 
     fn untold(&self, why: String) -> State {
@@ -107,7 +132,7 @@ impl<'v> Disk<'v> {
         };
         signs.extend(FAILED.contains(&code).then(|| format!("a write fails with {code}")));
         if !signs.is_empty() || code == "EROFS" {
-            let line = self.node.record.failures.of(self.counter("kernel"));
+            let line = self.counter("kernel").and_then(|device| self.node.record.failures.of(device));
             signs.extend(line.map(|line| format!("kernel: {line}")));
         }
         signs
@@ -172,11 +197,12 @@ impl<'v> Disk<'v> {
             "the mount is read-only, its file system is not (bind)"
         };
         let count = self.errors_count().map(|count| format!("{}: errors_count={count}", self.mount.source));
-        let log = if self.node.record.kernel_log_is_blind { "could not be read" } else { "tells of no error" };
         let pre_start = self.node.pre_start_failure().map(|line| format!("pre-start: {line}"));
         let forgotten = self.node.supervised().is_some_and(|processes| processes.is_empty());
         let monit = forgotten.then(|| "monit shows none of the jobs' processes".to_owned());
-        let lines = [Some(place.into()), count, Some(format!("the kernel's log {log}")), pre_start, monit];
+        // None is asked of what is in memory.
+        let log = count.is_some().then(|| "the kernel's log tells of no error".to_owned());
+        let lines = [Some(place.into()), count, log, pre_start, monit];
         lines.into_iter().flatten().collect()
     }
 }

@@ -1,14 +1,17 @@
 //! Detectors of disks that cannot be written to, over one fold of the observations
 //! each.
 //!
-//! They watch the disks that were declared writable, and no others: a healthy
-//! container has sixteen read-only mounts by design. A disk is in one state at a time,
+//! They watch the disks that were declared, whether they are there or not, and no others: a
+//! healthy container has sixteen read-only mounts by design. A disk is in one state at a time,
 //! so the diagnoses of disks exclude each other; what a service makes of it
 //! ([`READS_ONLY`]) is a symptom beside them. Figures are measured on Linux 6.18.
 
+mod absent;
 mod disk;
 mod kernel;
 mod node;
+mod service;
+mod words;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,11 +21,12 @@ use std::time::Duration;
 use reenact::{
     detect::{Rule, Told, any},
     detector,
-    probe::Answer,
 };
 
+use absent::any_absent;
 use disk::State;
-use node::{Node, NodesView, disks, services};
+use node::{NodesView, disks};
+use service::{any_service, does_not_start, refused_writes, workers_alone};
 
 /// Somebody left or made a disk read-only, and nothing is wrong with it.
 pub const LEFT_READ_ONLY: &str = "blobstore/left_read_only";
@@ -32,11 +36,16 @@ pub const FILESYSTEM_ERROR: &str = "blobstore/filesystem_error";
 pub const WRITE_PROTECTED: &str = "blobstore/protected_device";
 /// The disk has no room.
 pub const DISK_FULL: &str = "blobstore/disk_full";
+/// A disk that was declared is not mounted.
+pub const DISK_NOT_MOUNTED: &str = "blobstore/disk_not_mounted";
 /// The service reads but cannot write, while its supervisor says that all is well.
 pub const READS_ONLY: &str = "blobstore/reads_only";
 
 /// nginx's workers serve without their master, and hold the port that a new one wants.
 pub const ORPHANED_WORKERS: &str = "blobstore/orphaned_workers";
+
+/// The service does not start, or nobody answers at its port, and no other diagnosis says why.
+pub const DOES_NOT_START: &str = "blobstore/does_not_start";
 
 /// A list of processes counts for 1.5 s, so after two no list from before a copy began
 /// can speak of a migration any more. Between a copy's end and the unmount of its
@@ -52,8 +61,16 @@ const ERROR_HOLD: Duration = Duration::from_secs(2);
 /// An upload that fills the last of the room fails and gives it back.
 const FULL_HOLD: Duration = Duration::from_secs(2);
 
+/// Before the agent unmounts a disk it stops the jobs, and of that monit's last answer may not
+/// know for 1.5 s; between the two mounts of a migration it takes milliseconds.
+const ABSENT_HOLD: Duration = Duration::from_secs(3);
+
 /// Monit looks once a second and is asked twice a second: its OK may be 1.5 s old.
 const READS_ONLY_HOLD: Duration = Duration::from_secs(2);
+
+/// Monit gives a start ten seconds before it tries again, so two of its starts were in vain.
+/// From its first knowledge of nginx to `OK` it took 3.1 s at most in fifteen starts at load 5.
+const START_HOLD: Duration = Duration::from_secs(25);
 
 /// A master that ends in order ends its workers first. Monit looks each second, and starts
 /// what is gone at its next look.
@@ -84,6 +101,12 @@ detector! {
 }
 
 detector! {
+    DISK_NOT_MOUNTED,
+    "A declared disk is not mounted: what is stored meanwhile goes to the disk below, and must be kept.",
+    Rule::new(ABSENT_HOLD, any_absent),
+}
+
+detector! {
     READS_ONLY,
     "The service answers and cannot store anything, while monit says that all of it is OK.",
     Rule::new(READS_ONLY_HOLD, any_service(refused_writes)),
@@ -100,50 +123,8 @@ fn any_disk(state: State) -> impl Fn(&NodesView) -> Told {
     move |view| any(disks(view)?.iter().map(|disk| disk.told(&state)))
 }
 
-/// Whether this is the case of any node that has the service.
-fn any_service(case: fn(&Node<'_>) -> Told) -> impl Fn(&NodesView) -> Told {
-    move |view| any(services(view)?.iter().map(case))
-}
-
-/// The evidence that nginx's workers run and its master does not.
-fn workers_alone(node: &Node<'_>) -> Told {
-    let commands = node.commands().ok_or_else(|| format!("{}: its processes are not known", node.name))?;
-    let count = |what: &str| commands.iter().filter(|command| command.starts_with(what)).count();
-    let workers = count("nginx: worker process");
-    if workers == 0 || count("nginx: master process") > 0 {
-        return Ok(Vec::new());
-    }
-    let supervised = node.supervised().unwrap_or_default();
-    let monit = supervised.iter().find(|(name, _)| name.contains("nginx"));
-    let monit = monit.map_or_else(|| "nothing of nginx".to_owned(), |(name, status)| format!("{name} {status}"));
-    Ok(vec![format!("{}: {workers} workers of nginx run without a master; monit says {monit}", node.name)])
-}
-
-/// The evidence that a service that is said to be well refuses to store anything.
-fn refused_writes(node: &Node<'_>) -> Told {
-    let unknown = |what: &str| format!("{}: {what} is not known", node.name);
-    let put = node.round_trip().ok_or_else(|| unknown("what becomes of a blob"))?;
-    let Answer::Error { code, text } = put else { return Ok(Vec::new()) };
-    if !text.starts_with("PUT") || !is_refusal(code) {
-        return Ok(Vec::new());
-    }
-    let health = node.answer("http:health").ok_or_else(|| unknown("whether the service is healthy"))?;
-    node.answer("monit:summary").ok_or_else(|| unknown("what monit says"))?;
-    let processes = node.supervised().unwrap_or_default();
-    // Monit 5.33 says OK; 5.2.5, the report's, `running`.
-    let all_ok = !processes.is_empty() && processes.values().all(|status| matches!(*status, "OK" | "running"));
-    if health.get("status") != Some("200") || !all_ok {
-        return Ok(Vec::new());
-    }
-    let lines = [
-        format!("{text}: {code}"),
-        "GET /health: 200".into(),
-        format!("monit: all {} processes are OK", processes.len()),
-    ];
-    Ok(lines.map(|line| format!("{}: {line}", node.name)).into())
-}
-
-/// Whether a service said this, and not the connection to it.
-fn is_refusal(status: &str) -> bool {
-    status.parse::<u16>().is_ok_and(|status| (400..600).contains(&status))
+detector! {
+    DOES_NOT_START,
+    "The service does not start, and no other diagnosis says why: see the last words of nginx's error log.",
+    Rule::new(START_HOLD, any_service(does_not_start)),
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reenact::{
-    detect::{self, Latest, Nodes},
+    detect::{self, Latest, Nodes, Since},
     probe::{Access, Answer, Moment, Mount, Observation, Signal},
 };
 
@@ -21,6 +21,16 @@ const MIGRATION_TARGET: &str = "_migration_target";
 /// The question that asks the service to store a blob and to give it back.
 const ROUND_TRIP: &str = "http:roundtrip";
 
+/// The question of a load balancer.
+const HEALTH: &str = "http:health";
+
+/// Monit tries to start what is gone each second or, where that ends badly, every ten: nginx's
+/// words of longer ago are about another start.
+const LAST_WORDS_FRESH: Duration = Duration::from_secs(30);
+
+/// What is answered once the kernel's log is followed.
+const KERNEL_LOG: &str = "kernel:log";
+
 /// Everything that was seen of one node.
 #[derive(Debug, Default)]
 pub struct Record {
@@ -28,16 +38,22 @@ pub struct Record {
     has_disk: bool,
     /// Whether the service was ever asked to store a blob and to give it back.
     has_service: bool,
+    /// Since when each disk that was declared is not mounted, as far as was seen.
+    pub declared: BTreeMap<String, Since>,
     mounts: Latest<Vec<Mount>>,
     /// The last answer to each question.
     answers: BTreeMap<String, Latest<Answer>>,
     processes: Latest<Vec<String>>,
     runs: Latest<bool>,
+    /// Since when the service's port refuses.
+    refused: Since,
+    /// The last line by which nginx said that it does not start.
+    last_words: Latest<String>,
     pre_start: Latest<Option<String>>,
-    /// The kernel's first line about a failure of each device, since it was mounted.
+    /// What the kernel told of failures.
     pub failures: Failures,
-    /// Whether the kernel's log could not be read when that was last tried.
-    pub kernel_log_is_blind: bool,
+    /// Whether the kernel's log was read when that was last tried; `None`: nobody tried.
+    pub kernel_log: Option<bool>,
 }
 
 impl detect::Record for Record {
@@ -47,13 +63,23 @@ impl detect::Record for Record {
             Signal::Mounts { table } => self.mounted(at, table),
             Signal::Query { of, answer } => {
                 self.has_service |= of == ROUND_TRIP;
+                if of == HEALTH {
+                    self.refused.note(*answer == Answer::Refused, at);
+                }
+                if of == KERNEL_LOG {
+                    self.kernel_log = Some(true);
+                }
+                if let Some(path) = of.strip_prefix("declared:") {
+                    self.declared.entry(path.into()).or_default().note(answer.get("mounted") == Some("0"), at);
+                }
                 self.answers.entry(of.clone()).or_default().see(at, answer.clone());
             }
             Signal::Kernel { line } => {
-                self.kernel_log_is_blind = false;
+                self.kernel_log = Some(true);
                 self.failures.observe(line);
             }
-            Signal::Blind { probe, .. } => self.kernel_log_is_blind |= probe == "kernel log",
+            Signal::Log { line } if line.contains("[emerg]") => _ = self.last_words.see(at, line.clone()),
+            Signal::Blind { probe, .. } if probe == "kernel log" => self.kernel_log = Some(false),
             Signal::File { path, content } if path.ends_with("/pre-start.stderr.log") => {
                 self.pre_start.see(at, content.clone());
             }
@@ -63,6 +89,8 @@ impl detect::Record for Record {
                 if !runs {
                     // Its mounts and its service are gone with it.
                     (self.mounts, self.answers) = Default::default();
+                    self.refused = Since::default();
+                    self.declared.values_mut().for_each(|since| *since = Since::default());
                 }
             }
             _ => {}
@@ -70,7 +98,7 @@ impl detect::Record for Record {
     }
 
     fn is_ours(&self) -> bool {
-        self.has_disk || self.has_service
+        self.has_disk || self.has_service || !self.declared.is_empty()
     }
 }
 
@@ -125,6 +153,12 @@ pub fn disks(view: &NodesView) -> Result<Vec<Disk<'_>>, String> {
     Ok(seen.into_iter().flatten().collect())
 }
 
+/// The nodes of which it was ever seen what disks they were declared with, if there is one.
+pub fn declaring(view: &NodesView) -> Result<Vec<Node<'_>>, String> {
+    let nodes = nodes(view, |record| !record.declared.is_empty());
+    if nodes.is_empty() { Err("what disks were declared was never seen".into()) } else { Ok(nodes) }
+}
+
 /// The nodes that were ever asked to store a blob and to give it back, if there is one.
 pub fn services(view: &NodesView) -> Result<Vec<Node<'_>>, String> {
     let nodes = nodes(view, |record| record.has_service);
@@ -142,12 +176,23 @@ pub struct Node<'v> {
 impl<'v> Node<'v> {
     /// Its disks in use that were declared writable and are mounted; `None` if that is
     /// not known.
-    fn disks(self) -> Option<Vec<Disk<'v>>> {
-        if self.record.runs.fresh(self.now) == Some(&false) {
+    pub fn disks(self) -> Option<Vec<Disk<'v>>> {
+        if self.is_off() {
             return Some(Vec::new());
         }
         let table = self.record.mounts.fresh(self.now)?;
         Some(table.iter().filter(|mount| is_disk(mount)).map(|mount| Disk { node: self, mount }).collect())
+    }
+
+    /// Whether its machine is known not to run.
+    pub fn is_off(&self) -> bool {
+        self.record.runs.fresh(self.now) == Some(&false)
+    }
+
+    /// For how long a disk that was declared is seen not to be mounted.
+    pub fn away(&self, path: &str) -> Duration {
+        let since = self.record.declared.get(path).and_then(|since| since.0);
+        since.map_or(Duration::ZERO, |since| self.now.since(since))
     }
 
     /// The answer to a question.
@@ -183,6 +228,23 @@ impl<'v> Node<'v> {
         let Answer::Values { values } = self.answer("monit:summary")? else { return None };
         let entries = values.iter().map(|(name, status)| (name.as_str(), status.as_str()));
         Some(entries.filter(|(name, _)| !name.to_ascii_lowercase().starts_with("system")).collect())
+    }
+
+    /// For how long the service's port is seen to refuse.
+    pub fn refused(&self) -> Duration {
+        self.record.refused.0.map_or(Duration::ZERO, |since| self.now.since(since))
+    }
+
+    /// The line by which nginx said lately that it does not start.
+    pub fn last_words(&self) -> Option<&'v str> {
+        self.record.last_words.within(LAST_WORDS_FRESH, self.now).map(String::as_str)
+    }
+
+    /// The last line of the pre-start script's standard error, where that is an error's and not
+    /// of its trace.
+    pub fn pre_start_end(&self) -> Option<&'v str> {
+        let content = self.record.pre_start.fresh(self.now)?.as_deref()?;
+        content.lines().last().filter(|line| !line.starts_with('+'))
     }
 
     /// The line by which the pre-start script says that it met a read-only file system.

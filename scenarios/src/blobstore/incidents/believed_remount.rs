@@ -5,10 +5,10 @@ use reenact::{fault::FilesystemError, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{FILESYSTEM_ERROR, READS_ONLY},
-    third_party::ThirdPartyRules,
     report::EXT4_ERROR,
     runbooks::{BelieveRemount, RemountAndRestart, RepairFilesystem},
     stories,
+    third_party::ThirdPartyRules,
 };
 
 reenact::incident!(

@@ -5,10 +5,10 @@ use reenact::{fault::BindReadOnly, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{LEFT_READ_ONLY, READS_ONLY},
-    third_party::ThirdPartyRules,
     report::BOUND_READ_ONLY,
     runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
+    third_party::ThirdPartyRules,
 };
 
 reenact::incident!(
@@ -23,11 +23,9 @@ reenact::incident!(
         acts: vec![Act {
             breaks: vec![act(BindReadOnly { node: VM.into() })],
             fingerprints: seen(BOUND_READ_ONLY, secs(10)),
-            detected: by(LEFT_READ_ONLY, secs(10)).also(&[READS_ONLY]).then([stories::third_party_rules_say(ThirdPartyRules {
-                kernel_log_rule: false,
-                statfs_flag: true,
-                ro_option: true,
-            })]),
+            detected: by(LEFT_READ_ONLY, secs(10)).also(&[READS_ONLY]).then([stories::third_party_rules_say(
+                ThirdPartyRules { kernel_log_rule: false, statfs_flag: true, ro_option: true }
+            )]),
             control: stays_broken(secs(30)),
             wrong: tried([refuses(RepairFilesystem), useless(Restart, secs(5)).still(&[LEFT_READ_ONLY]),]),
             ends: healed_by(RemountAndRestart, secs(60)),

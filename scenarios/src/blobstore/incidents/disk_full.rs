@@ -5,9 +5,9 @@ use reenact::{fault::DiskFull, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{DISK_FULL, READS_ONLY},
-    third_party::ThirdPartyRules,
     runbooks::{RemountAndRestart, RepairFilesystem},
     stories,
+    third_party::ThirdPartyRules,
 };
 
 reenact::incident!(
@@ -21,11 +21,9 @@ reenact::incident!(
         acts: vec![Act {
             breaks: vec![inject(DiskFull { node: VM.into() })],
             fingerprints: none("no report: it stands here for what it resembles"),
-            detected: by(DISK_FULL, secs(10)).also(&[READS_ONLY]).then([stories::third_party_rules_say(ThirdPartyRules {
-                kernel_log_rule: false,
-                statfs_flag: false,
-                ro_option: false,
-            })]),
+            detected: by(DISK_FULL, secs(10)).also(&[READS_ONLY]).then([stories::third_party_rules_say(
+                ThirdPartyRules { kernel_log_rule: false, statfs_flag: false, ro_option: false }
+            )]),
             control: none("with room on the disk it goes on by itself"),
             wrong: tried([refuses(RemountAndRestart).beside_faults(), refuses(RepairFilesystem).beside_faults()]),
             ends: by_itself(secs(20)),

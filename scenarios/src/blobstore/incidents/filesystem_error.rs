@@ -5,10 +5,10 @@ use reenact::{fault::FilesystemError, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{FILESYSTEM_ERROR, READS_ONLY},
-    third_party::ThirdPartyRules,
     report::EXT4_ERROR,
     runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
+    third_party::ThirdPartyRules,
 };
 
 reenact::incident!(
@@ -25,7 +25,11 @@ reenact::incident!(
             fingerprints: seen(EXT4_ERROR, secs(10)),
             detected: by(FILESYSTEM_ERROR, secs(10)).also(&[READS_ONLY]).then([
                 detected(READS_ONLY, secs(10)),
-                stories::third_party_rules_say(ThirdPartyRules { kernel_log_rule: true, statfs_flag: false, ro_option: false }),
+                stories::third_party_rules_say(ThirdPartyRules {
+                    kernel_log_rule: true,
+                    statfs_flag: false,
+                    ro_option: false
+                }),
             ]),
             control: stays_broken(secs(30)),
             wrong: tried([refuses(RemountAndRestart), useless(Restart, secs(5))]),

@@ -5,10 +5,10 @@ use reenact::{fault::FilesystemShutDown, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{FILESYSTEM_ERROR, READS_ONLY},
-    third_party::ThirdPartyRules,
     report::SHUT_DOWN,
     runbooks::{RemountAndRestart, RepairFilesystem},
     stories,
+    third_party::ThirdPartyRules,
 };
 
 reenact::incident!(
@@ -26,7 +26,11 @@ reenact::incident!(
                 .collect(),
             fingerprints: seen(SHUT_DOWN, secs(10)),
             detected: by(FILESYSTEM_ERROR, secs(10)).also(&[READS_ONLY]).then([
-                stories::third_party_rules_say(ThirdPartyRules { kernel_log_rule: false, statfs_flag: false, ro_option: false }),
+                stories::third_party_rules_say(ThirdPartyRules {
+                    kernel_log_rule: false,
+                    statfs_flag: false,
+                    ro_option: false
+                }),
                 resume_workload(),
             ]),
             control: stays_broken(secs(30)),

@@ -8,10 +8,10 @@ use super::super::{
     blob::Sizes,
     detectors::LEFT_READ_ONLY,
     faults::MigrationFails,
-    third_party::ThirdPartyRules,
     report::REPORT,
     runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
+    third_party::ThirdPartyRules,
 };
 
 reenact::incident!(

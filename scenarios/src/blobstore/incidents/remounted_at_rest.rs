@@ -6,10 +6,10 @@ use reenact::{fault::RemountReadOnly, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::LEFT_READ_ONLY,
-    third_party::ThirdPartyRules,
     report::REMOUNTED_AT_REST,
     runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
+    third_party::ThirdPartyRules,
 };
 
 reenact::incident!(

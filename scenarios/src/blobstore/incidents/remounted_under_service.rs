@@ -6,10 +6,10 @@ use reenact::{fault::RemountReadOnly, incident::*};
 use super::super::{
     Blobstore, Setup, VM,
     detectors::{LEFT_READ_ONLY, READS_ONLY},
-    third_party::ThirdPartyRules,
     report::REMOUNTED_UNDER_SERVICE,
     runbooks::{EndOrphanedWorkers, RemountAndRestart, RepairFilesystem},
     stories,
+    third_party::ThirdPartyRules,
 };
 
 reenact::incident!(
@@ -25,7 +25,11 @@ reenact::incident!(
             fingerprints: seen(REMOUNTED_UNDER_SERVICE, secs(10)),
             detected: by(LEFT_READ_ONLY, secs(10)).also(&[READS_ONLY]).then([
                 detected(READS_ONLY, secs(10)),
-                stories::third_party_rules_say(ThirdPartyRules { kernel_log_rule: false, statfs_flag: true, ro_option: true }),
+                stories::third_party_rules_say(ThirdPartyRules {
+                    kernel_log_rule: false,
+                    statfs_flag: true,
+                    ro_option: true
+                }),
             ]),
             control: stays_broken(secs(30)),
             wrong: tried([refuses(RepairFilesystem), refuses(EndOrphanedWorkers)]),

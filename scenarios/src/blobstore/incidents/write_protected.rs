@@ -9,10 +9,10 @@ use reenact::{
 use super::super::{
     Blobstore, DISK, Setup, VM,
     detectors::{LEFT_READ_ONLY, WRITE_PROTECTED},
-    third_party::ThirdPartyRules,
     report,
     runbooks::{RemountAndRestart, RepairFilesystem, Restart},
     stories,
+    third_party::ThirdPartyRules,
 };
 
 reenact::incident!(
@@ -39,7 +39,11 @@ reenact::incident!(
                     .collect(),
                 fingerprints: seen(report::WRITE_PROTECTED, secs(15)),
                 detected: by(WRITE_PROTECTED, secs(15)).then([
-                    stories::third_party_rules_say(ThirdPartyRules { kernel_log_rule: false, statfs_flag: true, ro_option: true }),
+                    stories::third_party_rules_say(ThirdPartyRules {
+                        kernel_log_rule: false,
+                        statfs_flag: true,
+                        ro_option: true
+                    }),
                     no_remount_is_advised(),
                 ]),
                 control: none("the next act shows it"),

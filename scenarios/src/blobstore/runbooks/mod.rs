@@ -1,15 +1,19 @@
 //! Runbooks for disks that cannot be written to: the right ones, and the ones that do
 //! harm or nothing.
 
+mod absent;
 mod orphans;
 mod remount;
 mod repair;
+mod start;
 mod survey;
 #[cfg(test)]
 mod tests;
 mod wrong;
 
+pub(super) use absent::MountAndBringOver;
 pub(super) use orphans::EndOrphanedWorkers;
 pub(super) use remount::RemountAndRestart;
 pub(super) use repair::RepairFilesystem;
-pub(super) use wrong::{BelieveRemount, CheckWithoutCopy, Restart};
+pub(super) use start::{StartNginx, TEST};
+pub(super) use wrong::{BelieveRemount, CheckWithoutCopy, MonitRestart, Reattach, Restart};

@@ -21,14 +21,19 @@ impl fmt::Display for EndOrphanedWorkers {
     }
 }
 
-const MASTER: &str = "^nginx: master process";
-const WORKER: &str = "^nginx: worker process";
+/// nginx's master, as pgrep finds it.
+pub(super) const MASTER: &str = "^nginx: master process";
+/// Its workers.
+pub(super) const WORKER: &str = "^nginx: worker process";
 
 #[async_trait]
 impl Runbook for EndOrphanedWorkers {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
         if runs(operator, MASTER).await? {
             return with_master(operator).await;
+        }
+        if !runs(operator, WORKER).await? {
+            return serves_or(operator, "nginx has no workers either: that it does not start has another cause").await;
         }
         operator.step("end the workers", end_workers(operator)).await?;
         operator.step("wait until monit has started nginx", survey::until_serving(operator)).await?;
@@ -42,16 +47,19 @@ async fn with_master(operator: &Operator<'_>) -> Result<Conclusion> {
         let why = "nginx has its master: that it does not serve has another cause".into();
         return Ok(Conclusion::Refused { why });
     }
+    serves_or(operator, "nginx has its master, and stores blobs").await
+}
+
+/// Nothing is to be done if it comes to serve by itself, as after an earlier call.
+async fn serves_or(operator: &Operator<'_>, found: &str) -> Result<Conclusion> {
     match survey::until_serving(operator).await {
         Ok(()) => Ok(Conclusion::NothingToDo),
-        Err(Error::Failed(why)) => {
-            Ok(Conclusion::Refused { why: format!("nginx has its master, and stores blobs: {why}") })
-        }
+        Err(Error::Failed(why)) => Ok(Conclusion::Refused { why: format!("{found}: {why}") }),
         Err(error) => Err(error),
     }
 }
 
-async fn runs(operator: &Operator<'_>, pattern: &str) -> Result<bool> {
+pub(super) async fn runs(operator: &Operator<'_>, pattern: &str) -> Result<bool> {
     Ok(operator.run(VM, &["pgrep", "-f", pattern]).await?.code == 0)
 }
 

@@ -50,8 +50,14 @@ fn objection(found: &Survey) -> Option<String> {
     if found.has_rescue() {
         return Some("a repair of the file system is under way: bring that one to its end".into());
     }
+    if found.has_strays() {
+        return Some("what was stored without the disk is being brought over: bring that to its end".into());
+    }
     if !found.is_mounted() {
         return Some(format!("nothing is mounted at {STORE}: find out why before {device} is mounted"));
+    }
+    if let Some(unknown) = found.unknown() {
+        return Some(format!("{unknown}; a remount might go on writing by structures that are wrong"));
     }
     if let Some(errors) = found.errors() {
         return Some(format!(

@@ -105,8 +105,14 @@ fn objection(found: &Survey) -> Option<String> {
     if found.is_write_protected() {
         return Some(format!("{device} is write-protected: nothing can be mended on it"));
     }
+    if found.has_strays() {
+        return Some("what was stored without the disk is being brought over: bring that to its end".into());
+    }
     if !found.is_mounted() && !found.has_rescue() {
         return Some(format!("nothing is mounted at {STORE}, and no copy was made: find out why first"));
+    }
+    if let Some(unknown) = found.unknown() {
+        return Some(format!("{unknown}; e2fsck is not for it"));
     }
     match found.missing_bytes() {
         0 => None,

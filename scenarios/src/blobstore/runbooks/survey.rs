@@ -26,24 +26,32 @@ echo "device $device"
 row=$(grep " $store " /proc/self/mountinfo | tail -n 1)
 echo "options $(echo "$row" | awk '{ print $6 }')"
 echo "super_options ${row##* }"
+filesystem=$(awk -v at=$store '$2 == at { fs = $3 } END { print fs }' /proc/mounts)
+filesystem=${filesystem:-$(blkid -p -s TYPE -o value "$device")}
+echo "filesystem $filesystem"
 kernel=$(basename "$(readlink "/sys/dev/block/$(printf '%d:%d' $(stat -c '0x%t 0x%T' "$device"))")")
 if [ -e "/sys/fs/ext4/$kernel/errors_count" ]; then
   echo "errors $(cat "/sys/fs/ext4/$kernel/errors_count")"
 else
-  echo "errors $(tune2fs -l "$device" 2>/dev/null | awk -F: '/^FS Error count/ { n = $2 } END { print n + 0 }')"
+  echo "errors $(tune2fs -l "$device" 2>/dev/null | awk -F: '/^FS Error count/ { n = $2 } END { if (NR) print n + 0 }')"
 fi
 echo "write_protected $(cat "/sys/block/$kernel/ro")"
 echo "device_bytes $(blockdev --getsize64 "$device")"
 echo "filesystem_bytes $(tune2fs -l "$device" 2>/dev/null |
-  awk -F: '/^Block count/ { n = $2 } /^Block size/ { s = $2 } END { printf "%.0f", n * s }')"
+  awk -F: '/^Block count/ { n = $2 } /^Block size/ { s = $2 } END { if (NR) printf "%.0f", n * s }')"
 echo "write $(setpriv --reuid 1000 --regid 1000 --clear-groups \
   dd if=/dev/zero of=$store/shared/.try bs=4k count=1 conv=fsync status=none 2>&1 | tail -n 1)"
 rm -f $store/shared/.try 2>/dev/null
 [ ! -e /var/vcap/data/rescue ] || echo "rescue 1"
+[ ! -e /var/vcap/data/strays ] || echo "strays 1"
+echo "elsewhere $(awk -v dev="$device" -v at=$store '$1 == dev && $2 != at { print $2; exit }' /proc/mounts)"
 "#;
 
 /// Those of them that are numbers.
 const NUMBERS: [&str; 3] = ["errors", "device_bytes", "filesystem_bytes"];
+
+/// What the first and the last of those can be told of: only these keep them on the disk.
+const COUNTING: [&str; 3] = ["ext2", "ext3", "ext4"];
 
 /// The state of the persistent disk.
 #[derive(Debug)]
@@ -63,7 +71,7 @@ impl Survey {
     fn read(said: &str) -> Result<Self> {
         let pair = |line: &str| line.split_once(' ').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
         let found = Self { facts: said.lines().filter_map(pair).collect() };
-        for name in NUMBERS {
+        for name in NUMBERS.into_iter().filter(|_| found.unknown().is_none()) {
             let text = found.get(name);
             text.parse::<u64>().map_err(|_| Error::failed(format!("the disk's {name} cannot be told: {text:?}")))?;
         }
@@ -98,6 +106,19 @@ impl Survey {
         has(self.get("super_options"), "ro")
     }
 
+    /// Why it is not known whether the file system has met an error; `None`: it is. The kernel's
+    /// log, which might know, cannot be read on the VM.
+    pub(super) fn unknown(&self) -> Option<String> {
+        let filesystem = self.get("filesystem");
+        (!COUNTING.contains(&filesystem)).then(|| {
+            let what = if filesystem.is_empty() { "no file system that is known" } else { filesystem };
+            format!(
+                "{} holds {what}, which keeps no count of its errors: whether it is sound is not known",
+                self.device()
+            )
+        })
+    }
+
     /// What speaks for an error that the file system found itself.
     pub(super) fn errors(&self) -> Option<String> {
         let marks = ["emergency_ro", "shutdown", "abort"];
@@ -121,6 +142,16 @@ impl Survey {
         self.number("filesystem_bytes").saturating_sub(self.number("device_bytes"))
     }
 
+    /// Where else the disk is mounted, if anywhere.
+    pub(super) fn mounted_elsewhere(&self) -> Option<&str> {
+        Some(self.get("elsewhere")).filter(|place| !place.is_empty())
+    }
+
+    /// Whether something that was stored without the disk was moved aside, and stands there.
+    pub(super) fn has_strays(&self) -> bool {
+        self.get("strays") == "1"
+    }
+
     /// Whether a copy of the blobs stands from a repair that did not come to its end.
     pub(super) fn has_rescue(&self) -> bool {
         self.get("rescue") == "1"
@@ -132,14 +163,24 @@ fn has(options: &str, option: &str) -> bool {
 }
 
 /// Whether a blob can be put and read back and monit sees all processes run, asked as
-/// a client does.
-async fn serves(service: &Service) -> Look<()> {
+/// a client does; and whether that is on the disk, which no client can tell.
+async fn serves(operator: &Operator<'_>, service: &Service) -> Look<()> {
     if let Err(answer) = service.round_trip("runbook").await {
         return Look::NotYet(format!("a blob: {}", describe(&answer)));
     }
     let monit = service.monit().await;
-    if probes::all_run(&monit) { Look::Ready(()) } else { Look::NotYet(format!("monit: {}", describe(&monit))) }
+    if !probes::all_run(&monit) {
+        return Look::NotYet(format!("monit: {}", describe(&monit)));
+    }
+    match operator.run(VM, &IS_MOUNTED).await {
+        Ok(said) if said.code == 0 => Look::Ready(()),
+        Ok(_) => Look::NotYet(format!("nothing is mounted at {STORE}")),
+        Err(error) => Look::Never(error),
+    }
 }
+
+/// Whether the disk is mounted where the blobs are.
+pub(super) const IS_MOUNTED: [&str; 3] = ["mountpoint", "-q", STORE];
 
 /// The VM's services, as a client reaches them.
 fn service(operator: &Operator<'_>) -> Result<Service> {
@@ -149,7 +190,7 @@ fn service(operator: &Operator<'_>) -> Result<Service> {
 
 /// Whether the service serves now.
 pub(super) async fn serves_now(operator: &Operator<'_>) -> Result<bool> {
-    Ok(matches!(serves(&service(operator)?).await, Look::Ready(())))
+    Ok(matches!(serves(operator, &service(operator)?).await, Look::Ready(())))
 }
 
 /// Whether a blob can be put and read back now, whatever monit says.
@@ -160,7 +201,7 @@ pub(super) async fn stores_now(operator: &Operator<'_>) -> Result<bool> {
 /// Waits until the service serves: the only end of a recovery that counts.
 pub(super) async fn until_serving(operator: &Operator<'_>) -> Result<()> {
     let service = service(operator)?;
-    poll::until("the blobstore to serve", SERVES, || serves(&service)).await
+    poll::until("the blobstore to serve", SERVES, || serves(operator, &service)).await
 }
 
 /// Restarts the jobs as the director does.
@@ -182,11 +223,24 @@ mod tests {
 
     #[test]
     fn a_number_that_does_not_come_is_no_zero() {
-        let said = |bytes: &str| format!("errors 0\ndevice_bytes {bytes}\nfilesystem_bytes 8388608\n");
+        let said = |bytes: &str| format!("filesystem ext4\nerrors 0\ndevice_bytes {bytes}\nfilesystem_bytes 8388608\n");
         assert_eq!(Survey::read(&said("4194304")).expect("a survey").missing_bytes(), 4 << 20);
         for nothing in ["", "blockdev: cannot open"] {
             let error = Survey::read(&said(nothing)).expect_err("no device was read").to_string();
             assert!(error.contains("device_bytes cannot be told"), "{error}");
         }
+        let error = Survey::read("filesystem ext4\nerrors \ndevice_bytes 8\n").expect_err("tune2fs failed").to_string();
+        assert!(error.contains("errors cannot be told"), "{error}");
+    }
+
+    #[test]
+    fn what_keeps_no_count_is_not_called_sound() {
+        for filesystem in ["btrfs", "xfs", "jfs", "reiserfs", "f2fs", ""] {
+            let found = Survey::read(&format!("filesystem {filesystem}\nerrors \ndevice_bytes 8\nfilesystem_bytes \n"));
+            let why = found.expect("a survey").unknown().expect("it is not known");
+            assert!(why.contains("is not known") && why.contains(filesystem), "{why}");
+        }
+        let found = Survey::read("filesystem ext3\nerrors 0\ndevice_bytes 8\nfilesystem_bytes 8\n");
+        assert_eq!(found.expect("a survey").unknown(), None);
     }
 }

@@ -83,3 +83,46 @@ impl Runbook for CheckWithoutCopy {
         Ok(Conclusion::Done)
     }
 }
+
+/// `bosh cck`, which mounts the disk again where it is missing. What was stored without it is
+/// hidden below the mount point then.
+#[derive(Debug)]
+pub(crate) struct Reattach;
+
+impl fmt::Display for Reattach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("reattach the disk, and nothing else")
+    }
+}
+
+#[async_trait]
+impl Runbook for Reattach {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        operator.step("reattach the disk", operator.must(VM, &["director", "cck"])).await?;
+        survey::until_serving(operator).await?;
+        Ok(Conclusion::Done)
+    }
+}
+
+/// `monit restart`, again and again. It runs no pre-start, and reads no log.
+#[derive(Debug)]
+pub(crate) struct MonitRestart;
+
+/// How often it is tried.
+const TIMES: usize = 3;
+
+impl fmt::Display for MonitRestart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "have monit restart nginx, {TIMES} times")
+    }
+}
+
+#[async_trait]
+impl Runbook for MonitRestart {
+    async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+        for _ in 0..TIMES {
+            operator.step("restart nginx", operator.run(VM, &["monit", "restart", "blobstore_nginx"])).await?;
+        }
+        Ok(Conclusion::Done)
+    }
+}

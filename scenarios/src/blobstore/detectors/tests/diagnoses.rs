@@ -2,7 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use super::super::{DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED};
+use super::super::{
+    DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY,
+    WRITE_PROTECTED,
+};
 use super::*;
 
 /// Its hold of 2 s after the effect, or a look at that and one more later.
@@ -258,4 +261,141 @@ fn workers_whose_master_was_killed() {
         sim.run(2_000);
         assert_eq!(sim.firing(), [""; 0]);
     }
+}
+
+#[test]
+fn jobs_that_run_without_the_disk() {
+    for seed in 100..110 {
+        let mut sim = Sim::healthy(seed);
+        sim.start_without_disk();
+        let from = sim.now;
+        sim.run(6_000);
+        let lines = [
+            "nfs_server: nothing is mounted at /var/vcap/store, which was declared writable",
+            "monit runs 3 processes all the same",
+            "a blob is put and read back there",
+        ];
+        sim.only(DISK_NOT_MOUNTED, from - 700, 3_000..=4_500, &lines);
+        sim.stop_jobs();
+        sim.mount(OLD, STORE, false);
+        assert!(sim.start_jobs());
+        sim.run(1_000);
+        assert_eq!(sim.firing(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_disk_that_nobody_mounts_again() {
+    let mut sim = Sim::healthy(110);
+    sim.stop_jobs();
+    let from = sim.now;
+    sim.unmount(STORE);
+    sim.commands.push("/sbin/e2fsck -fy /dev/sdd1");
+    sim.run(60_000);
+    sim.quiet();
+    sim.commands.pop();
+    let end = sim.now;
+    sim.run(6_000);
+    sim.only(DISK_NOT_MOUNTED, end, 3_000..=4_600, &["nobody works on a disk"]);
+    assert!(end - from >= 60_000);
+}
+
+#[test]
+fn a_disk_that_is_declared_read_only_is_missed_too() {
+    let mut sim = Sim::healthy(111);
+    sim.declared = Some(Access::ReadOnly);
+    sim.start_without_disk();
+    sim.run(6_000);
+    let said = sim.said();
+    assert_eq!(said.diagnoses(), [DISK_NOT_MOUNTED]);
+    assert!(said.evidence(DISK_NOT_MOUNTED)[0].ends_with("which was declared read-only"));
+}
+
+#[test]
+fn an_nginx_that_does_not_start() {
+    for seed in 120..125 {
+        let mut sim = Sim::healthy(seed);
+        let from = sim.now;
+        sim.does_not_start();
+        sim.run(30_000);
+        let lines =
+            ["nfs_server: nobody answers at the service's port; monit says blobstore_nginx Does not exist", EMERG];
+        sim.only(DOES_NOT_START, from, 25_000..=25_700, &lines);
+        sim.starts();
+        sim.run(600);
+        assert_eq!(sim.firing(), [""; 0]);
+    }
+}
+
+#[test]
+fn nginxs_words_are_those_of_its_last_start_or_none() {
+    let mut sim = Sim::healthy(125);
+    sim.does_not_start();
+    sim.run(30_000);
+    sim.last_words = None;
+    let line = |sim: &Sim, line: &str| sim.said().evidence(DOES_NOT_START).iter().any(|seen| seen.contains(line));
+    sim.run(28_000);
+    assert!(line(&sim, EMERG));
+    sim.run(4_000);
+    assert!(!line(&sim, EMERG) && line(&sim, "nginx's error log does not say why"));
+}
+
+#[test]
+fn jobs_that_nobody_starts() {
+    let mut sim = Sim::healthy(126);
+    sim.pre_start = Some("+ mkdir -p /var/vcap/data/blobstore\nmkdir: cannot create directory\n".into());
+    let from = sim.now;
+    sim.stop_jobs();
+    sim.run(90_000);
+    let lines = ["monit says nothing of nginx", "pre-start ended with: mkdir: cannot create directory"];
+    sim.only(DOES_NOT_START, from, 85_000..=85_700, &lines);
+}
+
+/// The cause has a name already.
+#[test]
+fn a_cause_that_is_known_is_not_told_twice() {
+    let causes: [(&str, fn(&mut Sim)); 7] = [
+        (LEFT_READ_ONLY, |sim| sim.remount(true)),
+        (FILESYSTEM_ERROR, |sim| sim.error(false)),
+        (WRITE_PROTECTED, Sim::protect),
+        (DISK_FULL, |sim| sim.disks[OLD].free = 0),
+        (DISK_NOT_MOUNTED, |sim| sim.unmount(STORE)),
+        (DISK_NOT_MOUNTED, |sim| {
+            sim.unmount(STORE);
+            sim.stop_jobs();
+        }),
+        (ORPHANED_WORKERS, |sim| sim.commands.push("nginx: worker process")),
+    ];
+    for (cause, make) in causes {
+        let mut sim = Sim::healthy(127);
+        sim.does_not_start();
+        make(&mut sim);
+        sim.run(100_000);
+        assert_eq!(sim.diagnoses(), [cause]);
+    }
+}
+
+/// Debian's nginx serves on without a pid file, and has the port at which monit's next one fails.
+#[test]
+fn an_nginx_that_serves_and_that_monit_does_not_know() {
+    let mut sim = Sim::healthy(128);
+    let from = sim.now;
+    sim.does_not_start();
+    (sim.serves, sim.last_words) =
+        (true, Some("[emerg] 9#9: bind() to 0.0.0.0:8080 failed (98: Address already in use)"));
+    sim.run(30_000);
+    let lines = ["nfs_server: monit: blobstore_nginx: Does not exist", "bind() to 0.0.0.0:8080 failed (98"];
+    sim.only(DOES_NOT_START, from, 25_000..=26_000, &lines);
+    sim.starts();
+    sim.run(600);
+    assert_eq!(sim.firing(), [""; 0]);
+}
+
+#[test]
+fn a_process_beside_it_that_does_not_start() {
+    let mut sim = Sim::healthy(129);
+    let from = sim.now;
+    sim.monit.as_mut().expect("monit").insert("route_registrar", "Execution failed");
+    sim.run(30_000);
+    sim.only(DOES_NOT_START, from, 25_000..=26_000, &["monit: route_registrar: Execution failed"]);
 }

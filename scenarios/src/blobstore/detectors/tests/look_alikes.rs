@@ -2,7 +2,7 @@
 
 use reenact::detect::testing::{said, scenes, seen};
 
-use super::super::{FILESYSTEM_ERROR, LEFT_READ_ONLY};
+use super::super::LEFT_READ_ONLY;
 use super::{diagnoses::SOON, *};
 
 fn stays_quiet(scene: fn(&mut Sim)) {
@@ -79,6 +79,31 @@ scenes!(
             sim.run(1_500);
         }
     },
+    an_nginx_that_is_slow_to_start = |sim| {
+        sim.does_not_start();
+        sim.run(24_000);
+        sim.starts();
+        sim.run(30_000);
+        sim.knows();
+    },
+    jobs_that_an_operator_has_stopped = |sim| {
+        sim.stop_jobs();
+        sim.run(80_000);
+        sim.knows();
+        assert!(sim.start_jobs());
+        sim.run(30_000);
+        sim.knows();
+    },
+    a_migration_and_a_check_that_take_long = |sim| {
+        sim.migrate_and_start(120_000);
+        sim.stop_jobs();
+        sim.commands.push("e2fsck -fn /dev/sdd1");
+        sim.run(120_000);
+    },
+    a_vm_that_is_off_for_long = |sim| {
+        sim.restart(100_000);
+        sim.run(30_000);
+    },
     jobs_that_are_restarted = |sim| {
         for _restart in 0..3 {
             sim.stop_jobs();
@@ -93,10 +118,26 @@ scenes!(
             sim.run(4_000);
         }
     },
-    a_disk_that_is_not_mounted = |sim| {
+    a_disk_that_is_away_while_somebody_works_at_it = |sim| {
         sim.stop_jobs();
         sim.unmount(STORE);
-        sim.run(8_000);
+        sim.run(14_500);
+        sim.knows();
+        sim.commands.push("/sbin/e2fsck -fy /dev/sdd1");
+        sim.run(60_000);
+        sim.knows();
+        sim.commands.pop();
+        sim.run(1_500);
+        sim.mount(OLD, STORE, false);
+        assert!(sim.start_jobs());
+        sim.run(4_000);
+        sim.knows();
+    },
+    jobs_that_start_a_moment_before_the_disk_is_there = |sim| {
+        sim.start_without_disk();
+        sim.run(1_500);
+        sim.mount(OLD, STORE, false);
+        sim.run(6_000);
         sim.knows();
     },
     errors_that_passed = |sim| {
@@ -177,20 +218,6 @@ fn errors_of_the_other_disk() {
     sim.remount(true);
     sim.run(4_000);
     sim.only(LEFT_READ_ONLY, from, SOON, &[]);
-}
-
-#[test]
-fn errors_of_which_nobody_knows_whose_they_are_count() {
-    let mut sim = Sim::healthy(60);
-    sim.names_devices = false;
-    sim.run(500);
-    sim.stop_jobs();
-    sim.kernel(NEW, FOREIGN);
-    sim.run(6_000);
-    sim.quiet();
-    sim.remount(true);
-    sim.run(4_000);
-    assert_eq!(sim.diagnoses(), [FILESYSTEM_ERROR]);
 }
 
 #[test]

@@ -3,12 +3,15 @@
 use reenact::{
     detect::{
         Verdict,
-        testing::{Look, Said, assert_fresh, assert_hold, held, last_look, said, seen, without},
+        testing::{Look, Said, assert_fresh, assert_hold, held, last_look, said, without},
     },
     probe::Moment,
 };
 
-use super::super::{DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED};
+use super::super::{
+    DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY,
+    WRITE_PROTECTED,
+};
 use super::{diagnoses::incident, *};
 
 /// What is done to a simulated system, and how long it may last, in milliseconds.
@@ -29,7 +32,9 @@ fn after(looks: &[Look]) -> Said {
 
 #[test]
 fn each_hold_is_what_it_is() {
-    let states: [State; 6] = [
+    let states: [State; 8] = [
+        (DOES_NOT_START, Sim::does_not_start, 25_000),
+        (DISK_NOT_MOUNTED, Sim::start_without_disk, 3_000),
         (LEFT_READ_ONLY, |sim| sim.remount(true), 2_000),
         (FILESYSTEM_ERROR, |sim| sim.error(true), 2_000),
         (WRITE_PROTECTED, Sim::protect, 2_000),
@@ -59,6 +64,19 @@ fn each_look_is_known_for_its_time() {
     for prefix in ["write:", "device:"] {
         assert_fresh(Sim::healthy(80), read_only, |signal| is_query(signal, prefix), LEFT_READ_ONLY, 3_000);
     }
+    let is_declared = |signal: &Signal| is_query(signal, "declared:");
+    assert_fresh(Sim::healthy(80), Sim::start_without_disk, is_declared, DISK_NOT_MOUNTED, 3_000);
+    let silent = |sim: &mut Sim| {
+        sim.serves = false;
+        sim.run(1_400);
+    };
+    assert_fresh(Sim::healthy(80), silent, |signal| is_query(signal, "http:health"), DOES_NOT_START, 3_000);
+    let failing = |sim: &mut Sim| {
+        sim.does_not_start();
+        sim.serves = true;
+        sim.run(1_400);
+    };
+    assert_fresh(Sim::healthy(80), failing, |signal| is_query(signal, "monit:summary"), DOES_NOT_START, 3_000);
     let orphans = |sim: &mut Sim| {
         sim.commands.push("nginx: worker process");
         sim.run(1_400);
@@ -146,7 +164,21 @@ fn a_machine_that_is_off_has_no_mounts() {
     let said = said(&stream, "blobstore/");
     said.quiet();
     let quiet = said.last.iter().filter(|(_, verdict)| **verdict == Verdict::Quiet).map(|(id, _)| *id);
-    assert_eq!(quiet.collect::<Vec<_>>(), [DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED]);
+    assert_eq!(
+        quiet.collect::<Vec<_>>(),
+        [DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED]
+    );
+}
+
+/// Both of what is there and of what should be.
+#[test]
+fn what_was_never_declared_is_not_missed_and_nobody_says_that_all_is_there() {
+    let looks = look(Sim::start_without_disk);
+    let said = after(&without(&looks, |signal| is_query(signal, "declared:")));
+    said.quiet();
+    assert_eq!(said.why(DISK_NOT_MOUNTED), "what disks were declared was never seen");
+    let garbled = answered(&looks, "declared:", &values([("mounted", "perhaps")]));
+    assert_eq!(after(&garbled).why(DISK_NOT_MOUNTED), "nfs_server: whether /var/vcap/store is mounted is not known");
 }
 
 /// Nor is a copy while no target is mounted, whatever it names.
@@ -214,23 +246,6 @@ fn the_service_alone_is_not_enough() {
         let said = after(&answered(&looks, "http:roundtrip", &error("500", "PUT /blobs/probe")));
         assert_eq!(said.diagnoses(), [LEFT_READ_ONLY], "state {index}");
         assert_eq!(said.last[READS_ONLY], Verdict::Quiet, "state {index}");
-    }
-}
-
-#[test]
-fn a_kernel_log_that_cannot_be_read_is_told() {
-    let blind = |probe: &str| Signal::Blind { probe: probe.into(), why: "no helper".into() };
-    let line = || Signal::Kernel { line: "EXT4-fs (loop3): re-mounted 0e545773 ro.".into() };
-    let looks = look(|sim| sim.remount(true));
-    for (first, word) in [
-        (vec![blind("mounts")], "tells of no error"),
-        (vec![blind("kernel log"), blind("mounts")], "could not be read"),
-        (vec![blind("kernel log"), line()], "tells of no error"),
-    ] {
-        let first = first.into_iter().map(|signal| seen(0, NODE, signal));
-        let stream: Vec<_> = first.chain(held(&looks, 100, 4_000)).collect();
-        let said = said(&stream, "blobstore/");
-        said.fires(LEFT_READ_ONLY, 0, 0..=4_000, &[&format!("nfs_server: the kernel's log {word}")]);
     }
 }
 

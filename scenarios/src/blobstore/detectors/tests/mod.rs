@@ -3,9 +3,11 @@
 
 mod comparison;
 mod diagnoses;
+mod late;
 mod look_alikes;
 mod margins;
 mod properties;
+mod soundness;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +25,9 @@ const NEW: usize = 1;
 const PROCESSES: [&str; 3] = ["blobstore_nginx", "blobstore_url_signer", "route_registrar"];
 /// The free bytes of a disk that is not full.
 const ROOM: u64 = 100 << 20;
+/// What nginx logs where its configuration is wrong.
+const EMERG: &str =
+    "2026/11/29 08:38:05 [emerg] 12#12: invalid number \"256k\" in /var/vcap/jobs/blobstore/config/nginx.conf:8";
 const CHOWN: &str = "chown: changing ownership of '/var/vcap/store/shared': Read-only file system";
 
 /// How an ext4 file system that is mounted fares.
@@ -64,6 +69,8 @@ struct Sim {
     /// Monit's entries of processes; `None`: it refuses.
     monit: Option<BTreeMap<&'static str, &'static str>>,
     serves: bool,
+    /// What nginx logs at each start that it does not survive.
+    last_words: Option<&'static str>,
     pre_start: Option<String>,
     runs: bool,
     /// How many milliseconds a write takes beyond a healthy one.
@@ -100,6 +107,9 @@ impl World for Sim {
             let commands = self.commands.iter().map(|&command| command.into()).collect();
             self.emit(NODE, Signal::Processes { commands });
         }
+        if let Some(line) = self.last_words.filter(|_| self.looks(NODE, "nginx", 1_000)) {
+            self.log(NODE, line);
+        }
         if self.looks(NODE, "machine", 250) {
             let signal = machine(self.runs, false, (!self.runs).then_some((137, false, 0)));
             self.emit(NODE, signal);
@@ -128,6 +138,7 @@ impl Sim {
             commands: vec!["bash /usr/local/bin/vm", "monit -I"],
             monit: Some(BTreeMap::new()),
             serves: false,
+            last_words: None,
             pre_start: None,
             runs: true,
             slow: 0,
@@ -135,6 +146,7 @@ impl Sim {
             declared: Some(Access::ReadWrite),
             looking: None,
         };
+        sim.ask("kernel:log", values([("followed", "1")]));
         sim.mount(OLD, STORE, false);
         assert!(sim.start_jobs());
         sim.run(2_000);
@@ -159,7 +171,13 @@ impl Sim {
     fn end_look_at_disks(&mut self) {
         let Some((_, table)) = self.looking.take() else { return };
         let asked: Vec<_> = table.iter().filter(|mount| mount.declared == Some(Access::ReadWrite)).cloned().collect();
+        let is_mounted = table.iter().any(|mount| mount.path == STORE);
         self.emit(NODE, Signal::Mounts { table });
+        if let Some(access) = self.declared {
+            let access = if access == Access::ReadWrite { "read_write" } else { "read_only" };
+            let mounted = if is_mounted { "1" } else { "0" };
+            self.ask(&format!("declared:{STORE}"), values([("access", access), ("mounted", mounted)]));
+        }
         for mount in asked.iter().filter(|mount| mount.path != "/") {
             let Some(mounted) = self.mounts.iter().find(|mounted| mounted.path == mount.path).cloned() else {
                 continue;
@@ -319,6 +337,18 @@ impl Sim {
         self.monit = Some(PROCESSES.into_iter().map(|name| (name, status)).collect());
     }
 
+    /// nginx ends as soon as it starts, and monit starts it again and again.
+    fn does_not_start(&mut self) {
+        (self.serves, self.last_words) = (false, Some(EMERG));
+        self.monit.get_or_insert_default().insert("blobstore_nginx", "Does not exist");
+    }
+
+    /// At last it does.
+    fn starts(&mut self) {
+        (self.serves, self.last_words) = (true, None);
+        self.set_monit("OK");
+    }
+
     /// The agent's `stop`: monit forgets the processes.
     fn stop_jobs(&mut self) {
         self.serves = false;
@@ -329,7 +359,9 @@ impl Sim {
 
     /// The agent's `run_pre_starts` and `start`.
     fn start_jobs(&mut self) -> bool {
-        let writes = self.mounts.iter().any(|mounted| matches!(self.write(mounted), Answer::Values { .. }));
+        // Without the disk there is the folder below its mount point.
+        let writes = self.mounts.is_empty()
+            || self.mounts.iter().any(|mounted| matches!(self.write(mounted), Answer::Values { .. }));
         let trace = "+ chown vcap:vcap /var/vcap/store/shared\n";
         self.pre_start = Some(if writes { trace.into() } else { format!("{trace}{CHOWN}\n") });
         if !writes {
@@ -340,6 +372,14 @@ impl Sim {
         self.run(700);
         self.set_monit("OK");
         true
+    }
+
+    /// The jobs are started without the disk.
+    fn start_without_disk(&mut self) {
+        self.stop_jobs();
+        self.unmount(STORE);
+        self.run(300);
+        assert!(self.start_jobs());
     }
 
     /// The agent's `mount_disk` and `migrate_disk`, and the director's undo where that

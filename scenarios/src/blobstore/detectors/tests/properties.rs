@@ -2,7 +2,9 @@
 
 use reenact::detect::testing::{Life, Wrong};
 
-use super::super::{DISK_FULL, FILESYSTEM_ERROR, LEFT_READ_ONLY, READS_ONLY, WRITE_PROTECTED};
+use super::super::{
+    DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, READS_ONLY, WRITE_PROTECTED,
+};
 use super::{diagnoses::incident, *};
 
 /// What happens to a healthy VM in its daily life.
@@ -53,13 +55,15 @@ const fn wrong(make: fn(&mut Sim), told_by: &'static [&'static str], line: &'sta
     Wrong { make, told_by, within: 4_500, line }
 }
 
-const WRONGS: [Wrong<Sim>; 7] = [
+pub(super) const WRONGS: [Wrong<Sim>; 9] = [
     wrong(|sim| _ = incident(sim), &[LEFT_READ_ONLY], "EROFS"),
     wrong(|sim| sim.remount(true), &[LEFT_READ_ONLY, READS_ONLY], "the file system itself is mounted ro"),
     wrong(|sim| sim.bind(true), &[LEFT_READ_ONLY, READS_ONLY], "(bind)"),
     wrong(|sim| sim.error(false), &[FILESYSTEM_ERROR, READS_ONLY], "emergency_ro"),
     wrong(|sim| sim.error(true), &[FILESYSTEM_ERROR], "errors_count=1"),
     wrong(Sim::protect, &[WRITE_PROTECTED, READS_ONLY], "write-protected"),
+    wrong(Sim::start_without_disk, &[DISK_NOT_MOUNTED], "nothing is mounted at /var/vcap/store"),
+    Wrong { make: Sim::does_not_start, told_by: &[DOES_NOT_START], within: 27_500, line: "[emerg]" },
     wrong(|sim| sim.disks[OLD].free = 0, &[DISK_FULL, READS_ONLY], "ENOSPC"),
 ];
 
@@ -85,7 +89,7 @@ fn diagnoses_of_a_disk_exclude_each_other() {
         }
     };
     let wrongs = [&wrongs[..], &[several; 3]].concat();
-    let one = [LEFT_READ_ONLY, FILESYSTEM_ERROR, WRITE_PROTECTED, DISK_FULL];
+    let one = [LEFT_READ_ONLY, FILESYSTEM_ERROR, WRITE_PROTECTED, DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START];
     LIFE.has_evidence_in_any_order(&wrongs, 4_000, has_its_evidence, &[&one]);
 }
 
@@ -96,6 +100,8 @@ fn has_its_evidence(id: &str, evidence: &[String]) -> bool {
         FILESYSTEM_ERROR => has("emergency_ro") || has("errors_count=") || has("EIO") || has("kernel: "),
         WRITE_PROTECTED => has("EROFS") && has(" ro,") && has("is write-protected"),
         DISK_FULL => has("ENOSPC"),
+        DOES_NOT_START => has("nobody answers at the service's port") || has("monit: "),
+        DISK_NOT_MOUNTED => has("nothing is mounted at"),
         READS_ONLY => has("PUT ") && has("/health: 200") && has("are OK"),
         _ => false,
     }

@@ -8,6 +8,10 @@ use tempfile::TempDir;
 
 use super::vm::said;
 
+/// nginx's configuration, and as the director rendered it.
+const CONFIGURATION: &str = "jobs/blobstore/config/nginx.conf";
+const RENDERED: &str = "data/jobs/blobstore/nginx.conf";
+
 /// What stands for `/var/vcap`, and marks that stand for processes: `master` and `workers` are
 /// nginx's.
 pub(super) struct Folder(TempDir);
@@ -16,10 +20,13 @@ impl Folder {
     /// An empty store, and nginx at work.
     pub(super) fn new() -> Self {
         let folder = Self(tempfile::tempdir().expect("a folder"));
-        for path in ["store/shared/blobs", "data", "bin"] {
+        for path in ["store/shared/blobs", "data/jobs/blobstore", "jobs/blobstore/config", "bin"] {
             fs::create_dir_all(folder.path(path)).expect("a folder");
         }
-        for mark in ["master", "workers"] {
+        for path in [RENDERED, CONFIGURATION] {
+            fs::write(folder.path(path), "as rendered").expect("a configuration");
+        }
+        for mark in ["master", "workers", "pid", "run_folder"] {
             folder.set(mark, true);
         }
         for (program, script) in STAND_INS {
@@ -48,6 +55,37 @@ impl Folder {
         fs::read_to_string(self.blobs().join(name)).ok()
     }
 
+    /// A client removes a blob.
+    pub(super) fn remove(&self, name: &str) {
+        fs::remove_file(self.blobs().join(name)).expect("a blob");
+    }
+
+    /// Whether the service has its folder.
+    pub(super) fn has_shared(&self) -> bool {
+        self.path("store/shared").exists()
+    }
+
+    /// Makes the service's folders, where they are missing.
+    pub(super) fn pre_start(&self) {
+        fs::create_dir_all(self.blobs()).expect("a folder");
+    }
+
+    /// Whether something that was stored without the disk stands aside.
+    pub(super) fn has_strays(&self) -> bool {
+        self.path("data/strays").exists()
+    }
+
+    /// Gives nginx another configuration.
+    pub(super) fn configure(&self, text: &str) {
+        fs::write(self.path(CONFIGURATION), text).expect("a configuration");
+    }
+
+    /// Whether nginx has its configuration as it was rendered.
+    pub(super) fn is_configured(&self) -> bool {
+        let read = |name: &str| fs::read_to_string(self.path(name)).expect("a configuration");
+        read(CONFIGURATION) == read(RENDERED)
+    }
+
     /// Whether a copy of the blobs stands beside the store.
     pub(super) fn has_rescue(&self) -> bool {
         self.path("data/rescue").exists()
@@ -72,12 +110,15 @@ impl Folder {
     /// Takes the store away, as an unmount does.
     pub(super) fn unmount(&self) {
         fs::rename(self.path("store"), self.path("disk")).expect("the disk");
-        fs::create_dir(self.path("store")).expect("a folder");
+        match self.path("hidden").exists() {
+            true => fs::rename(self.path("hidden"), self.path("store")).expect("what lay below"),
+            false => fs::create_dir(self.path("store")).expect("a folder"),
+        }
     }
 
-    /// Puts it back.
+    /// Puts it back, over whatever lies there.
     pub(super) fn mount(&self) {
-        fs::remove_dir(self.path("store")).expect("an empty folder");
+        fs::rename(self.path("store"), self.path("hidden")).expect("a folder");
         fs::rename(self.path("disk"), self.path("store")).expect("the disk");
     }
 
@@ -94,13 +135,14 @@ impl Folder {
 
 /// Programs that would reach beyond the VM's folders. A `quick_monit` starts nginx in the very
 /// moment in which the old workers are asked to end.
-const STAND_INS: [(&str, &str); 4] = [
+const STAND_INS: [(&str, &str); 5] = [
+    ("mountpoint", "[ ! -e disk ]"),
     ("chown", "true"),
     ("pgrep", r#"case "$*" in *master*) [ -e master ] ;; *worker*) [ -e workers ] ;; esac"#),
     (
         "pkill",
         r#"case $1 in
--QUIT) [ ! -e quick_monit ] || touch master; [ -e quick_monit ] || [ -e stubborn ] || rm -f workers ;;
+-QUIT) case "$*" in *master*) rm -f master workers ;; esac; [ ! -e quick_monit ] || touch master; [ -e quick_monit ] || [ -e stubborn ] || rm -f workers ;;
 -KILL) rm -f workers; touch killed ;;
 esac"#,
     ),

@@ -7,7 +7,8 @@ use reenact::runbook::{Output, testing::Nodes};
 use super::{
     super::{
         super::{DISK, PORTS, STORE, VM},
-        survey::LOOK,
+        start::{KNOWN, TEST},
+        survey::{IS_MOUNTED, LOOK},
     },
     folder::Folder,
 };
@@ -21,6 +22,10 @@ pub(super) struct Vm {
     pub(super) folder: Folder,
     /// Whether the disk is mounted.
     pub(super) mounted: bool,
+    /// Where else the disk is mounted.
+    pub(super) elsewhere: &'static str,
+    /// What the disk holds.
+    pub(super) filesystem: &'static str,
     /// The mount's own options.
     pub(super) options: &'static str,
     /// The file system's options.
@@ -41,6 +46,8 @@ pub(super) struct Vm {
     pub(super) confused: bool,
     /// Whether the jobs never come to serve, whatever is said of them.
     pub(super) dead: bool,
+    /// What else nginx complains of when it is to start.
+    pub(super) complaint: Option<&'static str>,
     /// Whether monit knows the jobs.
     pub(super) jobs: bool,
     /// How many of monit's looks come too early to see nginx.
@@ -59,6 +66,8 @@ impl Vm {
         Self {
             folder: Folder::new(),
             mounted: true,
+            elsewhere: "",
+            filesystem: "ext4",
             options: "rw,relatime",
             super_options: "rw,errors=remount-ro",
             errors: 0,
@@ -69,6 +78,7 @@ impl Vm {
             check: 1,
             confused: false,
             dead: false,
+            complaint: None,
             jobs: true,
             monit_is_late: 0,
             unsynced: Vec::new(),
@@ -91,6 +101,20 @@ impl Vm {
         vm
     }
 
+    /// One whose jobs run without the disk: that has an old blob and another one's old value,
+    /// the folder below its mount point a young blob and the new value.
+    pub(super) fn without_disk() -> Self {
+        let vm = Self { mounted: false, ..Self::new() };
+        vm.folder.put("old", "an old blob");
+        vm.folder.put("changed", "an old value");
+        vm.folder.script("touch -d '1 hour ago' /var/vcap/store/shared/blobs/*");
+        vm.folder.unmount();
+        vm.folder.pre_start();
+        vm.folder.put("young", "a young blob");
+        vm.folder.put("changed", "a new value");
+        vm
+    }
+
     /// One whose nginx has lost its master.
     pub(super) fn orphaned() -> Self {
         let vm = Self::new();
@@ -98,10 +122,54 @@ impl Vm {
         vm
     }
 
+    /// One whose nginx has ended.
+    pub(super) fn without_nginx() -> Self {
+        let vm = Self::new();
+        vm.folder.set("master", false);
+        vm.folder.set("workers", false);
+        vm
+    }
+
+    /// One whose nginx does not take its configuration.
+    pub(super) fn misconfigured() -> Self {
+        let vm = Self::without_nginx();
+        vm.folder.configure("a value that nginx does not take");
+        vm
+    }
+
+    /// One whose folder for pid files is gone.
+    pub(super) fn without_run_folder() -> Self {
+        let vm = Self::without_nginx();
+        vm.folder.set("run_folder", false);
+        vm
+    }
+
+    /// One whose nginx serves without a pid file, so that monit does not know it.
+    pub(super) fn with_stray_nginx() -> Self {
+        let vm = Self::new();
+        vm.folder.set("run_folder", false);
+        vm.folder.set("pid", false);
+        vm
+    }
+
+    /// What keeps nginx from starting.
+    fn last_words(&self) -> Option<&'static str> {
+        match self.complaint {
+            None if !self.folder.is_configured() => {
+                Some("nginx: [emerg] invalid number in /var/vcap/jobs/blobstore/config/nginx.conf:8")
+            }
+            None if !self.folder.is("run_folder") => Some(
+                "nginx: [emerg] open() \"/var/vcap/sys/run/blobstore/nginx.pid\" failed (2: No such file or directory)",
+            ),
+            some => some,
+        }
+    }
+
     /// Why nothing can be written to the disk.
     fn write_error(&self) -> Option<&'static str> {
         let has = |option| [self.options, self.super_options].iter().any(|all| all.split(',').any(|one| one == option));
         match () {
+            () if !self.mounted && self.folder.has_shared() => None,
             () if !self.mounted => Some("dd: failed to open: No such file or directory"),
             () if has("shutdown") => Some("dd: failed to open: Input/output error"),
             () if has("ro") || has("emergency_ro") => Some("dd: failed to open: Read-only file system"),
@@ -117,9 +185,10 @@ impl Vm {
 
     /// monit starts what is gone, once nobody else has its port.
     pub(super) fn monit_looks(&self) {
-        if self.jobs && !self.folder.is("workers") && !self.dead {
-            self.folder.set("master", true);
-            self.folder.set("workers", true);
+        if self.jobs && !self.folder.is("workers") && !self.dead && self.last_words().is_none() {
+            for mark in ["master", "workers", "pid"] {
+                self.folder.set(mark, true);
+            }
         }
     }
 
@@ -127,17 +196,22 @@ impl Vm {
         let facts = [
             ("mounted", if self.mounted { "1".into() } else { String::new() }),
             ("device", DISK.into()),
+            ("filesystem", self.filesystem.into()),
             ("options", if self.mounted { self.options.into() } else { String::new() }),
             ("super_options", if self.mounted { self.super_options.into() } else { String::new() }),
             ("errors", self.errors.to_string()),
             ("write_protected", u8::from(self.write_protected).to_string()),
             ("device_bytes", self.device_bytes.to_string()),
             ("filesystem_bytes", SIZE.to_string()),
+            ("elsewhere", self.elsewhere.into()),
             ("write", self.write_error().unwrap_or_default().into()),
         ];
         let mut text: String = facts.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
         if self.folder.has_rescue() {
             text.push_str("rescue 1\n");
+        }
+        if self.folder.has_strays() {
+            text.push_str("strays 1\n");
         }
         said(0, text)
     }
@@ -196,19 +270,33 @@ impl Vm {
 
     fn stop(&mut self) -> Output {
         self.jobs = false;
-        self.folder.set("master", false);
-        self.folder.set("workers", false);
+        // What has no pid file is not found.
+        if self.folder.is("pid") {
+            for mark in ["master", "workers", "pid"] {
+                self.folder.set(mark, false);
+            }
+        }
         said(0, "")
     }
 
     fn restart(&mut self) -> Output {
         self.stop();
+        if self.folder.is("workers") && !self.folder.is("pid") {
+            return said(1, "is not running after update: the port is taken");
+        }
+        if !self.mounted {
+            self.folder.pre_start();
+        }
         if self.write_error().is_some() {
             return said(1, "1 of 4 pre-start scripts failed");
         }
+        self.folder.set("run_folder", true);
         (self.jobs, self.confused) = (true, false);
         self.monit_looks();
-        said(0, "")
+        match self.last_words() {
+            Some(_) => said(1, "is not running after update"),
+            None => said(0, ""),
+        }
     }
 }
 
@@ -227,6 +315,9 @@ impl Nodes for Vm {
     fn run(&mut self, _: &str, command: &[&str]) -> Output {
         match command {
             ["bash", "-c", LOOK] => self.look(),
+            command if command == IS_MOUNTED => said(if self.mounted { 0 } else { 32 }, ""),
+            ["bash", "-c", KNOWN] => said(if self.folder.is("pid") { 0 } else { 1 }, ""),
+            ["bash", "-c", TEST] => self.last_words().map_or_else(|| said(0, ""), |line| said(1, line)),
             ["bash", "-c", script] => self.folder.script(script),
             ["pgrep", "-f", pattern] => self.folder.script(&format!("pgrep -f '{pattern}'")),
             ["mount", "-o", options, what] => self.remount(options, what),
@@ -235,6 +326,11 @@ impl Nodes for Vm {
             ["agent", "mount_disk", DISK] => self.mount(),
             ["e2fsck", "-fy", DISK] => self.check(),
             ["director", "restart"] => self.restart(),
+            ["director", "cck"] => {
+                self.stop();
+                self.mount();
+                self.restart()
+            }
             _ => said(127, format!("{command:?}: command not found")),
         }
     }
