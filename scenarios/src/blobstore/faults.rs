@@ -91,6 +91,10 @@ impl Fault<Blobstore> for Unmounted {
         };
         Ok(Effect::new(root == store, format!("/ lies on device {root}, {STORE} on {store}")))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 /// A configuration with a value that nginx does not take, as a deploy renders it from a wrong
@@ -124,6 +128,10 @@ impl Fault<Blobstore> for ConfigurationBroken {
         let line = tested.text.lines().find(|line| line.contains("[emerg]")).unwrap_or("it is taken");
         Ok(Effect::new(line.contains(" in /var/vcap/jobs/blobstore/config/nginx.conf:"), format!("nginx -t: {line}")))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 /// nginx is gone, and with it the folder of its pid file: what a crash of the VM leaves, where
@@ -154,5 +162,9 @@ impl Fault<Blobstore> for RunFolderGone {
         let folder = bed.node(VM)?.reach("/var/vcap/sys/run/blobstore").await?;
         let code = bed.shell().run(&format!("[ -d {folder} ]")).await?.0;
         Ok(Effect::new(code != 0, if code == 0 { "the folder is there" } else { "there is no such folder" }))
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
     }
 }

@@ -108,6 +108,10 @@ impl Fault<Director> for PidfileLost {
         let workers = self.workers(&director.bed).await?;
         Ok(Effect::new(workers.len() == 2, format!("processes of {}: {workers:?}", self.worker)))
     }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Display for PidfileLost {
