@@ -42,7 +42,7 @@ use client::Uploader;
 use detectors::{
     DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED,
 };
-use faults::{ConfigurationBroken, MigrationFails, RunFolderGone, Unmounted};
+use faults::{ConfigurationBroken, DiskHeld, MigrationFails, RunFolderGone, Unmounted};
 use http::Service;
 use probes::{Health, Monit, RoundTrip};
 use runbooks::{EndOrphanedWorkers, MountAndBringOver, RemountAndRestart, RepairFilesystem, StartNginx};
@@ -132,6 +132,7 @@ impl Playground for Blobstore {
         FaultSpace::engine()
             .with::<MigrationFails>("migration_fails")
             .with::<Unmounted>("unmounted")
+            .with::<DiskHeld>("disk_held")
             .with::<ConfigurationBroken>("configuration_broken")
             .with::<RunFolderGone>("run_folder_gone")
     }

@@ -131,19 +131,21 @@ pub(super) const SHRUNK: &[Fingerprint] = &[
     Fingerprint { id: "stopped", report: "ro after the 2nd 1 MB file", shows: |seen| write_fails(seen, "EROFS") },
 ];
 
+/// The disk cannot be mounted again, and the jobs are not started.
+pub(super) const CANNOT_BE_MOUNTED: &[Fingerprint] = &[
+    Fingerprint {
+        id: "mount-point-busy",
+        report: "mount: … already mounted or mount point busy",
+        shows: |seen| logged(seen, &["Error: Action Failed get_task: Task ", "already mounted or mount point busy"]),
+    },
+    IS_AWAY,
+    MONIT_SEES_NOTHING,
+    PUSH_FAILS,
+];
+
 /// The disk is not mounted, and the jobs run without it.
 pub(super) const NOT_MOUNTED: &[Fingerprint] = &[
-    Fingerprint {
-        id: "not-mounted",
-        report: "umount /var/vcap/store: no such row in the mount table",
-        shows: |seen| {
-            let looks = latest(seen, |signal| match signal {
-                Signal::Mounts { table } => Some(table.iter().all(|mount| mount.path != STORE)),
-                _ => None,
-            });
-            looks.get(VM) == Some(&true)
-        },
-    },
+    IS_AWAY,
     Fingerprint {
         id: "pre-start-succeeds",
         report: "pre-start succeeds on the root disk",
@@ -202,6 +204,18 @@ const TRIES_FOR_EVER: Fingerprint = Fingerprint {
     id: "tries-for-ever",
     report: "the error log has the same line again and again",
     shows: |seen| seen.iter().filter(|observation| observation.is_log_with(&["[emerg]"])).count() >= 2,
+};
+
+const IS_AWAY: Fingerprint = Fingerprint {
+    id: "not-mounted",
+    report: "umount /var/vcap/store: no such row in the mount table",
+    shows: |seen| {
+        let looks = latest(seen, |signal| match signal {
+            Signal::Mounts { table } => Some(table.iter().all(|mount| mount.path != STORE)),
+            _ => None,
+        });
+        looks.get(VM) == Some(&true)
+    },
 };
 
 const CHOWN_REFUSED: Fingerprint = Fingerprint {

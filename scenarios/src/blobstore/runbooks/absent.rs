@@ -94,8 +94,10 @@ fn objection(found: &Survey) -> Option<String> {
     if found.is_write_protected() {
         return Some(format!("{device} is write-protected: have that lifted first"));
     }
-    let elsewhere = found.mounted_elsewhere();
-    elsewhere.map(|place| format!("{device} is mounted at {place}: find out who uses it there"))
+    if let Some(place) = found.mounted_elsewhere() {
+        return Some(format!("{device} is mounted at {place}: find out who uses it there"));
+    }
+    found.holder().map(|holder| format!("{device} is held by {holder}: have it let go first"))
 }
 
 async fn command(operator: &Operator<'_>, command: &[&str]) -> Result<()> {

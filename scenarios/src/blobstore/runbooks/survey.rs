@@ -20,7 +20,8 @@ const SERVES: std::time::Duration = std::time::Duration::from_secs(15);
 pub(super) const LOOK: &str = r#"
 store=/var/vcap/store
 device=$(awk -v at=$store '$2 == at { print $1 }' /proc/mounts | tail -n 1)
-echo "mounted ${device:+1}"
+mounted=${device:+1}
+echo "mounted $mounted"
 device=${device:-$(director disk)}
 echo "device $device"
 row=$(grep " $store " /proc/self/mountinfo | tail -n 1)
@@ -44,6 +45,12 @@ echo "write $(setpriv --reuid 1000 --regid 1000 --clear-groups \
 rm -f $store/shared/.try 2>/dev/null
 [ ! -e /var/vcap/data/rescue ] || echo "rescue 1"
 [ ! -e /var/vcap/data/strays ] || echo "strays 1"
+if [ -z "$mounted" ] && ! perl -e 'use Fcntl; sysopen(my $d, $ARGV[0], O_RDONLY | O_EXCL) or exit 1' "$device"; then
+  for file in /proc/[0-9]*/fd/*; do
+    [ "$(readlink "$file")" != "$device" ] || holder=$(tr '\0' ' ' <"${file%/fd/*}/cmdline")
+  done
+  echo "held ${holder:-nobody who is seen}"
+fi
 echo "elsewhere $(awk -v dev="$device" -v at=$store '$1 == dev && $2 != at { print $2; exit }' /proc/mounts)"
 "#;
 
@@ -145,6 +152,11 @@ impl Survey {
     /// Where else the disk is mounted, if anywhere.
     pub(super) fn mounted_elsewhere(&self) -> Option<&str> {
         Some(self.get("elsewhere")).filter(|place| !place.is_empty())
+    }
+
+    /// Who else has claimed the disk, so that it cannot be mounted.
+    pub(super) fn holder(&self) -> Option<&str> {
+        Some(self.get("held")).filter(|holder| !holder.is_empty())
     }
 
     /// Whether something that was stored without the disk was moved aside, and stands there.

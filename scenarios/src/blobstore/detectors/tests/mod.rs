@@ -1,6 +1,7 @@
 //! One VM with two disks on paper: what the probes would record of it, at their real
 //! intervals, with jitter.
 
+mod absent;
 mod comparison;
 mod diagnoses;
 mod late;
@@ -8,6 +9,7 @@ mod look_alikes;
 mod margins;
 mod properties;
 mod soundness;
+mod start;
 
 use std::collections::BTreeMap;
 

@@ -26,6 +26,7 @@ async fn a_disk_is_not_mounted_where_that_is_wrong() {
     refuses(mount, Vm { errors: 2, ..Vm::without_disk() }, "2 errors").await;
     refuses(mount, Vm { write_protected: true, ..Vm::without_disk() }, "write-protected").await;
     refuses(mount, Vm { elsewhere: "/mnt", ..Vm::without_disk() }, "mounted at /mnt").await;
+    refuses(mount, Vm { held: "multipathd", ..Vm::without_disk() }, "held by multipathd").await;
     refuses(mount, Vm { filesystem: "btrfs", ..Vm::without_disk() }, "is not known").await;
     refuses(mount, Vm { confused: true, ..Vm::new() }, "another cause").await;
     refuses(mount, Vm::read_only(), "another cause").await;

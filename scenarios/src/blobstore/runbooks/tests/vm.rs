@@ -24,6 +24,8 @@ pub(super) struct Vm {
     pub(super) mounted: bool,
     /// Where else the disk is mounted.
     pub(super) elsewhere: &'static str,
+    /// Who else has claimed the disk.
+    pub(super) held: &'static str,
     /// What the disk holds.
     pub(super) filesystem: &'static str,
     /// The mount's own options.
@@ -67,6 +69,7 @@ impl Vm {
             folder: Folder::new(),
             mounted: true,
             elsewhere: "",
+            held: "",
             filesystem: "ext4",
             options: "rw,relatime",
             super_options: "rw,errors=remount-ro",
@@ -203,6 +206,7 @@ impl Vm {
             ("write_protected", u8::from(self.write_protected).to_string()),
             ("device_bytes", self.device_bytes.to_string()),
             ("filesystem_bytes", SIZE.to_string()),
+            ("held", self.held.into()),
             ("elsewhere", self.elsewhere.into()),
             ("write", self.write_error().unwrap_or_default().into()),
         ];

@@ -1,0 +1,95 @@
+//! A service that does not start.
+
+use super::super::{
+    DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, WRITE_PROTECTED,
+};
+use super::*;
+
+#[test]
+fn an_nginx_that_does_not_start() {
+    for seed in 120..125 {
+        let mut sim = Sim::healthy(seed);
+        let from = sim.now;
+        sim.does_not_start();
+        sim.run(30_000);
+        let lines =
+            ["nfs_server: nobody answers at the service's port; monit says blobstore_nginx Does not exist", EMERG];
+        sim.only(DOES_NOT_START, from, 25_000..=25_700, &lines);
+        sim.starts();
+        sim.run(600);
+        assert_eq!(sim.firing(), [""; 0]);
+    }
+}
+
+#[test]
+fn nginxs_words_are_those_of_its_last_start_or_none() {
+    let mut sim = Sim::healthy(125);
+    sim.does_not_start();
+    sim.run(30_000);
+    sim.last_words = None;
+    let line = |sim: &Sim, line: &str| sim.said().evidence(DOES_NOT_START).iter().any(|seen| seen.contains(line));
+    sim.run(28_000);
+    assert!(line(&sim, EMERG));
+    sim.run(4_000);
+    assert!(!line(&sim, EMERG) && line(&sim, "nginx's error log does not say why"));
+}
+
+#[test]
+fn jobs_that_nobody_starts() {
+    let mut sim = Sim::healthy(126);
+    sim.pre_start = Some("+ mkdir -p /var/vcap/data/blobstore\nmkdir: cannot create directory\n".into());
+    let from = sim.now;
+    sim.stop_jobs();
+    sim.run(90_000);
+    let lines = ["monit says nothing of nginx", "pre-start ended with: mkdir: cannot create directory"];
+    sim.only(DOES_NOT_START, from, 85_000..=85_700, &lines);
+}
+
+/// The cause has a name already.
+#[test]
+fn a_cause_that_is_known_is_not_told_twice() {
+    let causes: [(&str, fn(&mut Sim)); 7] = [
+        (LEFT_READ_ONLY, |sim| sim.remount(true)),
+        (FILESYSTEM_ERROR, |sim| sim.error(false)),
+        (WRITE_PROTECTED, Sim::protect),
+        (DISK_FULL, |sim| sim.disks[OLD].free = 0),
+        (DISK_NOT_MOUNTED, |sim| sim.unmount(STORE)),
+        (DISK_NOT_MOUNTED, |sim| {
+            sim.unmount(STORE);
+            sim.stop_jobs();
+        }),
+        (ORPHANED_WORKERS, |sim| sim.commands.push("nginx: worker process")),
+    ];
+    for (cause, make) in causes {
+        let mut sim = Sim::healthy(127);
+        sim.does_not_start();
+        make(&mut sim);
+        sim.run(100_000);
+        assert_eq!(sim.diagnoses(), [cause]);
+    }
+}
+
+/// Debian's nginx serves on without a pid file, and has the port at which monit's next one fails.
+#[test]
+fn an_nginx_that_serves_and_that_monit_does_not_know() {
+    let mut sim = Sim::healthy(128);
+    let from = sim.now;
+    sim.does_not_start();
+    (sim.serves, sim.last_words) =
+        (true, Some("[emerg] 9#9: bind() to 0.0.0.0:8080 failed (98: Address already in use)"));
+    sim.run(30_000);
+    let lines = ["nfs_server: monit: blobstore_nginx: Does not exist", "bind() to 0.0.0.0:8080 failed (98"];
+    sim.only(DOES_NOT_START, from, 25_000..=26_000, &lines);
+    sim.starts();
+    sim.run(600);
+    assert_eq!(sim.firing(), [""; 0]);
+}
+
+#[test]
+fn a_process_beside_it_that_does_not_start() {
+    let mut sim = Sim::healthy(129);
+    let from = sim.now;
+    sim.monit.as_mut().expect("monit").insert("route_registrar", "Execution failed");
+    sim.run(30_000);
+    sim.only(DOES_NOT_START, from, 25_000..=26_000, &["monit: route_registrar: Execution failed"]);
+}
