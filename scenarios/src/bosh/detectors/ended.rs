@@ -52,6 +52,11 @@ pub fn runs_twice(view: &DirectorView) -> Told {
             tasks.entry(*task).or_default().push((process, worker));
         }
     }
+    for processes in tasks.values_mut() {
+        // What a process has forked is called as it is, until it becomes the CPI or whatever else.
+        let pids: BTreeSet<_> = processes.iter().filter_map(|(process, _)| process.pid).collect();
+        processes.retain(|(process, _)| process.parent.is_none_or(|parent| !pids.contains(&parent)));
+    }
     let twice = tasks.into_iter().filter(|(_, processes)| processes.len() > 1);
     Ok(twice
         .map(|(task, processes)| {

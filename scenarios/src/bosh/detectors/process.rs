@@ -25,6 +25,8 @@ pub struct Process {
     pub role: Role,
     /// Its id, as the container counts.
     pub pid: Option<u32>,
+    /// Its parent's.
+    pub parent: Option<u32>,
 }
 
 /// Reads a command line; `None`: it is not the director's.
@@ -42,8 +44,8 @@ pub fn parse(command: &str) -> Option<Process> {
         "cpi" => Role::Cpi,
         _ => return None,
     };
-    let pid = words.iter().rev().find_map(|word| word.strip_prefix("pid=")?.parse().ok());
-    Some(Process { role, pid })
+    let number = |name: &str| words.iter().rev().find_map(|word| word.strip_prefix(name)?.parse().ok());
+    Some(Process { role, pid: number("pid="), parent: number("ppid=") })
 }
 
 #[cfg(test)]
@@ -60,7 +62,8 @@ mod tests {
             ("director run-job --task 100 --worker worker_1 pid=9 ppid=8", job, Some(9)),
             ("director cpi --iaas /iaas pid=10 ppid=9", Role::Cpi, Some(10)),
         ] {
-            assert_eq!(parse(command), Some(Process { role, pid }), "{command}");
+            let parent = pid.map(|pid: u32| if pid < 9 { 1 } else { pid - 1 });
+            assert_eq!(parse(command), Some(Process { role, pid, parent }), "{command}");
         }
         for other in ["", "[director] <defunct>", "mariadbd --wsrep-on", "director run-job", "sh -c director serve"] {
             assert_eq!(parse(other), None, "{other}");

@@ -4,7 +4,7 @@ use reenact::{Error, incident::*};
 
 use super::super::{
     Director, Pace, Setup,
-    detectors::{DOUBLE_CREATE, STALE_LOCK, WRONG_SUBNET},
+    detectors::{ABANDONED_CANCEL, DOUBLE_CREATE, STALE_LOCK, WRONG_SUBNET},
     manifest::PAASTA_LOCK,
     runbooks::{FixDeleteLock, NextDeploy},
     stories::{self, FIRST},
@@ -24,7 +24,7 @@ reenact::incident!(
             Act {
                 breaks: stories::report(),
                 fingerprints: stories::report_marks(),
-                detected: stories::report_detected().also(&[STALE_LOCK]).then(stories::others_rest()),
+                detected: stories::report_detected().also(&[STALE_LOCK, ABANDONED_CANCEL]).then(stories::others_rest()),
                 control: stories::hangs_on(Pace::PLAIN),
                 wrong: tried([
                     deceives(FixDeleteLock, secs(2)).still(&[WRONG_SUBNET, DOUBLE_CREATE]),

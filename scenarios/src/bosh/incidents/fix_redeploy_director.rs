@@ -4,7 +4,7 @@ use reenact::{Error, incident::*};
 
 use super::super::{
     Director, Pace, Setup,
-    detectors::{CANCEL_OVERDUE, DOUBLE_CREATE, STALE_LOCK, STUCK_TASK, WRONG_SUBNET, ZOMBIE_HOLDER},
+    detectors::{ABANDONED_CANCEL, CANCEL_OVERDUE, DOUBLE_CREATE, STALE_LOCK, STUCK_TASK, WRONG_SUBNET, ZOMBIE_HOLDER},
     runbooks::{EndStuckTask, FixRedeployDirector, NextDeploy},
     stories::{self, FIRST},
 };
@@ -22,7 +22,7 @@ reenact::incident!(
             Act {
                 breaks: stories::report(),
                 fingerprints: stories::report_marks(),
-                detected: stories::report_detected().also(&[STALE_LOCK]).then(stories::others_rest()),
+                detected: stories::report_detected().also(&[STALE_LOCK, ABANDONED_CANCEL]).then(stories::others_rest()),
                 control: stories::hangs_on(Pace::PLAIN),
                 wrong: tried([deceives(FixRedeployDirector, secs(2))]),
                 ends: goes_on(),

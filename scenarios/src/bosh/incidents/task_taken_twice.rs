@@ -7,7 +7,7 @@ use reenact::{
 
 use super::super::{
     Director, Pace, Setup,
-    detectors::{ENDED_TASK_LIVES, TASK_RUNS_TWICE, WRONG_SUBNET},
+    detectors::{ENDED_TASK_LIVES, STALE_LOCK, TASK_RUNS_TWICE, WRONG_SUBNET},
     faults::{PidfileLost, calls_lost, worker_suspended},
     report,
     runbooks::{DeleteLock, EndEndedTask, EndStuckTask, NextDeploy},
@@ -30,8 +30,13 @@ reenact::incident!(
             breaks: taken_twice(),
             fingerprints: seen(PRINTS, secs(10)),
             detected: by(ENDED_TASK_LIVES, Pace::PLAIN.production(120) + secs(10))
-                .also(&[TASK_RUNS_TWICE, WRONG_SUBNET])
-                .then([stories::doubles_are_told()]),
+                // Once its process is ended its lock is left, until it expires.
+                .also(&[TASK_RUNS_TWICE, WRONG_SUBNET, STALE_LOCK])
+                .then([
+                    stories::deploy("next"),
+                    stories::becomes("next", "error", stories::SOON),
+                    stories::doubles_are_told(),
+                ]),
             control: stories::hangs_on(Pace::PLAIN),
             wrong: tried([
                 refuses(DeleteLock { forced: false }),
@@ -66,8 +71,6 @@ fn taken_twice() -> Vec<Action<Director>> {
         stories::becomes(FIRST, "error", stories::SOON),
         act(calls_lost()),
         heal("network"),
-        stories::deploy("next"),
-        stories::becomes("next", "error", stories::SOON),
         effect_begins(),
     ]);
     story

@@ -4,7 +4,7 @@ use reenact::incident::*;
 
 use super::super::{
     Director, Pace, Setup,
-    detectors::{LEAKED_VMS, STALE_LOCK},
+    detectors::{ABANDONED_CANCEL, LEAKED_VMS, STALE_LOCK},
     faults::WorkerAndJobKilled,
     report::WORKER_KILLED,
     runbooks::{EndStuckTask, NextDeploy},
@@ -38,7 +38,7 @@ reenact::incident!(
             Act {
                 breaks: vec![heal("network"), effect_begins()],
                 fingerprints: none("the first act shows what was measured"),
-                detected: by(LEAKED_VMS, secs(20)).then([stories::doubles_are_told()]),
+                detected: by(LEAKED_VMS, secs(20)).also(&[ABANDONED_CANCEL]).then([stories::doubles_are_told()]),
                 control: stories::hangs_on(PACE),
                 wrong: none("the first act shows the refusal, while the orphans work"),
                 ends: healed_by(EndStuckTask { pace: PACE }, stories::RECOVERY),

@@ -136,6 +136,17 @@ fn two_processes_of_one_task() {
     assert_eq!(sim.firing(), [""; 0]);
 }
 
+/// On a loaded machine a look may fall between fork and exec, again and again.
+#[test]
+fn what_a_task_has_forked_is_no_twin() {
+    let mut sim = Sim::stuck(94);
+    sim.run(100);
+    let parent = sim.task(100).pid;
+    sim.others.push(format!("director run-job --task 100 --worker worker_1 --scale 0.02 pid=7777 ppid={parent}"));
+    sim.run(6_000);
+    sim.quiet();
+}
+
 #[test]
 fn processes_of_two_tasks_of_one_worker_are_no_twins() {
     let mut sim = Sim::stuck(89);
