@@ -44,7 +44,7 @@ impl fmt::Display for EndReadLock {
 #[async_trait]
 impl Runbook for EndReadLock {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        let survey = Survey::take(operator).await?;
+        let survey = after_transfers(operator).await?;
         if let Some(why) = objection(&survey) {
             return Ok(Conclusion::Refused { why });
         }
@@ -72,6 +72,24 @@ impl Runbook for EndReadLock {
     }
 }
 
+/// How long a node that joins by a few write sets may be at it; a longer transfer is not to be
+/// disturbed.
+const TRANSFER: Duration = Duration::from_secs(20);
+
+/// Looks at all, once no node receives a copy of the data any more, or that takes too long.
+async fn after_transfers<'a>(operator: &'a Operator<'_>) -> Result<Survey<'a>> {
+    let over = poll::until("every state transfer to end", TRANSFER, || async {
+        match Survey::take(operator).await {
+            Ok(survey) => survey.joiner().map_or(Look::Ready(()), |joiner| Look::NotYet(format!("{joiner} joins"))),
+            Err(error) => Look::Never(error),
+        }
+    });
+    match over.await {
+        Ok(()) | Err(Error::Failed(_)) => Survey::take(operator).await,
+        Err(error) => Err(error),
+    }
+}
+
 /// Why this is not the time for it.
 fn objection(survey: &Survey<'_>) -> Option<String> {
     let transfer = |joiner| format!("{joiner} is receiving a copy of the data: its donor holds the lock for that");
@@ -84,6 +102,8 @@ async fn holders<'a>(operator: &'a Operator<'_>) -> Result<Result<Vec<(&'a str, 
     for node in operator.nodes() {
         match node::column(operator.ip(node)?, HOLDERS).await {
             Ok(ids) => all.extend(ids.into_iter().map(|id| (node, id))),
+            // It is down or still joins: no session is there that could hold anything.
+            Err(Answer::Refused) => {}
             Err(Answer::Error { text, .. }) => {
                 return Ok(Err(format!("{node} does not tell who holds a lock: {text}")));
             }
