@@ -22,16 +22,19 @@ use super::{
 
 /// Who holds a read lock on everything. Only the plugin `metadata_lock_info` tells, where
 /// there is no performance schema.
-const HOLDERS: &str = "SELECT DISTINCT CAST(THREAD_ID AS CHAR) FROM information_schema.METADATA_LOCK_INFO \
-                       WHERE LOCK_MODE LIKE 'MDL_BACKUP_FTWRL%'";
+/// The lock of a state transfer's donor is the server's own, of no user, and is left alone.
+const HOLDERS: &str = "SELECT DISTINCT CAST(p.ID AS CHAR) FROM information_schema.METADATA_LOCK_INFO l \
+                       JOIN information_schema.PROCESSLIST p ON p.ID = l.THREAD_ID \
+                       WHERE l.LOCK_MODE LIKE 'MDL_BACKUP_FTWRL%' \
+                       AND p.USER NOT IN ('system user', 'unauthenticated user')";
 
 /// How long writes may take to go through again: the queue of the node that held them up is
 /// applied within a second here.
 const FLOWS: Duration = Duration::from_secs(20);
 
 /// Ends the session that holds a read lock on everything, such as that of a backup whose
-/// client is gone, and sees that every node takes a write again. Refuses where a state
-/// transfer is under way, which takes such a lock for good reason, and where nobody holds one.
+/// client is gone, and sees that every node takes a write again. Refuses where no user's
+/// session holds one. A state transfer may be under way: it, too, can wait for the lock.
 #[derive(Debug)]
 pub(crate) struct EndReadLock;
 
@@ -44,8 +47,7 @@ impl fmt::Display for EndReadLock {
 #[async_trait]
 impl Runbook for EndReadLock {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        let survey = Survey::take(operator).await?;
-        if let Some(why) = objection(&survey) {
+        if let Some(why) = Survey::take(operator).await?.lacks_machines() {
             return Ok(Conclusion::Refused { why });
         }
         let holders = match holders(operator).await? {
@@ -72,18 +74,14 @@ impl Runbook for EndReadLock {
     }
 }
 
-/// Why this is not the time for it.
-fn objection(survey: &Survey<'_>) -> Option<String> {
-    let transfer = |joiner| format!("{joiner} is receiving a copy of the data: its donor holds the lock for that");
-    survey.lacks_machines().or_else(|| survey.joiner().map(transfer))
-}
-
 /// The sessions that hold such a lock, with their nodes; or why that cannot be told.
 async fn holders<'a>(operator: &'a Operator<'_>) -> Result<Result<Vec<(&'a str, String)>, String>> {
     let mut all = Vec::new();
     for node in operator.nodes() {
         match node::column(operator.ip(node)?, HOLDERS).await {
             Ok(ids) => all.extend(ids.into_iter().map(|id| (node, id))),
+            // It is down or still joins: no session is there that could hold anything.
+            Err(Answer::Refused) => {}
             Err(Answer::Error { text, .. }) => {
                 return Ok(Err(format!("{node} does not tell who holds a lock: {text}")));
             }
@@ -117,26 +115,4 @@ async fn all_write(operator: &Operator<'_>) -> Result<()> {
         .await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{super::survey::Found, *};
-
-    fn found(name: &'static str, in_transfer: bool) -> Found<'static> {
-        Found { name, status: Answer::Refused, runs: true, in_transfer }
-    }
-
-    #[test]
-    fn a_state_transfer_keeps_its_lock() {
-        let survey = Survey { nodes: vec![found("n1", false), found("n2", true)], off: Vec::new() };
-        assert!(objection(&survey).is_some_and(|why| why.starts_with("n2 is receiving a copy")));
-    }
-
-    #[test]
-    fn machines_that_are_off_come_first() {
-        let survey = Survey { nodes: vec![found("n1", false)], off: vec!["n3"] };
-        assert!(objection(&survey).is_some_and(|why| why.contains("machines are off (n3)")));
-        assert_eq!(objection(&Survey { nodes: vec![found("n1", false)], off: Vec::new() }), None);
-    }
 }
