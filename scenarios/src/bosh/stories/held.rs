@@ -43,9 +43,12 @@ pub(in super::super) fn waits(what: &'static str, begin: &'static str, count: us
     })
 }
 
+/// What becomes of a request.
+type Answered = Result<Reply, Trouble>;
+
 /// A request that is under way.
 #[derive(Clone)]
-struct UnderWay(Arc<Mutex<Option<JoinHandle<Result<Reply, Trouble>>>>>);
+struct UnderWay(Arc<Mutex<Option<JoinHandle<Answered>>>>);
 
 /// Sends a request, and does not wait for its answer: see [`is_answered`].
 pub(in super::super) fn asks(method: &'static str, path: &'static str) -> Action<Director> {

@@ -5,6 +5,9 @@ use super::super::{
 };
 use super::*;
 
+/// A cause by its name, and how it is made.
+type Cause = (&'static str, fn(&mut Sim));
+
 #[test]
 fn an_nginx_that_does_not_start() {
     for seed in 120..125 {
@@ -48,7 +51,7 @@ fn jobs_that_nobody_starts() {
 /// The cause has a name already.
 #[test]
 fn a_cause_that_is_known_is_not_told_twice() {
-    let causes: [(&str, fn(&mut Sim)); 7] = [
+    let causes: [Cause; 7] = [
         (LEFT_READ_ONLY, |sim| sim.remount(true)),
         (FILESYSTEM_ERROR, |sim| sim.error(false)),
         (WRITE_PROTECTED, Sim::protect),
