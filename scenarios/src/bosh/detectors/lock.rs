@@ -78,7 +78,9 @@ pub fn zombie(view: &DirectorView) -> Told {
             };
             zombie_of(view, lock, former.task, Duration::ZERO, || Ok(Some((former.since, how))))
         });
-        let bereft = history.owner(lock).map(|(task, _, acquired)| {
+        // Who says that it has given the lock back ends, however late the event of it comes.
+        let keeps = |task: u64| view.track(task).is_none_or(|track| track.gave_back.as_deref() != Some(lock));
+        let bereft = history.owner(lock).filter(|(task, ..)| keeps(*task)).map(|(task, _, acquired)| {
             let how = || "its row is gone or has expired".to_owned();
             let lapsed = || Ok(view.lapsed(lock)?.map(|since| (since.max(acquired), how())));
             zombie_of(view, lock, task, RELEASE_TOLD, lapsed)

@@ -47,6 +47,11 @@ pub enum Said<'l> {
     },
     /// A look at whether the task was cancelled, such as goes with each poll.
     Looks,
+    /// The lock is given back: its row is deleted, and the event of it comes later.
+    GivesBack {
+        /// `lock:deployment:paasta`
+        lock: &'l str,
+    },
     /// Anything else: the task gets on.
     GetsOn,
     /// A further line of a message: it says nothing that its first did not.
@@ -78,6 +83,9 @@ fn debug(line: &str) -> Said<'_> {
             Some(uid) if renews => Said::Renews { uid },
             _ => Said::Lives,
         };
+    }
+    if let Some(lock) = between(message, "Deleted lock: ", " uid: ") {
+        return Said::GivesBack { lock };
     }
     let Some(id) = between(message, "[external-cpi] [", "]") else { return Said::GetsOn };
     if message.contains("] response: ") {
@@ -183,6 +191,12 @@ mod tests {
                     r#"D, {at} [u] DEBUG -- DirectorJobRunner: (0.0s) (conn: 2080) SELECT * FROM "tasks" WHERE "id" = 100"#
                 ),
                 Said::Looks,
+            ),
+            (
+                format!(
+                    "D, {at} [task:100] DEBUG -- DirectorJobRunner: Deleted lock: lock:deployment:paasta uid: 5b0c"
+                ),
+                Said::GivesBack { lock: "lock:deployment:paasta" },
             ),
             (format!("I, {at} []  INFO -- DirectorJobRunner: Starting task: 100"), Said::GetsOn),
             ("name: paasta".into(), Said::Continued),

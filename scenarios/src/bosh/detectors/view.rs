@@ -42,6 +42,8 @@ pub struct Track {
     pub asked: BTreeMap<String, (String, Moment)>,
     /// The mark under which it renews its lock, by its own log.
     pub uid: Option<String>,
+    /// The lock that it gave back last, by its own log.
+    pub gave_back: Option<String>,
     /// Its newest event.
     event: u64,
 }
@@ -217,6 +219,7 @@ impl DirectorView {
                 return track.progress = track.progress.max(at);
             }
             Said::Runs { .. } | Said::Looks => return track.progress = track.progress.max(at),
+            Said::GivesBack { lock } => track.gave_back = Some(lock.into()),
             Said::GetsOn => {}
         }
         track.progress = track.progress.max(at);
@@ -377,6 +380,7 @@ fn track(tracks: &mut BTreeMap<u64, Track>, task: u64, at: Moment) -> &mut Track
         agents: Agents::default(),
         asked: BTreeMap::new(),
         uid: None,
+        gave_back: None,
         event: 0,
     })
 }

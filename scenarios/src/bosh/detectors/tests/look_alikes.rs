@@ -2,7 +2,7 @@
 
 use reenact::detect::testing::scenes;
 
-use super::super::{CANCEL_OVERDUE, STUCK_TASK};
+use super::super::{CANCEL_OVERDUE, STUCK_TASK, ZOMBIE_HOLDER};
 use super::*;
 
 /// Whether nobody ever fires, and in the end every detector can tell.
@@ -102,6 +102,22 @@ scenes!(
         sim.run(4_000);
     },
 );
+
+/// On a database that takes seconds for a COMMIT the event of it comes long after the log's line.
+#[test]
+fn a_task_that_gave_its_lock_back_by_its_log_ends_as_late_as_it_will() {
+    for says in [true, false] {
+        let mut sim = Sim::new(64);
+        sim.deploy(100, "paasta", 1, Doing::Ping);
+        sim.run(3_000);
+        sim.locks.clear();
+        if says {
+            sim.say(100, "task:100", "Deleted lock: lock:deployment:paasta uid: uid-1");
+        }
+        sim.run(2_000);
+        assert_eq!(sim.first(ZOMBIE_HOLDER).is_some(), !says, "it says so: {says}");
+    }
+}
 
 /// Its process is gone before the row is looked at again: for a look it seems to be
 /// cancelling without one.
