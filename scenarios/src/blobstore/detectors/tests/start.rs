@@ -48,6 +48,9 @@ fn jobs_that_nobody_starts() {
     sim.only(DOES_NOT_START, from, 85_000..=85_700, &lines);
 }
 
+/// A diagnosis, and what makes it true.
+type Cause = (&'static str, fn(&mut Sim));
+
 /// The cause has a name already.
 #[test]
 fn a_cause_that_is_known_is_not_told_twice() {
