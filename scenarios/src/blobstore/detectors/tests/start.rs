@@ -5,9 +5,6 @@ use super::super::{
 };
 use super::*;
 
-/// A cause by its name, and how it is made.
-type Cause = (&'static str, fn(&mut Sim));
-
 #[test]
 fn an_nginx_that_does_not_start() {
     for seed in 120..125 {
