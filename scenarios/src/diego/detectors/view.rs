@@ -219,6 +219,9 @@ impl DiegoView {
 
     /// The jobs whose ports are closed, with their nodes, and since when.
     pub fn closed_ports(&self) -> Result<Vec<(&str, &'static str, Moment)>, String> {
+        if self.closed.is_empty() {
+            return Err("no job's port was ever looked at".into());
+        }
         let mut closed = Vec::new();
         for ((node, job), (since, looked)) in &self.closed {
             if self.now.since(*looked) > FRESH {
