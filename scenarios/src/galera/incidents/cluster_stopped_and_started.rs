@@ -38,7 +38,8 @@ reenact::incident!(
                 // Past the 30 s after which they abort again.
                 useless(RestartAll(["n3", "n2", "n1"]), secs(40)),
             ]),
-            ends: healed_by(BootstrapMostAdvanced, secs(60)),
+            // Both others are sent everything, one after the other.
+            ends: healed_by(BootstrapMostAdvanced, secs(90)),
         }],
     }
 );
