@@ -29,7 +29,7 @@ fn pack_one(run: &RunResult, into: &Path) -> Result<RunResult> {
     let recording = Recording::open(&run.run_dir)?;
     let path = packed.run_dir.join(PACKED);
     compress(recording, &path).map_err(Error::file("write", path))?;
-    // Where it was packed is nobody's business.
+    // Not where it was packed: that path means nothing elsewhere.
     let name = packed.run_dir.file_name().map(PathBuf::from).unwrap_or_default();
     RunResult { run_dir: name, ..packed.clone() }.write_to(&packed.run_dir)?;
     Ok(packed)

@@ -11,9 +11,9 @@ const SHORTEST: Duration = Duration::from_millis(500);
 /// How many runs of how many must fail alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Votes {
-    /// So many must.
+    /// Failures required.
     pub needed: u32,
-    /// So many are run at most.
+    /// Runs at most.
     pub of: u32,
 }
 
