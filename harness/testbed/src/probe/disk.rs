@@ -1,7 +1,7 @@
 //! Probes of disks: the mount table, what writing there comes to, the block device's
 //! own counters, and the kernel's log.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use procfs_core::process::MountInfo;
@@ -161,14 +161,16 @@ fn table(mountinfo: &str, declared: &[(String, Access)]) -> Vec<Mount> {
     table
 }
 
-/// Options as they are written, in alphabetical order.
+/// Options as they are written, `ro` or `rw` first, as the kernel has them, and the others in
+/// alphabetical order.
 fn options(of: HashMap<String, Option<String>>) -> String {
     let one = |(name, value)| match value {
         Some(value) => format!("{name}={value}"),
         None => name,
     };
-    let sorted: BTreeSet<String> = of.into_iter().map(one).collect();
-    sorted.into_iter().collect::<Vec<_>>().join(",")
+    let mut all: Vec<String> = of.into_iter().map(one).collect();
+    all.sort_by_key(|option| (!matches!(option.as_str(), "ro" | "rw"), option.clone()));
+    all.join(",")
 }
 
 #[async_trait]
