@@ -7,7 +7,7 @@ use reenact::{
 
 use super::super::{
     Diego, Setup,
-    detectors::{MEMBER_CORRUPT, QUORUM_LOST},
+    detectors::{MEMBER_CORRUPT, MEMBER_REMOVED, QUORUM_LOST},
     faults::What,
     report::logged_on,
     runbooks::{RebuildFromSurvivor, ReplaceMember, RestartMachine},
@@ -43,7 +43,9 @@ reenact::incident!(
             breaks: both_corrupt(),
             fingerprints: seen(PRINTS, secs(40)),
             // With two machines off nobody has a leader, and nothing is known of their data yet.
-            detected: by(MEMBER_CORRUPT, secs(60)).also(&[QUORUM_LOST]).then([data::shows_everything("etcd1")]),
+            detected: by(MEMBER_CORRUPT, secs(60))
+                .also(&[QUORUM_LOST, MEMBER_REMOVED])
+                .then([data::shows_everything("etcd1")]),
             control: stays_broken(secs(15)),
             wrong: tried([
                 refuses(ReplaceMember { setup: SETUP, node: "etcd2" }),

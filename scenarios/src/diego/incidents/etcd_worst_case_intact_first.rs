@@ -4,6 +4,7 @@ use reenact::incident::*;
 
 use super::super::{
     Diego,
+    detectors::MEMBER_REMOVED,
     runbooks::{RebuildFromSurvivor, ReplaceMember},
     stories::{data, quorum},
 };
@@ -22,7 +23,8 @@ reenact::incident!(
         acts: vec![Act {
             breaks: data::two_logs_cut_in_half(),
             fingerprints: none("every machine is off: nothing says a word"),
-            detected: quorum::lost(),
+            // A member that boots before it is wiped is one that was removed.
+            detected: quorum::lost().also(&[MEMBER_REMOVED]),
             control: stays_broken(secs(10)),
             wrong: tried([
                 refuses(RebuildFromSurvivor { setup: SETUP, from: None }),
