@@ -203,7 +203,7 @@ impl Session {
     }
 }
 
-/// Whose leavings to remove.
+/// Which sessions' leavings to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SweepScope {
     /// Those of dead processes that did not ask to keep them.

@@ -195,8 +195,8 @@ async fn diagnose(results: &std::path::Path, json: bool) -> Result<u8> {
 }
 
 async fn clean(all: bool) -> Result<u8> {
-    let whose = if all { SweepScope::Everybody } else { SweepScope::Dead };
-    let (said, ended) = cleaned(&sweep(&connect().await?, whose, true).await?);
+    let scope = if all { SweepScope::Everybody } else { SweepScope::Dead };
+    let (said, ended) = cleaned(&sweep(&connect().await?, scope, true).await?);
     say(said);
     ended
 }

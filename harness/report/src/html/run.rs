@@ -17,7 +17,7 @@ use crate::{
 use reenact_core::{detect::Episode, fingerprint::Fingerprint, journal::Event};
 use reenact_run::campaign::RunResult;
 
-/// The longest texts, in letters: a reason, a line of evidence, a event.
+/// The longest texts, in letters: a reason, a line of evidence, an event.
 const REASON: usize = 3000;
 const LINE: usize = 600;
 /// How many episodes, lines of one, and events from the beginning and from the end are

@@ -269,3 +269,44 @@ async fn effect_becomes<S: Sync + 'static>(
         tokio::time::sleep(poll::EVERY).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fault that says of itself whether it lasts, and is taken back or not.
+    #[derive(Debug)]
+    struct Says {
+        lasting: bool,
+        undone: bool,
+    }
+
+    impl fmt::Display for Says {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a word")
+        }
+    }
+
+    #[async_trait]
+    impl Fault<()> for Says {
+        async fn inject(&self, (): &()) -> Result<Undo> {
+            Ok(if self.undone { Undo::by(async { Ok(()) }) } else { Undo::none() })
+        }
+
+        async fn effect(&self, (): &()) -> Result<Effect> {
+            Ok(Effect::new(false, "nothing"))
+        }
+
+        fn is_lasting(&self) -> bool {
+            self.lasting
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_that_lies_about_lasting_is_a_bug() {
+        for (lasting, undone) in [(true, true), (false, false), (true, false), (false, true)] {
+            let injected = inject(&(), Says { lasting, undone }, false).await.expect_err("it has no effect");
+            assert_eq!(matches!(injected, Error::Bug(_)), lasting == undone, "{injected}");
+        }
+    }
+}
