@@ -144,14 +144,8 @@ impl Suite {
         let open = async {
             let session = Session::open(&self.folder, HashMap::new(), false).await?;
             let (full, require_all) = (self.full, self.require_all);
-            let runner = Runner {
-                session,
-                full,
-                no_fault: self.hold == Hold::NoFaultNoPass,
-                keep: false,
-                require_all,
-                picture: crate::keep_picture,
-            };
+            let no_fault = self.hold == Hold::NoFaultNoPass;
+            let runner = Runner { full, no_fault, require_all, ..Runner::new(session, crate::keep_picture) };
             runner.prepare(campaign::all()?.iter().flat_map(|scenario| scenario.images.clone())).await?;
             Ok::<_, Error>(runner)
         };

@@ -3,100 +3,31 @@
 //! What an incident does not give is a reason that `reenact list --contract` shows. What
 //! cannot be proved is inconclusive, never a pass.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+mod ending;
+mod step;
+
+use std::time::Duration;
 
 use reenact_core::{
     Error, Result,
     poll::{self, Look},
     runbook::{Conclusion, Runbook},
 };
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::{
-    incident::{Act, Expected, Harmful, How, Incident, Kind, Marks, Procedure, Run, Stated, System, Wrong},
+    incident::{Act, Expected, How, Incident, Marks, Run, Stated, System, Wrong},
     lab::Lab,
 };
+use ending::{ended, unharmed};
+
+pub use step::{Proof, Step, table};
 
 /// How long a healthy system is watched for false alarms, before the story and after it.
 pub(crate) const QUIET: Duration = Duration::from_secs(3);
 /// How long the workload's first write may take where every node serves: a cold JVM on a
 /// loaded machine took over 3 s.
 const FIRST_WRITE: Duration = Duration::from_secs(20);
-/// How soon detectors fall silent on a system that is healthy again.
-const SILENCE: Duration = Duration::from_secs(10);
-/// So many writes must go through on a system that is healthy again, within so long.
-const WRITES: (usize, Duration) = (20, Duration::from_secs(20));
-/// More steps than any runbook has; a bound for the one that is killed after each.
-const MOST_STEPS: usize = 50;
-/// Killed after each step a runbook repeats work: it may take so many times its limit.
-const REPEATED: u32 = 5;
-
-/// A step of the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// Healthy under its workload; every detector of every system is quiet.
-    Steady,
-    /// Each fault is in force, by its own proof.
-    Injected,
-    /// The report's own marks appear.
-    Faithful,
-    /// The incident's detector fires in time, and no other but those that are true as well.
-    Detected,
-    /// With the faults healed and nothing done it stays broken.
-    Stuck,
-    /// Wrong runbooks refuse, are useless, or deceive.
-    Wrong,
-    /// Healed by the right runbook or by itself, or in the stated harm.
-    Ended,
-    /// Nothing is left behind.
-    Clean,
-}
-
-impl Step {
-    /// All, in order.
-    pub const ALL: [Self; 8] = [
-        Self::Steady,
-        Self::Injected,
-        Self::Faithful,
-        Self::Detected,
-        Self::Stuck,
-        Self::Wrong,
-        Self::Ended,
-        Self::Clean,
-    ];
-
-    /// Its name in tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Steady => "steady",
-            Self::Injected => "injected",
-            Self::Faithful => "faithful",
-            Self::Detected => "detected",
-            Self::Stuck => "stuck",
-            Self::Wrong => "wrong",
-            Self::Ended => "ended",
-            Self::Clean => "clean",
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// Whether a step is proved, or why not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Proof {
-    /// It is.
-    Proved,
-    /// It is not, for this reason.
-    Reason(String),
-}
 
 /// What costs time and is not needed for a verdict each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,35 +52,6 @@ const QUICK: [(Check, bool); 6] = [
 
 fn is_made(check: Check, lab: &Lab) -> bool {
     lab.plan().full || QUICK.contains(&(check, true))
-}
-
-/// What a contract proves of an incident in a full run, step by step, or why not.
-pub fn table<S: System>(incident: &Incident<S>) -> BTreeMap<Step, Proof> {
-    fn of<T>(stated: &Stated<T>) -> Proof {
-        match stated {
-            Stated::Given(_) => Proof::Proved,
-            Stated::Not(why) => Proof::Reason(why.clone().into_owned()),
-        }
-    }
-    let over = |proof: fn(&Act<S>) -> Proof| {
-        let all: Vec<_> = incident.acts.iter().map(proof).collect();
-        if all.contains(&Proof::Proved) { Proof::Proved } else { all.into_iter().next().unwrap_or(Proof::Proved) }
-    };
-    let injected = over(|act| match act.breaks.iter().any(|action| action.kind == Kind::Fault) {
-        true => Proof::Proved,
-        false if act.breaks.is_empty() => Proof::Reason("nothing is done to it".into()),
-        false => Proof::Reason("an operator's work, and no fault".into()),
-    });
-    BTreeMap::from([
-        (Step::Steady, Proof::Proved),
-        (Step::Injected, injected),
-        (Step::Faithful, over(|act| of(&act.fingerprints))),
-        (Step::Detected, over(|act| of(&act.detected.by))),
-        (Step::Stuck, over(|act| of(&act.control))),
-        (Step::Wrong, over(|act| of(&act.wrong))),
-        (Step::Ended, Proof::Proved),
-        (Step::Clean, Proof::Proved),
-    ])
 }
 
 /// Performs an incident on a deployed system: all of the contract but the removal of the
@@ -365,116 +267,6 @@ async fn heals_nothing<S: System>(run: &Run<S>, runbook: &dyn Runbook, time: Dur
         }
         Err(other) => Err(other),
     }
-}
-
-/// 7. It ends as it should.
-async fn ended<S: System>(run: &Run<S>, how: &How<S>) -> Result<()> {
-    match how {
-        How::HealedBy(procedure, within) => {
-            healed(run, procedure, *within).await?;
-            again(run, procedure).await
-        }
-        How::ByItself(within) => {
-            run.heals_itself(*within).await?;
-            stays_healthy(run).await
-        }
-        How::Harm(harmful) => harmed(run, harmful).await,
-        How::GoesOn => Ok(()),
-        How::AsDiagnosed(play) => crate::play::ended(run, play).await,
-    }
-}
-
-/// The right runbook heals it. In full runs it is killed after each of its steps and run
-/// again.
-async fn healed<S: System>(run: &Run<S>, procedure: &Procedure<S>, within: Duration) -> Result<()> {
-    let lab = run.lab();
-    let runbook = procedure.runbook(run)?;
-    let called = lab.now();
-    let kills = is_made(Check::Kills, lab);
-    let limit = if kills { within * REPEATED } else { within };
-    let deadline = Instant::now() + limit;
-    let work = async {
-        if kills { killed_after_each_step(run, &runbook).await } else { run.operate(runbook.as_ref(), None).await }
-    };
-    match tokio::time::timeout_at(deadline, work).await {
-        Err(_) => return Err(Error::failed(format!("\"{runbook}\" had not come to its end after {limit:.0?}"))),
-        Ok(Ok(Conclusion::Done)) => {}
-        Ok(other) => return Err(Error::failed(format!("\"{runbook}\" did not heal: {:?}", other?))),
-    }
-    let left = deadline.saturating_duration_since(Instant::now());
-    run.until_healthy(left).await.map_err(|error| match error {
-        Error::Failed(why) => Error::failed(format!("\"{runbook}\" had not healed it after {limit:.0?}: {why}")),
-        other => other,
-    })?;
-    let took = lab.now().since(called);
-    lab.record("healthy", format!("after {took:.1?} by \"{runbook}\""));
-    lab.score(|score| score.recover_ms = Some(took.as_millis() as u64));
-    stays_healthy(run).await
-}
-
-async fn killed_after_each_step<S: System>(run: &Run<S>, runbook: &Arc<dyn Runbook>) -> Result<Conclusion> {
-    for step in 1..MOST_STEPS {
-        match run.operate(runbook.as_ref(), Some(step)).await {
-            Err(Error::Killed { after, step }) => {
-                run.lab().record("killed", format!("\"{runbook}\" after step {after} ({step})"));
-            }
-            // Killed after its last step it may find nothing left to do.
-            Ok(Conclusion::NothingToDo) if step > 1 => return Ok(Conclusion::Done),
-            other => return other,
-        }
-    }
-    Err(Error::Bug(format!("\"{runbook}\" has more than {MOST_STEPS} steps")))
-}
-
-/// Called once more on a healthy system, the runbook finds nothing to do.
-async fn again<S: System>(run: &Run<S>, procedure: &Procedure<S>) -> Result<()> {
-    if !is_made(Check::SecondCall, run.lab()) {
-        return Ok(());
-    }
-    let runbook = procedure.runbook(run)?;
-    match run.operate(runbook.as_ref(), None).await? {
-        Conclusion::NothingToDo => Ok(()),
-        other => Err(Error::failed(format!("\"{runbook}\", run again on a healthy system: {other:?}"))),
-    }
-}
-
-/// It stays healthy, writes go through, and every detector falls silent.
-async fn stays_healthy<S: System>(run: &Run<S>) -> Result<()> {
-    run.falls_silent(SILENCE).await?;
-    let (more, limit) = WRITES;
-    run.writes(more, limit).await.map_err(|error| Error::failed(error.to_string()))?;
-    run.quiet(QUIET).await?;
-    match run.system().healthy().await {
-        Look::Ready(()) => Ok(()),
-        Look::NotYet(why) => Err(Error::failed(format!("healthy no longer: {why}"))),
-        Look::Never(error) => Err(error),
-    }
-}
-
-/// The wrong runbook has done harm, of each kind that it should.
-async fn harmed<S: System>(run: &Run<S>, harmful: &Harmful<S>) -> Result<()> {
-    for action in &harmful.by {
-        action.perform(run).await?;
-    }
-    let found = run.compare().await?;
-    if let Some(kind) = harmful.kinds.iter().find(|kind| kind.count(&found) == 0) {
-        let kind = kind.name();
-        return Err(Error::failed(format!("no write is {kind}, although a wrong runbook was followed: {found}")));
-    }
-    if let Some((what, claim)) = &harmful.claim {
-        claim(run, &found).await.map_err(|error| match error {
-            Error::Failed(why) => Error::failed(format!("{what}: {why}")),
-            other => other,
-        })?;
-    }
-    run.lab().record("harm", found.to_string());
-    Ok(())
-}
-
-/// Nothing acknowledged is lost and all nodes agree.
-async fn unharmed<S: System>(run: &Run<S>) -> Result<()> {
-    let found = run.compare().await?;
-    if found.is_clean() { Ok(()) } else { Err(Error::failed(found.to_string())) }
 }
 
 #[cfg(test)]

@@ -137,6 +137,11 @@ impl Lab {
         what.as_ref().clone_into(&mut lock(&self.0.phase));
     }
 
+    /// What is going on now.
+    pub(crate) fn current_phase(&self) -> String {
+        lock(&self.0.phase).clone()
+    }
+
     /// What is going on now, and each node's state, in one line.
     pub fn glance(&self) -> String {
         let states: Vec<_> =

@@ -6,6 +6,7 @@ pub mod campaign;
 pub mod contract;
 pub mod incident;
 pub mod lab;
+pub mod machine;
 pub mod play;
 pub mod score;
 

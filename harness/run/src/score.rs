@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Proof, Step};
+use crate::{
+    contract::{Proof, Step},
+    machine::Machine,
+};
 use reenact_core::{
     detect::{Board, Episode},
     judge::Findings,
@@ -68,6 +71,8 @@ pub struct Score {
     pub step: Option<Step>,
     /// What of the contract was proved in this run, and why the rest was not.
     pub contract: BTreeMap<Step, Proof>,
+    /// What the machine was like meanwhile.
+    pub machine: Machine,
     /// What the scenario itself wants to tell, by name, such as an exit code.
     pub facts: BTreeMap<String, f64>,
 }

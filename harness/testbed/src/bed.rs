@@ -76,6 +76,7 @@ impl Testbed {
         names: &[&'static str],
         specs: impl FnOnce(&HashMap<&'static str, Ipv4Addr>) -> Vec<NodeSpec>,
     ) -> Result<Self> {
+        let _burst = session.burst().await;
         let making = session.making();
         let labels = labels(session, lab);
         let (network, first) = create_network(session, lab, &labels).await?;
@@ -199,6 +200,7 @@ impl Testbed {
     /// something is still there afterwards, [`Error::Inconclusive`] if all that is left is a
     /// network that the daemon does not give back.
     pub async fn remove(session: &Session, lab: &str) -> Result<()> {
+        let _burst = session.burst().await;
         let (docker, label) = (session.docker(), format!("{LAB_LABEL}={}", lab_of(session, lab)));
         let there = match session.was_cut_off() {
             true => Leftovers::find_when_calm(docker, &label).await?,

@@ -20,6 +20,7 @@ pub mod reaper;
 mod session;
 mod shell;
 mod terminals;
+mod usage;
 
 pub use bed::{NodeSpec, Testbed};
 pub use disk::{Device, Disk, DiskKind};
@@ -32,6 +33,7 @@ pub use owner::Owner;
 pub use session::{Session, SweepScope, Swept, sweep};
 pub use shell::{Lines, Shell};
 pub use terminals::Terminals;
+pub use usage::Usage;
 
 pub use helper::CAPABILITIES;
 pub(crate) use helper::SYS;

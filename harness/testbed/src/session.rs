@@ -8,10 +8,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    thread,
 };
 
 use bollard::Docker;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, Semaphore, SemaphorePermit};
 
 use super::{
     OWNER_LABEL, Owner, SESSION_LABEL, docker,
@@ -41,6 +42,7 @@ pub struct Session {
     images: Mutex<HashMap<String, String>>,
     kept: AtomicBool,
     cut_off: AtomicBool,
+    bursts: Semaphore,
 }
 
 /// Held while requests to make something are under way. Dropped before
@@ -93,6 +95,7 @@ impl Session {
         let (helper, disk_helper, images) = (OnceCell::new(), OnceCell::new(), Mutex::new(images));
         let (kept, cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
         let count = AtomicU32::new(0);
+        let bursts = Semaphore::new(thread::available_parallelism().map_or(1, usize::from));
         Ok(Arc::new(Self {
             docker,
             id,
@@ -106,6 +109,7 @@ impl Session {
             images,
             kept,
             cut_off,
+            bursts,
         }))
     }
 
@@ -168,6 +172,12 @@ impl Session {
     /// session that was opened for keeping.
     pub fn keep(&self) {
         self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// To be held while testbeds are made or removed, which keeps a processor busy for
+    /// seconds: as many do so at once as there are processors.
+    pub(super) async fn burst(&self) -> Option<SemaphorePermit<'_>> {
+        self.bursts.acquire().await.ok()
     }
 
     /// To be held while requests to make something are under way.

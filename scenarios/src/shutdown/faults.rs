@@ -11,10 +11,10 @@ use async_trait::async_trait;
 use reenact::{
     Error, Result,
     campaign::Span,
-    fault::{Effect, Fault, OnTestbed, Undo},
+    fault::{self, Effect, Fault, OnTestbed, Undo},
     poll::{self, Look},
     probe::{Clock, Moment},
-    testbed::{Node, NodeStatus},
+    testbed::Node,
 };
 use schemars::JsonSchema;
 use serde::{
@@ -234,9 +234,11 @@ impl<S: Replicated> Fault<S> for Deleted {
     }
 
     async fn effect(&self, system: &S) -> Result<Effect> {
-        let NodeStatus { running, oom_killed, .. } = system.bed().node(&self.node)?.state().await?;
+        let gone = fault::with_processes(system.bed(), std::slice::from_ref(&self.node), 0).await?;
+        // Why the kernel ended it is known to the daemon alone, once its control group is gone.
+        let oom_killed = system.bed().node(&self.node)?.state().await?.oom_killed;
         let as_meant = oom_killed == matches!(self.end, End::OutOfMemory);
-        Ok(Effect::new(!running && as_meant, format!("running: {running}, killed for want of memory: {oom_killed}")))
+        Ok(Effect::new(gone.holds && as_meant, format!("{}, killed for want of memory: {oom_killed}", gone.seen)))
     }
 
     fn is_lasting(&self) -> bool {

@@ -1,5 +1,7 @@
-//! `reenact bench`: how soon is a fault in force, how soon is a system up, and how fast
-//! are recordings rescored?
+//! `reenact bench`: how soon is a fault in force, how soon is a system up, what does a run cost,
+//! and how fast are recordings rescored?
+
+mod cost;
 
 use std::{
     collections::HashMap,
@@ -24,14 +26,17 @@ use reenact_testbed::{
     fault::{self, Disconnect, Partition},
 };
 
+/// How many times a thing is measured that takes no time.
+const USUAL: u32 = 20;
+
 #[derive(Args)]
 pub(super) struct Bench {
     #[command(subcommand)]
     what: What,
 
-    /// How many times each thing is measured
-    #[arg(long, global = true, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
+    /// How many times each thing is measured: 20 times, and `cost` 3 times, unless you say so
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
 
     /// Print one JSON array
     #[arg(long, global = true)]
@@ -46,6 +51,16 @@ enum What {
     Start {
         /// The system
         system: String,
+    },
+    /// The processors' time that scenarios need, one after another on an otherwise idle machine
+    Cost {
+        /// Parts of scenarios' ids
+        #[arg(required = true)]
+        patterns: Vec<String>,
+
+        /// Tell it by phase too
+        #[arg(long)]
+        phases: bool,
     },
     /// Recordings against the detectors of today, without Docker
     Rescore {
@@ -100,12 +115,15 @@ impl Bench {
         if let What::Rescore { folders } = &self.what {
             return self.rescore(folders);
         }
+        if let What::Cost { patterns, phases } = &self.what {
+            return self.cost(results, patterns, *phases).await;
+        }
         let session = Session::open(results, HashMap::new(), false).await?;
         let work = async {
             match &self.what {
                 What::Inject => self.inject(&session).await,
                 What::Start { system } => self.start(&session, system).await,
-                What::Rescore { .. } => Ok(Vec::new()),
+                What::Cost { .. } | What::Rescore { .. } => Ok(Vec::new()),
             }
         };
         let (rows, closed) = conclude(&session, work).await?;
@@ -122,11 +140,33 @@ impl Bench {
         ended(0, closed)
     }
 
+    /// How many times it is measured, where nobody says so.
+    fn runs(&self, usual: u32) -> u32 {
+        self.runs.unwrap_or(usual)
+    }
+
+    async fn cost(&self, results: &Path, patterns: &[String], phases: bool) -> Result<u8> {
+        let scenarios = campaign::matching(patterns)?;
+        let session = Session::open(results, HashMap::new(), false).await?;
+        let runner = Runner { require_all: true, ..Runner::new(Arc::clone(&session), crate::keep_picture) };
+        let work = async {
+            runner.prepare(scenarios.iter().flat_map(|scenario| scenario.images.clone())).await?;
+            cost::of(&runner, &scenarios, self.runs(3)).await
+        };
+        let (costs, closed) = conclude(&session, work).await?;
+        if self.json {
+            say(crate::to_json(&costs));
+        } else {
+            cost::tell(&costs, phases);
+        }
+        ended(0, closed)
+    }
+
     /// Rescores each run several times.
     fn rescore(&self, folders: &[PathBuf]) -> Result<u8> {
         let mut rows = Vec::new();
         for run in Saved::load_all(folders)?.runs {
-            let all = (0..self.runs).map(|_| archive::rescore(&run)).collect::<Result<Vec<_>>>()?;
+            let all = (0..self.runs(USUAL)).map(|_| archive::rescore(&run)).collect::<Result<Vec<_>>>()?;
             rows.push(Speed::of(format!("{} #{}", run.id, run.run), &all));
         }
         if self.json {
@@ -147,17 +187,10 @@ impl Bench {
     /// Plays empty schedules, one after another.
     async fn start(&self, session: &Arc<Session>, system: &str) -> Result<Vec<Row>> {
         let playable = campaign::playable(system)?;
-        let runner = Runner {
-            session: Arc::clone(session),
-            full: false,
-            no_fault: false,
-            keep: false,
-            require_all: true,
-            picture: crate::keep_picture,
-        };
+        let runner = Runner { require_all: true, ..Runner::new(Arc::clone(session), crate::keep_picture) };
         runner.prepare((playable.images)()).await?;
         let mut times = Vec::new();
-        for seed in 0..self.runs {
+        for seed in 0..self.runs(USUAL) {
             let empty = Schedule { system: system.into(), seed: seed.into(), ..Schedule::default() };
             let result = runner.play(&format!("{system}::start"), seed.into(), &empty, playable).await?;
             let (Some(start), None) = (result.score.start_ms, &result.reason) else {
@@ -173,7 +206,7 @@ impl Bench {
         let spec = |name| NodeSpec { name, image: image.clone(), ..NodeSpec::default() };
         let bed = Testbed::create(session, "bench", &["n1", "n2"], |_| vec![spec("n1"), spec("n2")]).await?;
         let (mut firewall, mut exec, mut disconnect) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..self.runs {
+        for _ in 0..self.runs(USUAL) {
             let active = fault::inject(&bed, Partition::between(&["n1"], &["n2"]), false).await?;
             firewall.push(active.took);
             active.heal(&bed).await?;

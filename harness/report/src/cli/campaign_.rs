@@ -72,14 +72,7 @@ impl Campaign {
         let scenarios = self.scenarios(&systems)?;
         let session = Session::open(results, images, false).await?;
         let require_all = std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all");
-        let runner = Runner {
-            session,
-            full: self.full,
-            no_fault: false,
-            keep: false,
-            require_all,
-            picture: crate::keep_picture,
-        };
+        let runner = Runner { full: self.full, require_all, ..Runner::new(session, crate::keep_picture) };
         let told = |result: &RunResult| {
             if self.json {
                 say(crate::to_json(&crate::json(result)));

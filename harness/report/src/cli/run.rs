@@ -78,12 +78,11 @@ impl Run {
         let named = images.clone().into_iter().collect();
         let session = Session::open(results, images, self.keep).await?;
         let runner = Runner {
-            session,
             full: self.full,
             no_fault: self.no_fault,
             keep: self.keep,
             require_all: std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all"),
-            picture: crate::keep_picture,
+            ..Runner::new(session, crate::keep_picture)
         };
         let told = |result: &RunResult| {
             if self.json {
@@ -108,14 +107,7 @@ impl Replay {
         let playable = campaign::playable(&schedule.system)?;
         let named = images.clone().into_iter().collect();
         let session = Session::open(results, images, self.keep).await?;
-        let runner = Runner {
-            session,
-            full: false,
-            no_fault: false,
-            keep: self.keep,
-            require_all: true,
-            picture: crate::keep_picture,
-        };
+        let runner = Runner { keep: self.keep, require_all: true, ..Runner::new(session, crate::keep_picture) };
         let work = async {
             runner.prepare((playable.images)()).await?;
             let result = runner.play(&format!("{}::replay", schedule.system), 1, &schedule, playable).await?;

@@ -43,14 +43,7 @@ impl Try {
         let (trial, subject) = campaign::subject(&self.file)?;
         let named = images.clone().into_iter().collect();
         let session = Session::open(results, images, self.keep).await?;
-        let runner = Runner {
-            session,
-            full: false,
-            no_fault: false,
-            keep: self.keep,
-            require_all: true,
-            picture: crate::keep_picture,
-        };
+        let runner = Runner { keep: self.keep, require_all: true, ..Runner::new(session, crate::keep_picture) };
         let work = async {
             runner.prepare_trial(subject.as_ref()).await?;
             let mut all = Vec::new();

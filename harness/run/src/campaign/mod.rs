@@ -1,5 +1,6 @@
 //! Scenarios: their registry, and running them, many and often; schedules, drawn and played.
 
+mod admission;
 pub mod core;
 mod hunt;
 mod playable;
@@ -11,6 +12,7 @@ mod shrink;
 mod space;
 mod trial;
 
+pub use admission::Admission;
 pub use hunt::{Finding, Hunt, Shard};
 pub use playable::{Menu, Playable, Playground, Remedy, playable, playables};
 pub use registry::{Entry, Kind, Scenario, all, matching, nearest, spread};

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    convert::identity,
     fmt, fs,
     panic::AssertUnwindSafe,
     path::{Path, PathBuf},
@@ -12,10 +13,11 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde::{Deserialize, Serialize};
 
-use super::{Playable, Scenario, Schedule};
+use super::{Admission, Playable, Scenario, Schedule};
 use crate::{
     contract::{Proof, Step},
     lab::{Lab, Plan},
+    machine,
     score::Score,
 };
 use reenact_core::{Error, Result, file, progress};
@@ -170,9 +172,17 @@ pub struct Runner {
     pub require_all: bool,
     /// Draws the picture of a run that is over.
     pub picture: fn(&RunResult) -> Result<()>,
+    /// Who lets the next one begin.
+    pub admission: Arc<Admission>,
 }
 
 impl Runner {
+    /// One that runs scenarios quickly, with their faults, and takes a skip for what it is.
+    pub fn new(session: Arc<Session>, picture: fn(&RunResult) -> Result<()>) -> Self {
+        let admission = Arc::default();
+        Self { session, full: false, no_fault: false, keep: false, require_all: false, picture, admission }
+    }
+
     /// Makes the images that are needed, so that no run pays for it.
     ///
     /// # Errors
@@ -217,7 +227,7 @@ impl Runner {
             limit: scenario.limit(self.full),
             expected: scenario.expected(),
         };
-        self.conduct(work, |lab| scenario.start(Arc::clone(&self.session), lab)).await
+        self.conduct(work, |lab| scenario.start(Arc::clone(&self.session), lab), identity).await
     }
 
     /// Plays a schedule once, and keeps it as a plan file beside what was seen.
@@ -241,10 +251,11 @@ impl Runner {
                 played.await
             })
         };
-        Ok(self.conduct(work, start).await)
+        Ok(self.conduct(work, start, identity).await)
     }
 
-    /// Runs a trial's story once. It keeps its limit by itself; beyond it, it hangs.
+    /// Runs a trial's story once. It keeps its limit by itself; beyond it, it hangs. `fair` says
+    /// what of its end is the subject's doing.
     pub(super) async fn conduct_trial(
         &self,
         id: String,
@@ -252,13 +263,20 @@ impl Runner {
         seed: u64,
         limit: Duration,
         start: impl FnOnce(Lab) -> BoxFuture<'static, Result<()>>,
+        fair: impl FnOnce(Result<()>) -> Result<()>,
     ) -> RunResult {
         let expected = reenact_core::detect::all().into_iter().map(|entry| entry.id).collect();
-        self.conduct(Work { id, run, seed, limit: limit + TRIAL_HANGS, expected }, start).await
+        self.conduct(Work { id, run, seed, limit: limit + TRIAL_HANGS, expected }, start, fair).await
     }
 
     /// Runs one piece of work in a lab of its own, and judges how it ended.
-    async fn conduct(&self, work: Work, start: impl FnOnce(Lab) -> BoxFuture<'static, Result<()>>) -> RunResult {
+    async fn conduct(
+        &self,
+        work: Work,
+        start: impl FnOnce(Lab) -> BoxFuture<'static, Result<()>>,
+        fair: impl FnOnce(Result<()>) -> Result<()>,
+    ) -> RunResult {
+        let _admitted = self.admission.enter().await;
         let began = std::time::Instant::now();
         let Work { id, run, seed, limit, expected } = work;
         let name = format!("{}.{run}", id.replace("::", "."));
@@ -269,13 +287,15 @@ impl Runner {
             Ok(lab) => self.run_in(&lab, limit, start(lab.clone()), &task).await,
             Err(error) => (Score::default(), Err(error)),
         };
+        let ended = fair(ended);
         let (outcome, exit_code) = self.verdict(&ended);
+        let too_slow = || score.machine.too_slow().map_or_else(String::new, |why| format!("\n    {why}"));
         let result = RunResult {
             id,
             run,
             outcome,
             unproved: matches!(ended, Err(Error::Unproved(_))),
-            reason: ended.err().map(|error| error.to_string()),
+            reason: ended.err().map(|error| error.to_string() + &too_slow()),
             seed,
             duration_ms: began.elapsed().as_millis() as u64,
             run_dir: self.session.results().join(name),
@@ -305,6 +325,7 @@ impl Runner {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
+        let watch = machine::Watch::over(lab);
         let ended = tokio::select! {
             ended = tokio::time::timeout(limit, work) => ended,
             () = show => unreachable!("it shows for ever"),
@@ -325,6 +346,7 @@ impl Runner {
         let cleaned = tokio::time::timeout(CLOSE_LIMIT, self.clean(lab, keep)).await;
         let late = |_| Err(Error::failed(format!("cleaning up took over {CLOSE_LIMIT:.0?}")));
         let cleaned = cleaned.unwrap_or_else(late);
+        score.machine = watch.end();
         let proof = match &cleaned {
             Ok(()) if keep => Proof::Reason("kept, as asked for".into()),
             Ok(()) => Proof::Proved,

@@ -12,7 +12,7 @@ use std::{
 use futures::future::BoxFuture;
 use serde::Serialize;
 
-use super::{Outcome, RunResult, Runner};
+use super::{RunResult, Runner};
 use crate::lab::Lab;
 use reenact_core::{Error, Result};
 use reenact_testbed::Session;
@@ -135,9 +135,10 @@ impl Runner {
                 broken.map_or(Ok(()), |why| Err(Error::failed(why)))
             })
         };
-        let result = self.conduct_trial(format!("{}::try", trial.name), run, seed, limit, start).await;
-        let told = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Tried { result: unless_told(result, told.as_ref()), told }
+        let told = || slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fair = |ended| unless_told(ended, told().as_ref());
+        let result = self.conduct_trial(format!("{}::try", trial.name), run, seed, limit, start, fair).await;
+        Tried { result, told: told() }
     }
 }
 
@@ -151,10 +152,25 @@ fn proves_nothing(error: Error) -> Error {
 
 /// A failure that the trial did not tell of, such as one of the clean-up, is none of the
 /// subject's.
-fn unless_told(mut result: RunResult, told: Option<&Told>) -> RunResult {
-    let subject_failed = told.is_some_and(|told| told.broken.is_some());
-    if result.exit_code == 1 && !subject_failed {
-        (result.outcome, result.exit_code) = (Outcome::Inconclusive, 4);
+fn unless_told(ended: Result<()>, told: Option<&Told>) -> Result<()> {
+    match told {
+        Some(Told { broken: Some(_), .. }) => ended,
+        _ => ended.map_err(proves_nothing),
     }
-    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_trial_told_of_is_the_subject_s_failure() {
+        let failed = || Err(Error::failed("left: a container"));
+        let broken = Told { broken: Some("3 are lost".into()), ..Told::default() };
+        assert!(matches!(unless_told(failed(), Some(&broken)), Err(Error::Failed(_))));
+        for told in [None, Some(&Told::default())] {
+            assert!(matches!(unless_told(failed(), told), Err(Error::Inconclusive(_))), "{told:?}");
+            assert!(unless_told(Ok(()), told).is_ok());
+        }
+    }
 }

@@ -27,7 +27,7 @@ use reenact_core::{Error, Result, poll};
 pub use disk::DiskFull;
 pub use mount::{BindReadOnly, DeviceShrunk, FilesystemError, FilesystemShutDown, RemountReadOnly, WriteProtected};
 pub use network::{Disconnect, Flap, Partition};
-pub use power::{PowerOff, PowerOn, ShutDown};
+pub use power::{PowerOff, PowerOn, ShutDown, with_processes};
 pub use process::{Kill, Pause, Signal};
 pub use slow::SlowDevice;
 

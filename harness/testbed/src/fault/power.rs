@@ -72,7 +72,17 @@ impl fmt::Display for PowerOn {
     }
 }
 
-/// Which of the nodes have a process that lives, by the kernel's word.
+/// The effect that exactly so many of the nodes have a process that lives, by the kernel's word:
+/// none of the machines that are off.
+///
+/// # Errors
+/// [`reenact_core::Error::Inconclusive`] if the kernel cannot be asked.
+pub async fn with_processes(bed: &Testbed, nodes: &[String], expected: usize) -> Result<Effect> {
+    let running = running(bed, nodes).await?;
+    Ok(Effect::new(running.len() == expected, format!("with processes: [{}]", running.join(", "))))
+}
+
+/// Which of the nodes have a process that lives.
 async fn running(bed: &Testbed, nodes: &[String]) -> Result<Vec<String>> {
     let mut running = Vec::new();
     for node in nodes {
@@ -93,9 +103,7 @@ impl<S: OnTestbed> Fault<S> for PowerOff {
     }
 
     async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let running = running(bed, &self.nodes).await?;
-        Ok(Effect::new(running.is_empty(), format!("with processes: [{}]", running.join(", "))))
+        with_processes(system.bed(), &self.nodes, 0).await
     }
 
     fn is_lasting(&self) -> bool {
@@ -114,9 +122,7 @@ impl<S: OnTestbed> Fault<S> for ShutDown {
     }
 
     async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let running = running(bed, &self.nodes).await?;
-        Ok(Effect::new(running.is_empty(), format!("with processes: [{}]", running.join(", "))))
+        with_processes(system.bed(), &self.nodes, 0).await
     }
 
     fn is_lasting(&self) -> bool {
@@ -135,9 +141,7 @@ impl<S: OnTestbed> Fault<S> for PowerOn {
     }
 
     async fn effect(&self, system: &S) -> Result<Effect> {
-        let bed = system.bed();
-        let running = running(bed, &self.nodes).await?;
-        Ok(Effect::new(running.len() == self.nodes.len(), format!("with processes: [{}]", running.join(", "))))
+        with_processes(system.bed(), &self.nodes, self.nodes.len()).await
     }
 
     fn is_lasting(&self) -> bool {

@@ -165,3 +165,10 @@ fn calm_comes_a_second_after_the_last_new_thing() {
     assert!(calm.has_come(&all()));
     assert!(calm.has_come(&Leftovers { volumes: Vec::new(), ..all() }), "what goes is no reason to wait");
 }
+
+#[test]
+fn what_is_held_back_is_counted_in_one_line() {
+    let held = |count: usize| (0..count).map(|at| (at.to_string(), "reenact-x".to_owned())).collect::<Held>();
+    assert_eq!(held(1).count(), "1 network left, whose endpoints the daemon miscounts");
+    assert_eq!(held(12).count(), "12 networks left, whose endpoints the daemon miscounts");
+}

@@ -211,3 +211,16 @@ fn section<'a>(page: &'a Html, id: &str) -> ElementRef<'a> {
     let found = sections.into_iter().find(|section| section.attr("data-name") == Some(id));
     found.unwrap_or_else(|| panic!("no section of {id}"))
 }
+
+#[test]
+fn a_scenario_that_is_alone_is_unfolded_and_of_many_those_that_failed_are() {
+    let open = |results: &[RunResult]| -> Vec<String> {
+        let page = Html::parse_document(&render(results));
+        all(page.root_element(), "details.scenario[open]").iter().map(|open| texts(*open, "h3")[0].clone()).collect()
+    };
+    let (twin, breaks) = (result("one::twin", 1, Outcome::Pass), result("one::breaks", 1, Outcome::Fail));
+    assert_eq!(open(std::slice::from_ref(&twin)).len(), 1, "alone");
+    let of_two = open(&[twin.clone(), breaks]);
+    assert!(of_two.len() == 1 && of_two[0].contains("breaks"), "{of_two:?}");
+    assert_eq!(open(&[twin, result("one::breaks", 1, Outcome::Pass)]), Vec::<String>::new());
+}
