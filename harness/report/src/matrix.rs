@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::table::table;
+use super::table::{listed, table};
 use reenact_run::{campaign::RunResult, score::Score};
 
 /// What each detector said in each scenario: a column per system, a sign per detector.
@@ -18,9 +18,9 @@ pub fn matrix(results: &[RunResult]) -> String {
         };
         table.add_row(std::iter::once((*id).to_owned()).chain(systems.iter().map(column)));
     }
-    let legend: Vec<_> = systems.iter().map(|(system, names)| format!("{system}: {}", names.join(", "))).collect();
+    let legend: Vec<_> = systems.iter().map(|(system, names)| listed(system, names)).collect();
     format!(
-        "{table}\n● fired, as it should or may   ! false alarm   · quiet   - nothing of its system was seen\n{}",
+        "{table}\n● fired, as it should or may   ! false alarm\n· quiet   - nothing of its system was seen\n{}",
         legend.join("\n")
     )
 }

@@ -12,23 +12,19 @@ use std::{
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::{runtime::Runtime, sync::OnceCell};
 
-use crate::{About, How, cli::fail};
+use crate::{About, How, cli::fail, compare::Figures};
 use reenact_core::{Error, Result};
 use reenact_run::campaign::{self, Kind, Outcome, RunResult, Runner, Scenario};
 use reenact_testbed::{Session, reaper};
 
-/// How many scenarios run at once unless `--test-threads` says otherwise: one for each
-/// processor. More are done a little sooner, and meet timers of the systems under test at
-/// which a saturated machine is late.
-fn threads() -> usize {
-    thread::available_parallelism()
-        .map_or(LEAST_THREADS, |processors| processors.get().clamp(LEAST_THREADS, MOST_THREADS))
-}
+/// How many scenarios run at once at most, for each processor, unless `--test-threads` says
+/// otherwise: the systems under test mostly wait for timers of their own. How many do is for
+/// the machine to say: see [`Admission`](campaign::Admission).
+const THREADS: usize = 4;
 
-/// The systems under test mostly wait for timers of their own.
-const LEAST_THREADS: usize = 2;
-/// The largest testbeds have ten machines each.
-const MOST_THREADS: usize = 8;
+fn threads() -> usize {
+    THREADS * thread::available_parallelism().map_or(1, usize::from)
+}
 
 /// What the tests hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +62,8 @@ pub fn suite(hold: Hold, results: impl Into<PathBuf>) -> ExitCode {
         let suite = Arc::clone(&suite);
         Trial::ignorable_test(&scenario.id, move || suite.run(scenario)).with_ignored_flag(!scenario.core)
     };
-    let scenarios = if arguments.list { scenarios } else { campaign::spread(scenarios) };
+    let durations = Figures::durations(&suite.folder);
+    let scenarios = if arguments.list { scenarios } else { campaign::longest_first(scenarios, &durations) };
     let conclusion = libtest_mimic::run(&arguments, scenarios.into_iter().filter(held).map(trial).collect());
     match suite.close() {
         Ok(()) => conclusion.exit_code(),

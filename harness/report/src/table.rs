@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use console::Term;
 
 use reenact_core::stats::median;
@@ -15,11 +15,33 @@ use reenact_run::{
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header).set_content_arrangement(ContentArrangement::Dynamic);
-    // A table that is piped into something else is as wide as it is.
-    if let Some((_, columns)) = Term::stdout().size_checked() {
+    if let Some(columns) = width() {
         table.set_width(columns);
     }
     table
+}
+
+/// How many columns the terminal has; `None` for what is piped into something else, which is as
+/// wide as it is.
+fn width() -> Option<u16> {
+    Term::stdout().size_checked().map(|(_, columns)| columns)
+}
+
+/// A list after its title, over as many lines as the terminal needs.
+pub(super) fn listed(title: &str, names: &[&str]) -> String {
+    listed_within(title, names, width().map_or(usize::MAX, usize::from))
+}
+
+fn listed_within(title: &str, names: &[&str], width: usize) -> String {
+    let mut lines = vec![format!("{title}:")];
+    for (at, name) in names.iter().enumerate() {
+        let word = format!(" {name}{}", if at + 1 < names.len() { "," } else { "" });
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() <= width => line.push_str(&word),
+            _ => lines.push(format!(" {word}")),
+        }
+    }
+    lines.join("\n")
 }
 
 /// The scenarios there are.
@@ -60,32 +82,74 @@ pub fn contract(scenarios: &[&Scenario]) -> String {
     std::iter::once(table.to_string()).chain(reasons).collect::<Vec<_>>().join("\n")
 }
 
-/// One row per scenario: how many of its runs passed, and the medians.
+/// What is told of each scenario's runs beside its name, and in which order it is left out where
+/// the terminal has no room: the last first.
+const COLUMNS: [(&str, u8); 10] = [
+    ("passed", 0),
+    ("start", 6),
+    ("inject", 8),
+    ("detect", 2),
+    ("recover", 3),
+    ("prints", 7),
+    ("acked", 5),
+    ("lost", 1),
+    ("alarms", 1),
+    ("time", 4),
+];
+/// The room that a scenario's name needs at least; longer ones go on in the next line.
+const NAME: usize = 24;
+
+/// One row per scenario: how many of its runs passed, and the medians. What no scenario has is
+/// left out, and so is what the terminal has no room for.
 pub fn summary(results: &[RunResult]) -> String {
-    let mut table = table(&[
-        "scenario", "passed", "start", "inject", "detect", "recover", "prints", "acked", "lost", "alarms", "time",
-    ]);
+    summary_within(results, width().map_or(usize::MAX, usize::from)).to_string()
+}
+
+fn summary_within(results: &[RunResult], width: usize) -> Table {
     let ms = |value: Option<f64>| value.map_or_else(|| "–".into(), time);
-    for row in rows(results) {
-        let row = [
-            row.id.to_owned(),
-            format!("{} of {}", row.passed, row.runs),
-            ms(row.start_ms),
-            ms(row.inject_ms),
-            ms(row.detect_ms),
-            ms(row.recover_ms),
-            row.prints.map_or_else(|| "–".into(), |prints| format!("{}/{}", prints.seen, prints.total)),
-            row.acked.to_string(),
-            row.lost.to_string(),
-            row.alarms.to_string(),
-            ms(row.took_ms),
-        ];
-        let align = |(at, text): (usize, String)| {
-            Cell::new(text).set_alignment(if at == 0 { CellAlignment::Left } else { CellAlignment::Right })
-        };
-        table.add_row(row.into_iter().enumerate().map(align));
+    let rows: Vec<_> = rows(results).iter().map(|row| (row.id.to_owned(), cells(row, ms))).collect();
+    let columns = fitting(&rows.iter().map(|(_, cells)| cells).collect::<Vec<_>>(), width);
+    let mut table =
+        table(&std::iter::once("scenario").chain(columns.iter().map(|at| COLUMNS[*at].0)).collect::<Vec<_>>());
+    for at in 1..=columns.len() {
+        if let Some(column) = table.column_mut(at) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
-    table.to_string()
+    for (id, cells) in &rows {
+        let cells = columns.iter().map(|at| Cell::new(&cells[*at]).set_alignment(CellAlignment::Right));
+        table.add_row(std::iter::once(Cell::new(id)).chain(cells));
+    }
+    table
+}
+
+fn cells(row: &Row<'_>, ms: impl Fn(Option<f64>) -> String) -> [String; COLUMNS.len()] {
+    [
+        format!("{} of {}", row.passed, row.runs),
+        ms(row.start_ms),
+        ms(row.inject_ms),
+        ms(row.detect_ms),
+        ms(row.recover_ms),
+        row.prints.map_or_else(|| "–".into(), |prints| format!("{}/{}", prints.seen, prints.total)),
+        row.acked.to_string(),
+        row.lost.to_string(),
+        row.alarms.to_string(),
+        ms(row.took_ms),
+    ]
+}
+
+/// Those of the [`COLUMNS`] that some row has, and for which there is room.
+fn fitting(rows: &[&[String; COLUMNS.len()]], width: usize) -> Vec<usize> {
+    let wide = |at: &usize| {
+        let cells = rows.iter().map(|cells| cells[*at].chars().count());
+        cells.chain([COLUMNS[*at].0.len()]).max().unwrap_or_default() + 2
+    };
+    let mut kept: Vec<usize> = (0..COLUMNS.len()).filter(|at| rows.iter().any(|cells| cells[*at] != "–")).collect();
+    while kept.len() > 1 && kept.iter().map(wide).sum::<usize>() + NAME > width {
+        let last = kept.iter().copied().max_by_key(|at| COLUMNS[*at].1);
+        kept.retain(|at| Some(*at) != last);
+    }
+    kept
 }
 
 /// What the runs of one scenario come to.
@@ -165,4 +229,41 @@ pub(super) fn number(value: f64) -> String {
 
 pub(super) fn time(ms: f64) -> String {
     if ms < 1000.0 { format!("{ms:.1} ms") } else { format!("{:.2} s", ms / 1000.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(of: [&str; COLUMNS.len()]) -> [String; COLUMNS.len()] {
+        of.map(str::to_owned)
+    }
+
+    fn names(rows: &[[String; COLUMNS.len()]], width: usize) -> Vec<&'static str> {
+        fitting(&rows.iter().collect::<Vec<_>>(), width).into_iter().map(|at| COLUMNS[at].0).collect()
+    }
+
+    #[test]
+    fn what_no_scenario_has_is_left_out() {
+        let rows = [row(["1 of 1", "1 s", "–", "–", "–", "–", "7", "0", "0", "2 s"])];
+        assert_eq!(names(&rows, usize::MAX), ["passed", "start", "acked", "lost", "alarms", "time"]);
+    }
+
+    #[test]
+    fn a_narrow_terminal_shows_what_counts() {
+        let full =
+            row(["10 of 10", "10.25 s", "105.2 ms", "12.25 s", "22.25 s", "13/13", "12345", "1776", "0", "40.25 s"]);
+        let wide = names(std::slice::from_ref(&full), 120);
+        assert_eq!(wide.len(), COLUMNS.len(), "{wide:?}");
+        let narrow = names(std::slice::from_ref(&full), 80);
+        assert_eq!(narrow, ["passed", "detect", "recover", "lost", "alarms", "time"]);
+        assert_eq!(names(&[full], 1), ["passed"], "something is always told");
+    }
+
+    #[test]
+    fn a_long_list_goes_on_in_the_next_line() {
+        assert_eq!(listed_within("one", &["a", "b"], usize::MAX), "one: a, b");
+        let lines = listed_within("one", &["aaaa", "bbbb", "cccc"], 12);
+        assert_eq!(lines, "one: aaaa,\n  bbbb, cccc");
+    }
 }

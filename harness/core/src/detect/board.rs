@@ -118,3 +118,79 @@ impl Board {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        detect::{Finding, Rule, View},
+        probe::Signal,
+    };
+    use std::time::Duration;
+
+    /// The last line, and whether none came yet.
+    #[derive(Default)]
+    struct Last(Option<String>);
+
+    impl View for Last {
+        fn observe(&mut self, observation: &Observation) {
+            if let Signal::Log { line } = &observation.signal {
+                self.0 = (line != "forget").then(|| line.clone());
+            }
+        }
+
+        fn is_blank(&self) -> bool {
+            self.0.is_none()
+        }
+    }
+
+    const BAD: DetectorEntry = DetectorEntry {
+        id: "test/bad",
+        summary: "the last line is bad",
+        new: || {
+            Box::new(Rule::new(Duration::ZERO, |last: &Last| match last.0.as_deref() {
+                None | Some("fog") => Finding::CannotTell("no line".into()),
+                Some("bad") => Finding::Yes(vec!["bad".into()]),
+                Some(_) => Finding::No,
+            }))
+        },
+    };
+
+    /// A board that was shown these lines, the first at 1 ms.
+    fn shown(lines: &[&str]) -> Board {
+        let mut board = Board::new([&BAD]);
+        for (at, line) in (1..).zip(lines) {
+            let signal = Signal::Log { line: (*line).into() };
+            board.observe(&Observation {
+                at: Moment(at),
+                wall: jiff::Timestamp::UNIX_EPOCH,
+                node: "n1".into(),
+                signal,
+            });
+        }
+        board
+    }
+
+    fn word(lines: &[&str]) -> &'static str {
+        shown(lines).summary().next().map_or("", |(_, word)| word)
+    }
+
+    #[test]
+    fn an_episode_ends_when_the_detector_falls_silent_or_cannot_tell_any_more() {
+        for end in ["good", "fog", "forget"] {
+            let board = shown(&["good", "bad", "bad", end, "bad"]);
+            let times: Vec<_> = board.episodes().iter().map(|episode| (episode.from, episode.to)).collect();
+            assert_eq!(times, [(Moment(2), Some(Moment(4))), (Moment(5), None)], "{end}");
+            assert_eq!(board.firing().collect::<Vec<_>>(), ["test/bad"]);
+        }
+        assert_eq!(shown(&["bad", "good"]).firing().count(), 0);
+    }
+
+    #[test]
+    fn a_detector_that_never_could_tell_is_not_called_quiet() {
+        assert_eq!(word(&[]), "unknown");
+        assert_eq!(word(&["fog", "forget", "fog"]), "unknown");
+        assert_eq!(word(&["fog", "good", "fog"]), "quiet");
+        assert_eq!(word(&["good", "bad", "good"]), "fired");
+    }
+}

@@ -267,6 +267,13 @@ mod tests {
     }
 
     #[test]
+    fn a_calm_of_two_seconds_ends_what_comes_and_goes_however_short_its_hold() {
+        let rule = || bad_for_a_second().or_in_pieces(Duration::from_secs(10), Duration::from_secs(60));
+        assert!(comes_and_goes(rule(), 900, 1_900, 120_000).is_some());
+        assert_eq!(comes_and_goes(rule(), 900, 2_200, 120_000), None);
+    }
+
+    #[test]
     fn in_pieces_it_is_quiet_in_between_and_blindness_forgets_all() {
         let mut rule = bad_for_most_of_a_minute();
         let mut last = Verdict::Quiet;

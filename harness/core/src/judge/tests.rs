@@ -132,3 +132,27 @@ proptest! {
         prop_assert_eq!(forward, compare(&entries, &nodes));
     }
 }
+
+#[test]
+fn each_kind_of_finding_is_unclean_by_itself_and_an_unknown_write_is_none() {
+    let kinds: [fn(&mut Findings) -> &mut BTreeSet<u64>; 6] = [
+        |found| &mut found.lost,
+        |found| &mut found.resurrected,
+        |found| &mut found.unexpected,
+        |found| &mut found.corrupted,
+        |found| &mut found.divergent,
+        |found| &mut found.repeated,
+    ];
+    for kind in kinds {
+        let mut found = Findings::default();
+        kind(&mut found).insert(7);
+        assert!(!found.is_clean(), "{found:?}");
+    }
+    assert!(Findings { acknowledged: 9, unknown: 3, ..Findings::default() }.is_clean());
+}
+
+#[test]
+fn two_values_of_one_write_are_a_divergence() {
+    let found = compare(&ledger(), &nodes(&[WHOLE, &[(1, 11), (2, 20)]]));
+    assert_eq!((found.divergent, found.corrupted), (ids(&[1]), ids(&[1])));
+}

@@ -5,7 +5,6 @@ mod mount;
 mod question;
 mod stream;
 mod watch;
-mod wire;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,7 +30,7 @@ pub struct Observation {
 
 /// One signal of a node. A probe reports what it saw, not what it means.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", try_from = "wire::AnySignal")]
+#[serde(rename_all = "snake_case")]
 pub enum Signal {
     /// A TCP connect to a port of the node.
     Port {
@@ -83,6 +82,7 @@ pub enum Signal {
         /// The exit code of its last run, where it does not run.
         exit_code: Option<i64>,
         /// Whether the kernel ended its last run for want of memory.
+        #[serde(default)]
         oom_killed: bool,
         /// When its last run ended, by the daemon's clock, where it does not run.
         finished: Option<Timestamp>,
@@ -110,7 +110,7 @@ pub enum PortState {
 
 /// What came back for a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case", try_from = "wire::AnyAnswer")]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Named values, such as status variables.
     Values {
@@ -147,5 +147,67 @@ impl Answer {
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Answer {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(values: I) -> Self {
         Self::Values { values: values.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each kind, with and without what may be missing.
+    fn signals() -> Vec<Signal> {
+        let answers = [
+            Answer::Values { values: [("a".into(), "1".into())].into() },
+            Answer::Error { code: "1047".into(), text: "not ready".into() },
+            Answer::Refused,
+            Answer::Hung { during: "query".into() },
+        ];
+        let text = || "text".to_owned();
+        let mut all = vec![
+            Signal::Port { port: 1, state: PortState::Silent },
+            Signal::Log { line: text() },
+            Signal::File { path: text(), content: Some(text()) },
+            Signal::File { path: text(), content: None },
+            Signal::Processes { commands: vec![text()] },
+            Signal::Mounts { table: Vec::new() },
+            Signal::Kernel { line: text() },
+            Signal::Machine { running: true, paused: false, exit_code: None, oom_killed: false, finished: None },
+            Signal::Machine {
+                running: false,
+                paused: false,
+                exit_code: Some(137),
+                oom_killed: true,
+                finished: Some(Timestamp::UNIX_EPOCH),
+            },
+            Signal::Blind { probe: text(), why: text() },
+        ];
+        all.extend(answers.map(|answer| Signal::Query { of: text(), answer }));
+        all
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        for signal in signals() {
+            let text = serde_json::to_string(&signal).expect("JSON");
+            assert_eq!(serde_json::from_str::<Signal>(&text).expect("a signal"), signal, "{text}");
+        }
+    }
+
+    #[test]
+    fn older_machines_tell_less() {
+        let text = r#"{"machine":{"running":true,"paused":false,"exit_code":null,"finished":null}}"#;
+        serde_json::from_str::<Signal>(text).expect("a machine");
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_named() {
+        for (text, word) in [
+            (r#"{"port":{"port":1}}"#, "missing field `state`"),
+            (r#"{"smell":{}}"#, "unknown variant `smell`"),
+            (r#"{"query":{"of":"x","answer":{"hung":{}}}}"#, "missing field `during`"),
+        ] {
+            let error = serde_json::from_str::<Signal>(text).expect_err("no signal").to_string();
+            assert!(error.contains(word), "{error}");
+        }
     }
 }

@@ -198,4 +198,33 @@ mod tests {
         assert_eq!(bench.commands().len(), 2);
         assert!(bench.nodes().0);
     }
+
+    #[tokio::test]
+    async fn a_command_that_must_succeed_and_ends_with_another_code_is_an_error_with_its_words() {
+        struct Broken;
+        impl Nodes for Broken {
+            fn names(&self) -> Vec<&'static str> {
+                vec!["lamp"]
+            }
+
+            fn run(&mut self, _: &str, _: &[&str]) -> Output {
+                Output { code: 1, text: "no bulb\n".into() }
+            }
+        }
+        #[derive(Debug)]
+        struct Switch;
+        impl fmt::Display for Switch {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("switch it")
+            }
+        }
+        #[async_trait]
+        impl Runbook for Switch {
+            async fn run(&self, operator: &Operator) -> Result<Conclusion> {
+                operator.must("lamp", &["switch"]).await.map(|_| Conclusion::Done)
+            }
+        }
+        let error = Bench::new(Broken).call(&Switch).await.expect_err("it did not succeed");
+        assert_eq!(error.to_string(), "on lamp, `switch` ended with 1: no bulb");
+    }
 }

@@ -163,4 +163,44 @@ mod tests {
         ledger.end(from, "n1", Write { id: 1, client: 0, value: 7 }, Ack::Ok);
         assert_eq!((ledger.in_flight(), ledger.acknowledged()), (0, 1));
     }
+
+    fn of(all: &[(u64, Ack)]) -> Ledger {
+        let ledger = Ledger::new(Clock::start());
+        for (id, ack) in all {
+            let from = ledger.begin(|| true).expect("the gate is open");
+            ledger.end(from, "n1", Write { id: *id, client: 0, value: 7 }, ack.clone());
+        }
+        ledger
+    }
+
+    fn each() -> Ledger {
+        let why = || "why".to_owned();
+        of(&[(1, Ack::Ok), (2, Ack::Unknown { why: why() }), (3, Ack::Failed { why: why() }), (4, Ack::Ok)])
+    }
+
+    #[test]
+    fn only_what_was_acknowledged_counts_and_of_that_only_what_fits() {
+        assert_eq!(each().acknowledged(), 2);
+        assert_eq!(each().acknowledged_by(|entry| entry.id > 1), 1);
+        assert_eq!(each().acknowledged_by(|entry| entry.id == 2), 0, "nobody knows of it");
+    }
+
+    #[test]
+    fn it_is_kept_a_line_a_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.jsonl");
+        each().save(&path).expect("it is kept");
+        let text = std::fs::read_to_string(&path).expect("the file");
+        let kept: Vec<Entry> = text.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect();
+        assert_eq!(kept, each_of(&kept), "as it was");
+        assert!(matches!(each().save(folder.path()), Err(Error::File { .. })), "a folder is no file");
+    }
+
+    /// The ids and fates of [`each`], at the moments at which these were written.
+    fn each_of(kept: &[Entry]) -> Vec<Entry> {
+        each().read(|all| {
+            let at = |(entry, kept): (&Entry, &Entry)| Entry { from: kept.from, to: kept.to, ..entry.clone() };
+            all.iter().zip(kept).map(at).collect()
+        })
+    }
 }

@@ -245,4 +245,73 @@ mod tests {
         }
         workload.stop().await.expect("no client panicked");
     }
+
+    /// An endpoint that answers so, or never.
+    struct Endpoint(usize, Option<Ack>);
+
+    #[async_trait]
+    impl Client for Endpoint {
+        async fn write(&mut self, _: Write) -> Ack {
+            match &self.1 {
+                Some(ack) => ack.clone(),
+                None => std::future::pending().await,
+            }
+        }
+
+        fn node(&self) -> &str {
+            ["n0", "n1", "n2"][self.0]
+        }
+    }
+
+    /// What one client came to in so long, at endpoints that answer so.
+    async fn written(answers: [Option<Ack>; 3], time: Duration) -> Vec<Entry> {
+        let ledger = Arc::new(Ledger::new(Clock::start()));
+        let traffic = Traffic { clients: 1, think: (Duration::from_millis(50), Duration::from_millis(50)) };
+        let workload =
+            Workload::start(&ledger, 1, traffic, 3, move |endpoint| Endpoint(endpoint, answers[endpoint].clone()));
+        tokio::time::sleep(time).await;
+        workload.stop().await.expect("no client panicked");
+        ledger.read(<[Entry]>::to_vec)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_write_fails_turns_to_the_next_endpoint_and_tries_its_home_again() {
+        let failed = || Some(Ack::Failed { why: "refused".into() });
+        let seen = written([failed(), Some(Ack::Ok), Some(Ack::Ok)], Duration::from_secs(7)).await;
+        let nodes: Vec<_> = seen.iter().map(|entry| entry.node.as_str()).collect();
+        assert_eq!(nodes[..2], ["n0", "n1"], "it goes on");
+        let home = nodes.iter().filter(|node| **node == "n0").count();
+        assert!((3..=4).contains(&home), "home is tried each two seconds: {nodes:?}");
+        assert!(!nodes.contains(&"n2"), "the one that answers is good enough: {nodes:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_write_that_is_not_answered_nothing_is_known() {
+        let seen = written([None, Some(Ack::Ok), Some(Ack::Ok)], Duration::from_secs(9)).await;
+        assert!(matches!(seen[0].ack, Ack::Unknown { .. }), "{:?}", seen[0]);
+        assert_eq!((seen[0].node.as_str(), seen[1].node.as_str()), ("n0", "n1"));
+        let early = written([None, None, None], Duration::from_millis(7_999)).await;
+        assert_eq!(early.len(), 1, "it was waited for to its limit: {early:?}");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_panics_is_a_bug_of_ours() {
+        struct Panics;
+        #[async_trait]
+        impl Client for Panics {
+            async fn write(&mut self, _: Write) -> Ack {
+                panic!("on purpose")
+            }
+
+            fn node(&self) -> &'static str {
+                "n1"
+            }
+        }
+        let ledger = Arc::new(Ledger::new(Clock::start()));
+        let workload = Workload::start(&ledger, 1, Traffic { clients: 1, ..Traffic::default() }, 1, |_| Panics);
+        while ledger.in_flight() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(workload.stop().await, Err(Error::Bug(_))));
+    }
 }

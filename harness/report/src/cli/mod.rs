@@ -175,6 +175,7 @@ fn describe(scenario: &Scenario) -> serde_json::Value {
         "fingerprints": scenario.fingerprints.iter().map(|print| print.id).collect::<Vec<_>>(),
         "images": scenario.images,
         "core": scenario.core,
+        "core_for": scenario.alone,
     })
 }
 
@@ -237,6 +238,10 @@ fn explain(id: &str) -> Result<u8> {
         Proof::Proved => None,
     });
     section("steps of the contract that do not apply", reasons);
+    section("what only this scenario of the core tries", scenario.alone.iter().cloned());
+    if !scenario.core {
+        say("\na variant: the core tries all that it tries");
+    }
     say(format!("\nrun it: reenact run {}", scenario.id));
     Ok(0)
 }

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::to_json;
-use reenact_core::{Error, Result};
+use reenact_core::{Error, Result, stats::median};
 use reenact_run::{
     archive::{Saved, Skipped},
     campaign::{Outcome, RunResult},
@@ -24,6 +24,8 @@ const VERSION: u32 = 1;
 pub struct Sample {
     /// How the runs ended.
     pub outcomes: BTreeMap<Outcome, usize>,
+    /// How long each run took, clean-up included.
+    pub duration_ms: Vec<f64>,
     /// From the start until every node served, a value per run that has one.
     pub start_ms: Vec<f64>,
     /// From the effect to the detector's firing, alike.
@@ -46,6 +48,7 @@ impl Sample {
         let score = &run.score;
         *self.outcomes.entry(run.outcome).or_default() += 1;
         for (times, time) in [
+            (&mut self.duration_ms, Some(run.duration_ms)),
             (&mut self.start_ms, score.start_ms),
             (&mut self.detect_ms, score.detect_ms),
             (&mut self.recover_ms, score.recover_ms),
@@ -131,6 +134,14 @@ impl Figures {
             ));
         }
         Ok(figures)
+    }
+
+    /// How long each scenario's runs take, by the baseline's file beside the results; nothing
+    /// where there is none, or none that can be read: it serves only to order them.
+    pub(crate) fn durations(results: &Path) -> BTreeMap<String, f64> {
+        let Ok(figures) = Self::read(&results.join("baseline.json")) else { return BTreeMap::new() };
+        let middle = |(id, sample): (String, Sample)| Some((id, median(sample.duration_ms)?));
+        figures.scenarios.into_iter().filter_map(middle).collect()
     }
 
     fn read(path: &Path) -> Result<Self> {

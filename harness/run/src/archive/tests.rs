@@ -37,7 +37,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-const LINE: &str = r#"{"at":7,"wall":"2026-01-02T03:04:05Z","node":"n1","signal":{"kind":"log","line":"one"}}"#;
+const LINE: &str = r#"{"at":7,"wall":"2026-01-02T03:04:05Z","node":"n1","signal":{"log":{"line":"one"}}}"#;
 
 #[track_caller]
 fn told(error: &Error, code: u8, words: &[&str]) {
@@ -115,7 +115,7 @@ fn a_damaged_line_is_named_and_a_torn_end_is_none() {
     assert_eq!((whole.observations, whole.lasts_ms, whole.torn), (2, 7, false));
     let torn = rescore(&run(2, &format!("{LINE}\n{}", &LINE[..40]))).expect("rescored");
     assert_eq!((torn.observations, torn.torn), (1, true));
-    for bad in ["{}", "", "garbage", &LINE[..40], r#"{"at":7,"wall":"x","node":"n1","signal":{"kind":"new"}}"#] {
+    for bad in ["{}", "", "garbage", &LINE[..40], r#"{"at":7,"wall":"x","node":"n1","signal":{"new":{}}}"#] {
         let error = rescore(&run(3, &format!("{LINE}\n{bad}\n{LINE}\n"))).expect_err("damaged");
         told(&error, 2, &["a.one.3/observations.jsonl:2 is no observation", "help"]);
     }

@@ -58,22 +58,45 @@ fn kind(expected: Expected) -> &'static str {
     }
 }
 
-/// Chooses the core: time and again the scenario that tries most of what is not tried yet. The
-/// healthy look-alikes, with which each system's false alarms are counted, always belong to it.
+/// Chooses the core: time and again the scenario that tries most, an act, of what is not tried
+/// yet. Those that were chosen early, and of which all is tried by later ones, leave it again.
+/// The healthy look-alikes, with which each system's false alarms are counted, always belong to it.
 pub(super) fn choose(all: &mut [Scenario]) {
     let mut left: BTreeSet<String> = all.iter().flat_map(|scenario| scenario.covers.iter().cloned()).collect();
-    for scenario in all.iter_mut().filter(|scenario| scenario.id.ends_with("twin_healthy_under_load")) {
-        scenario.core = true;
-        left.retain(|what| !scenario.covers.contains(what));
+    let mut chosen: Vec<usize> = (0..all.len()).filter(|at| is_healthy(&all[*at])).collect();
+    for at in &chosen {
+        left.retain(|what| !all[*at].covers.contains(what));
     }
+    let healthy = chosen.len();
     while !left.is_empty() {
-        let news = |scenario: &&mut Scenario| scenario.covers.intersection(&left).count();
+        let news = |at: &usize| all[*at].covers.intersection(&left).count();
         // Of equals the first by name, and an incident before a look-alike.
-        let rank = |scenario: &&mut Scenario| (news(scenario), scenario.kind == Kind::Incident);
-        let Some(best) = all.iter_mut().rev().filter(|scenario| !scenario.core).max_by_key(rank) else { return };
-        left.retain(|what| !best.covers.contains(what));
-        best.core = true;
+        let rank = |at: &usize| (news(at) * MOST_ACTS / all[*at].acts.max(1), all[*at].kind == Kind::Incident);
+        let Some(best) = (0..all.len()).rev().filter(|at| news(at) > 0).max_by_key(rank) else { break };
+        left.retain(|what| !all[best].covers.contains(what));
+        chosen.push(best);
     }
+    let mut at = healthy;
+    while let Some(early) = chosen.get(at) {
+        if alone(all, *early, &chosen).is_empty() { _ = chosen.remove(at) } else { at += 1 }
+    }
+    for at in &chosen {
+        (all[*at].alone, all[*at].core) = (alone(all, *at, &chosen), true);
+    }
+}
+
+/// What one of the chosen tries and no other does.
+fn alone(all: &[Scenario], at: usize, chosen: &[usize]) -> BTreeSet<String> {
+    let others = chosen.iter().filter(|other| **other != at);
+    let others: BTreeSet<&String> = others.flat_map(|other| &all[*other].covers).collect();
+    all[at].covers.iter().filter(|what| !others.contains(what)).cloned().collect()
+}
+
+/// More acts than any story has, so that shares of it are told apart.
+const MOST_ACTS: usize = 60;
+
+fn is_healthy(scenario: &Scenario) -> bool {
+    scenario.id.ends_with("twin_healthy_under_load")
 }
 
 #[cfg(test)]
@@ -98,5 +121,27 @@ mod tests {
         choose(&mut all);
         let core: Vec<_> = all.iter().filter(|scenario| scenario.core).map(|scenario| scenario.id.as_str()).collect();
         assert_eq!(core, ["a::1", "a::3", "a::twin_healthy_under_load"]);
+        assert_eq!(all[0].alone, ["x", "y"].map(str::to_owned).into());
+        assert!(all[1].alone.is_empty() && all[4].alone.is_empty());
+    }
+
+    #[test]
+    fn who_was_chosen_first_leaves_when_later_ones_try_all_of_it() {
+        let mut all = [
+            scenario("a::both", Kind::Incident, &["x", "y", "z"]),
+            scenario("a::first", Kind::Incident, &["v", "x", "y"]),
+            scenario("a::second", Kind::Incident, &["w", "z"]),
+        ];
+        choose(&mut all);
+        assert_eq!(all.map(|scenario| scenario.core), [false, true, true]);
+    }
+
+    #[test]
+    fn a_long_story_is_chosen_for_what_it_tries_an_act() {
+        let mut long = scenario("a::long", Kind::Incident, &["x", "y", "z"]);
+        long.acts = 3;
+        let mut all = [long, scenario("a::x", Kind::Incident, &["x"]), scenario("a::yz", Kind::Incident, &["y", "z"])];
+        choose(&mut all);
+        assert_eq!(all.map(|scenario| scenario.core), [false, true, true]);
     }
 }

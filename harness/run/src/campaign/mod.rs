@@ -15,7 +15,7 @@ mod trial;
 pub use admission::Admission;
 pub use hunt::{Finding, Hunt, Shard};
 pub use playable::{Menu, Playable, Playground, Remedy, playable, playables};
-pub use registry::{Entry, Kind, Scenario, all, matching, nearest, spread};
+pub use registry::{Entry, Kind, Scenario, all, longest_first, matching, nearest};
 pub(crate) use runner::SCORE;
 pub use runner::{Outcome, RunResult, Runner, Setup, exit_code};
 pub use schedule::{Call, Event, FaultSpec, Happening, Schedule, Span, Timed, nodes};

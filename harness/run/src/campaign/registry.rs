@@ -62,8 +62,12 @@ pub struct Scenario {
     pub contract: BTreeMap<Step, Proof>,
     /// What it tries out: see [`core`](mod@super::core).
     pub covers: BTreeSet<String>,
+    /// How many acts its story has.
+    pub acts: usize,
     /// Whether it belongs to the core: see [`core`](mod@super::core).
     pub core: bool,
+    /// What it tries and nothing else in the core does: why it is in it.
+    pub alone: BTreeSet<String>,
     limit: Duration,
     start: Start,
 }
@@ -96,7 +100,9 @@ impl Scenario {
             images: S::images(&incident.setup),
             contract: contract::table(&incident),
             covers: core::covered(&incident),
+            acts: incident.acts.len(),
             core: false,
+            alone: BTreeSet::new(),
             limit: LIMIT,
             start: start(Arc::new(incident)),
         }
@@ -117,7 +123,9 @@ impl Scenario {
             images: Vec::new(),
             contract: BTreeMap::new(),
             covers: BTreeSet::new(),
+            acts: 1,
             core: false,
+            alone: BTreeSet::new(),
             limit: LIMIT,
             start: Box::new(|_, _| Box::pin(async { Err(Error::Bug("a scenario that is only told of".into())) })),
         }
@@ -299,25 +307,12 @@ pub fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str> + Clone) -> 
     known.filter(|id| most > 0 && shared(id) == most).take(5).collect()
 }
 
-/// In the order in which they are best run side by side: each system's are spread evenly over
-/// the whole, so that those of the system that needs most of the machine do not meet.
-pub fn spread(mut scenarios: Vec<&Scenario>) -> Vec<&Scenario> {
-    let ids: Vec<_> = scenarios.iter().map(|scenario| (scenario.id.clone(), scenario.system().to_owned())).collect();
-    let places = places(&ids);
-    scenarios.sort_by(|a, b| places[&a.id].total_cmp(&places[&b.id]));
+/// In the order in which they are best run side by side: the longest first, so that none is left
+/// to run alone in the end; those that have no known duration are taken for the longest.
+pub fn longest_first<'a>(mut scenarios: Vec<&'a Scenario>, durations: &BTreeMap<String, f64>) -> Vec<&'a Scenario> {
+    let lasts = |scenario: &&Scenario| durations.get(&scenario.id).copied().unwrap_or(f64::INFINITY);
+    scenarios.sort_by(|a, b| lasts(b).total_cmp(&lasts(a)));
     scenarios
-}
-
-/// Each id's place between 0 and 1, by its number among those of its system.
-fn places(ids: &[(String, String)]) -> BTreeMap<String, f64> {
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut numbers = Vec::new();
-    for (id, system) in ids {
-        let count = counts.entry(system).or_default();
-        *count += 1;
-        numbers.push((id.clone(), system.as_str(), *count));
-    }
-    numbers.into_iter().map(|(id, system, number)| (id, f64::from(number) / f64::from(counts[system] + 1))).collect()
 }
 
 #[cfg(test)]
@@ -325,13 +320,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_system_is_spread_over_the_whole() {
-        let ids = ["a::1", "a::2", "a::3", "a::4", "a::5", "b::1", "b::2", "c::1"];
-        let of = |id: &str| (id.to_owned(), id[..1].to_owned());
-        let places = places(&ids.map(of));
-        let mut spread = ids.to_vec();
-        spread.sort_by(|a, b| places[*a].total_cmp(&places[*b]));
-        assert_eq!(spread, ["a::1", "a::2", "b::1", "a::3", "c::1", "a::4", "b::2", "a::5"]);
+    fn the_longest_come_first_and_the_unknown_before_them() {
+        let all = ["a::short", "a::long", "b::unknown"].map(|id| Scenario::told(id, Kind::Incident));
+        let durations = BTreeMap::from([("a::short".to_owned(), 1.0), ("a::long".to_owned(), 2.0)]);
+        let ordered = longest_first(all.iter().collect(), &durations);
+        assert_eq!(ordered.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["b::unknown", "a::long", "a::short"]);
     }
 
     #[test]

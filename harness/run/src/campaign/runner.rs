@@ -205,7 +205,6 @@ impl Runner {
         jobs: usize,
         mut told: impl FnMut(&RunResult),
     ) -> Vec<RunResult> {
-        let scenarios = super::spread(scenarios.to_vec());
         let runs = (1..=repeat).flat_map(|run| scenarios.iter().map(move |scenario| (*scenario, run)));
         let results = stream::iter(runs).map(|(scenario, run)| self.run(scenario, run, seed + u64::from(run) - 1));
         let mut results = results.buffer_unordered(jobs.max(1));
