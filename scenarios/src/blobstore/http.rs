@@ -12,6 +12,9 @@ use crate::answer;
 /// How long an answer may take. Here a healthy one takes some milliseconds.
 const LIMIT: Duration = Duration::from_secs(2);
 
+/// How long the one waits who wants to know whether a blob comes to its end at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The VM's services, over connections that are used again; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Service {
@@ -64,6 +67,12 @@ impl Service {
     pub(super) fn of(node: &Node) -> Self {
         let [nginx, monit] = PORTS.map(|port| (node.ip(), port).into());
         Self::at(nginx, monit)
+    }
+
+    /// The same for one who waits for ten seconds.
+    pub(super) fn patient(node: &Node) -> Self {
+        let client = Client::builder().connect_timeout(LIMIT).timeout(PATIENCE).build().unwrap_or_default();
+        Self { client, ..Self::of(node) }
     }
 
     /// The services at these addresses.

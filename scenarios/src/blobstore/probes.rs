@@ -1,15 +1,15 @@
 //! The probes of the blobstore's own signals: its health check, a blob put and read
 //! back, and monit's summary.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use reenact::{
-    probe::{Answer, Probe, Signal},
+    probe::{Answer, Canary, Probe, Signal, Tried},
     testbed::Node,
 };
 
-use super::http::Service;
+use super::{detectors::WRITE, http::Service};
 
 /// Whether monit sees a process, and all of them run.
 pub(super) fn all_run(summary: &Answer) -> bool {
@@ -32,8 +32,11 @@ impl Asker {
 /// Asks for `/health`, as a load balancer does.
 pub(super) struct Health(Asker);
 
-/// Puts a blob, reads it back, compares and removes it.
-pub(super) struct RoundTrip(Asker);
+/// Puts a blob, reads it back, compares and removes it; one that hangs is waited for.
+pub(super) struct RoundTrip {
+    asker: Asker,
+    canary: Canary,
+}
 
 /// Asks monit what it sees.
 pub(super) struct Monit(Asker);
@@ -46,7 +49,8 @@ impl Health {
 
 impl RoundTrip {
     pub(super) fn new(node: &Node) -> Self {
-        Self(Asker::new(node))
+        let asker = Asker { node: node.name().into(), service: Service::patient(node) };
+        Self { asker, canary: Canary::every(Duration::ZERO) }
     }
 }
 
@@ -70,20 +74,27 @@ impl Probe for Health {
 #[async_trait]
 impl Probe for RoundTrip {
     fn node(&self) -> &str {
-        &self.0.node
+        &self.asker.node
     }
 
     async fn look(&mut self) -> Vec<Signal> {
+        let service = self.asker.service.clone();
+        let tried = self.canary.look(|| async move { service.round_trip("probe").await }).await;
         let values = || [("put", "201"), ("get", "200"), ("matches", "yes")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        let answer = match self.0.service.round_trip("probe").await {
-            Ok(()) => Answer::Values { values: BTreeMap::from(values()) },
-            Err(answer) => answer,
+        let answer = match tried.read() {
+            Ok(Tried { done: true, .. }) => Answer::Values { values: BTreeMap::from(values()) },
+            Ok(Tried { .. }) => Answer::Hung { during: "request".into() },
+            Err(_) => tried.clone(),
         };
-        vec![Signal::Query { of: "http:roundtrip".into(), answer }]
+        let query = |of: &str, answer| Signal::Query { of: of.into(), answer };
+        vec![query("http:roundtrip", answer), query(WRITE, tried)]
     }
 
     fn state(&self, signal: &Signal) -> Option<String> {
-        let Signal::Query { answer, .. } = signal else { return None };
+        let Signal::Query { of, answer } = signal else { return None };
+        if of == WRITE {
+            return None;
+        }
         Some(match answer {
             Answer::Values { .. } => "serves".into(),
             Answer::Error { code, .. } => format!("answers {code}"),

@@ -50,6 +50,8 @@ pub(super) struct Reply {
 pub(super) enum Trouble {
     /// Nobody listens: nothing was done.
     Refused,
+    /// No answer came in time: it may be done, or be done later.
+    Late,
     /// Anything else: it may have been done.
     Other(String),
 }
@@ -59,6 +61,7 @@ impl Trouble {
     pub(super) fn why(self) -> String {
         match self {
             Self::Refused => "connection refused".into(),
+            Self::Late => format!("no answer in {LIMIT:?}"),
             Self::Other(why) => why,
         }
     }
@@ -83,8 +86,7 @@ impl Api {
 
     /// One request; `body` is JSON, which is YAML too.
     pub(super) async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Reply, Trouble> {
-        let limit = || Trouble::Other(format!("no answer in {LIMIT:?}"));
-        timeout(LIMIT, self.exchange(method, path, body)).await.unwrap_or_else(|_| Err(limit()))
+        timeout(LIMIT, self.exchange(method, path, body)).await.unwrap_or(Err(Trouble::Late))
     }
 
     async fn exchange(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Reply, Trouble> {

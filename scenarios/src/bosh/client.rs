@@ -62,7 +62,7 @@ impl Platform {
 fn fate(trouble: Trouble) -> Ack {
     match trouble {
         Trouble::Refused => Ack::Failed { why: "connection refused".into() },
-        Trouble::Other(why) => Ack::Unknown { why },
+        trouble => Ack::Unknown { why: trouble.why() },
     }
 }
 

@@ -59,7 +59,7 @@ use faults::{
     WrongSubnet,
 };
 use iaas::Iaas;
-use probes::{OnMachine, Tables};
+use probes::{OnMachine, SyntheticWrite, Tables};
 use runbooks::{EndDrain, EndEndedTask, EndStuckTask, EndZombie, FreeWorkers};
 use state::Exporter;
 
@@ -243,6 +243,7 @@ impl System for Director {
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = vec![
             (ms(250), Box::new(Tables::new(self.database.clone(), self.setup.pace, &self.setup.workers()))),
             (ms(250), Box::new(OnMachine::new(self.exporter.clone()))),
+            (ms(1000), Box::new(SyntheticWrite::new(self.api.clone()))),
         ];
         for node in self.bed.nodes() {
             probes.push((ms(250), Box::new(Machine::new(node))));

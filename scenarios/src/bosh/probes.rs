@@ -3,17 +3,19 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
-use reenact::probe::{Answer, Probe, Question, Signal};
-use serde_json::Value;
+use reenact::probe::{Answer, Canary, Probe, Question, Signal};
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use super::{
     DIRECTOR, Pace,
+    api::{Api, Trouble},
     db::{self, Database, Row},
+    detectors::WRITE,
     manifest::PAASTA,
     signals::Tasks,
     state::{Exporter, State},
@@ -207,5 +209,45 @@ impl Probe for OnMachine {
                 vec![query("iaas:inflight", answer.clone()), query("iaas:vms", answer), blind]
             }
         }
+    }
+}
+
+/// Between two writes: each is a row and an event, of which nobody wants many.
+const WRITES: Duration = Duration::from_secs(5);
+
+/// Stores a small config of a type of its own by the director's API: no task, no lock, and of no
+/// meaning to anybody.
+pub(super) struct SyntheticWrite {
+    api: Api,
+    canary: Canary,
+    /// A config that says what the newest one says is none.
+    beat: u64,
+}
+
+impl SyntheticWrite {
+    pub(super) fn new(api: Api) -> Self {
+        Self { api, canary: Canary::every(WRITES), beat: 0 }
+    }
+}
+
+#[async_trait]
+impl Probe for SyntheticWrite {
+    fn node(&self) -> &str {
+        DIRECTOR
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        self.beat += 1;
+        let (api, beat) = (self.api.clone(), self.beat);
+        let write = || async move {
+            match api.update_config("canary", "probe", &json!({"beat": beat})).await {
+                Ok(reply) if reply.status == 201 => Ok(()),
+                Ok(reply) => Err(Answer::Error { code: reply.status.to_string(), text: reply.body }),
+                Err(Trouble::Refused) => Err(Answer::Refused),
+                Err(Trouble::Late) => Err(Answer::Hung { during: "request".into() }),
+                Err(Trouble::Other(text)) => Err(Answer::Error { code: "client".into(), text }),
+            }
+        };
+        vec![Signal::Query { of: WRITE.into(), answer: self.canary.look(write).await }]
     }
 }

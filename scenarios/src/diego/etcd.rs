@@ -143,6 +143,12 @@ impl Member {
         Ok(keys)
     }
 
+    /// Writes a small key of no meaning, of version 2: it has no part in version 3's revisions and
+    /// what those hash to, and lies in no folder that anybody reads.
+    pub(super) async fn beat(&self, of: &str) -> Result<(), Answer> {
+        self.ask(Request::form(&format!("/v2/keys/canary/{of}"), "value=beat", WITH_QUORUM)).await.map(drop)
+    }
+
     /// What it says when it is asked for its health, as a load balancer asks.
     pub(super) async fn says_healthy(&self, limit: Duration) -> Result<bool, Answer> {
         let said = self.ask(Request::get("/health", limit)).await?;

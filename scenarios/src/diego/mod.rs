@@ -58,7 +58,7 @@ use faults::{
 };
 use http::Http;
 use monit::Monit;
-use probes::{Asks, Intervals, Owner, Question};
+use probes::{Asks, Intervals, Owner, Question, SyntheticWrite};
 use runbooks::{BringMembersBack, BringServersBack, FreeLock, KillallEtcd, RebuildFromSurvivor, WritePeersJson};
 use topology::Images;
 
@@ -314,8 +314,9 @@ impl System for Diego {
         for (every, node, question) in self.questions() {
             probes.push((ms(every), Box::new(Asks::new(node, question))));
         }
-        for node in self.of(&ETCDS) {
+        for (node, member) in self.members() {
             probes.push((ms(1000), Box::new(Owner::new(node, self.bed.probe_shell()))));
+            probes.push((ms(1000), Box::new(SyntheticWrite::new(node, member))));
         }
         for node in self.of(&[CC]) {
             // Its interval only bounds how often it would be said again.

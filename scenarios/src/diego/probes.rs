@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reenact::{
-    probe::{Answer, Probe, Signal},
+    probe::{Answer, Canary, Probe, Signal},
     testbed::{Node, Shell},
 };
 
 use super::{
     bbs::{Bbs, CloudController},
     consul::Agent,
+    detectors::WRITE,
     etcd::{Member, PEERS},
     monit::Monit,
     signals::{self, Etcd, Metrics},
@@ -141,6 +142,32 @@ impl Probe for Asks {
             _ => return None,
         };
         Some(state.into())
+    }
+}
+
+/// Writes a small key by one member of etcd, one write at a time.
+pub(super) struct SyntheticWrite {
+    node: String,
+    member: Member,
+    canary: Canary,
+}
+
+impl SyntheticWrite {
+    pub(super) fn new(node: &Node, member: Member) -> Self {
+        Self { node: node.name().into(), member, canary: Canary::every(Duration::ZERO) }
+    }
+}
+
+#[async_trait]
+impl Probe for SyntheticWrite {
+    fn node(&self) -> &str {
+        &self.node
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        let (member, name) = (self.member.clone(), self.node.clone());
+        let answer = self.canary.look(|| async move { member.beat(&name).await }).await;
+        vec![Signal::Query { of: WRITE.into(), answer }]
     }
 }
 

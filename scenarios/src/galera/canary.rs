@@ -5,16 +5,13 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use mysql_async::{Conn, prelude::Queryable};
-use reenact::probe::Answer;
+use reenact::probe::{Answer, Tried};
 use tokio::{
     task::{JoinError, JoinSet},
     time::{Instant, timeout},
 };
 
-use super::{
-    detectors::Tried,
-    node::{self, LIMIT},
-};
+use super::node::{self, LIMIT};
 
 /// How its write begins, by which the server's list of processes shows it.
 const WRITE: &str = "INSERT INTO reenact.canary (writer, beat)";

@@ -6,11 +6,11 @@ use std::net::Ipv4Addr;
 use async_trait::async_trait;
 use mysql_async::Conn;
 use reenact::{
-    probe::{Answer, Probe, Question, Signal},
+    probe::{Answer, Probe, Signal},
     testbed::Node,
 };
 
-use super::{canary::Canary, detectors::Tried, node};
+use super::{canary::Canary, detectors::WRITE, node};
 
 /// Asks a node for its wsrep status, over one connection as long as it lasts.
 pub(super) struct SqlStatus {
@@ -84,6 +84,6 @@ impl Probe for SyntheticWrite {
     }
 
     async fn look(&mut self) -> Vec<Signal> {
-        vec![Signal::Query { of: Tried::OF.into(), answer: self.canary.look().await }]
+        vec![Signal::Query { of: WRITE.into(), answer: self.canary.look().await }]
     }
 }

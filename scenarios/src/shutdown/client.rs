@@ -1,6 +1,6 @@
 //! The workload's client: one request a write, to whichever replica is next.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reenact::workload::{Ack, Client, Write};
@@ -24,6 +24,22 @@ impl Requester {
     }
 }
 
+/// The ids from here on are those of synthetic requests.
+pub(super) const SYNTHETIC: u64 = 1 << 62;
+
+/// Sends one request.
+pub(super) async fn post(
+    http: &reqwest::Client,
+    ip: Ipv4Addr,
+    id: u64,
+    value: u64,
+    kind: &str,
+) -> reqwest::Result<reqwest::StatusCode> {
+    let body = format!(r#"{{"id": {id}, "value": {value}, "kind": "{kind}"}}"#);
+    let request = http.post(format!("http://{ip}:{PORT}/requests")).header("content-type", "application/json");
+    Ok(request.body(body).timeout(LIMIT).send().await?.status())
+}
+
 /// One request in ten promises nothing, and one in ten may be dropped: a reconciliation
 /// must not mistake them for lost work.
 pub(super) fn kind(id: u64) -> &'static str {
@@ -42,13 +58,10 @@ impl Client for Requester {
         };
         self.node = node;
         let Write { id, value, .. } = write;
-        let body = format!(r#"{{"id": {id}, "value": {value}, "kind": "{}"}}"#, kind(id));
-        let request = self.http.post(format!("http://{ip}:{PORT}/requests"));
-        let sent = request.header("content-type", "application/json").body(body).timeout(LIMIT).send().await;
-        match sent {
-            Ok(response) if response.status() == 201 => Ack::Ok,
+        match post(&self.http, ip, id, value, kind(id)).await {
+            Ok(status) if status == 201 => Ack::Ok,
             // Also an error of the database's may stand for a row that was committed.
-            Ok(response) => Ack::Unknown { why: response.status().to_string() },
+            Ok(status) => Ack::Unknown { why: status.to_string() },
             Err(error) if error.is_connect() => Ack::Failed { why: "no connection".into() },
             Err(error) => Ack::Unknown { why: error.to_string() },
         }

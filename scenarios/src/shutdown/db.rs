@@ -10,6 +10,8 @@ use reenact::{Error, Result, judge::Contents, probe::Answer, testbed::Node};
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls, Row, types::ToSql};
 
+use super::client::SYNTHETIC;
+
 /// How long any one question may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -49,9 +51,10 @@ impl Database {
         self.ask(sql, parameters).await.map_err(|answer| Error::failed(format!("cannot ask the database: {answer:?}")))
     }
 
-    /// Each request whose work is done or that never had any, with its value.
+    /// Each request of the workload's whose work is done or that never had any, with its value.
     pub(super) async fn done(&self) -> Result<Contents> {
-        let rows = self.must("SELECT id, value FROM requests WHERE flag OR kind <> 'order'", &[]).await?;
+        let sql = format!("SELECT id, value FROM requests WHERE (flag OR kind <> 'order') AND id < {SYNTHETIC}");
+        let rows = self.must(&sql, &[]).await?;
         Ok(rows.iter().map(|row| (number(row, 0), number(row, 1))).collect())
     }
 

@@ -245,3 +245,43 @@ impl<S: Replicated> Fault<S> for Deleted {
         true
     }
 }
+
+/// Where a rollout puts a replica's settings.
+const SETTINGS: &str = "/etc/service.env";
+
+/// A replica's settings have a value that the service does not take. It reads them when it
+/// starts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SettingBroken {
+    /// The replica.
+    pub(super) node: String,
+}
+
+impl fmt::Display for SettingBroken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a setting of {} that the service does not take", self.node)
+    }
+}
+
+#[async_trait]
+impl<S: OnTestbed> Fault<S> for SettingBroken {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let written =
+            system.bed().node(&self.node)?.exec(&["bash", "-c", &format!("echo WORKERS=80k >{SETTINGS}")]).await?;
+        match written.code {
+            0 => Ok(Undo::none()),
+            _ => Err(Error::inconclusive(format!("the settings were not written: {}", written.text.trim()))),
+        }
+    }
+
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
+        let said = bed.node(&self.node)?.read(bed.shell(), SETTINGS).await?.unwrap_or_default();
+        Ok(Effect::new(said.trim() == "WORKERS=80k", format!("{SETTINGS}: {said}")))
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
+    }
+}

@@ -47,7 +47,7 @@ use client::Requester;
 use db::Database;
 use detectors::OUTBOX_STALLED;
 use faults::{Deleted, Ends, Replicated};
-use probes::{Metrics, Reconciliation};
+use probes::{Metrics, Reconciliation, SyntheticWrite};
 use router::Router;
 use runbooks::StartReplica;
 use setup::{App, Setup};
@@ -186,6 +186,7 @@ impl System for Service {
             probes.push((ms(250), Box::new(Metrics::new(node))));
         }
         probes.push((ms(250), Box::new(Reconciliation::new(DB, self.database.clone(), self.setup.age_limit()))));
+        probes.push((ms(1000), Box::new(SyntheticWrite::new(Arc::clone(&self.router)))));
         probes
     }
 

@@ -1,15 +1,16 @@
 //! The probes of the service's own signals: its gauges, and the reconciliation of
 //! intent against effect.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reenact::{
-    probe::{Answer, Probe, Signal},
+    probe::{Answer, Canary, Probe, Signal},
     testbed::Node,
 };
 
-use super::{PORT, db::Database};
+use super::{PORT, client, db::Database, detectors::WRITE, router::Router};
+use crate::answer::of_error;
 
 /// How long the gauges may take to come.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -91,5 +92,42 @@ impl Probe for Reconciliation {
     async fn look(&mut self) -> Vec<Signal> {
         let answer = self.database.reconciliation(self.age_limit).await;
         vec![Signal::Query { of: "sql:reconcile".into(), answer }]
+    }
+}
+
+/// Sends a request that promises nothing, a draft, through the router: it is stored as any other
+/// is, has no work, and its id is none of the workload's.
+pub(super) struct SyntheticWrite {
+    router: Arc<Router>,
+    http: reqwest::Client,
+    canary: Canary,
+    next: u64,
+}
+
+impl SyntheticWrite {
+    pub(super) fn new(router: Arc<Router>) -> Self {
+        Self { router, http: reqwest::Client::new(), canary: Canary::every(Duration::ZERO), next: client::SYNTHETIC }
+    }
+}
+
+#[async_trait]
+impl Probe for SyntheticWrite {
+    fn node(&self) -> &str {
+        "router"
+    }
+
+    async fn look(&mut self) -> Vec<Signal> {
+        self.next += 1;
+        let (router, http, id) = (Arc::clone(&self.router), self.http.clone(), self.next);
+        let write = || async move {
+            let Some((_, ip)) = router.pick() else { return Err(Answer::Refused) };
+            let status = client::post(&http, ip, id, id, "draft").await.map_err(|error| of_error(&error))?;
+            if status == 201 {
+                Ok(())
+            } else {
+                Err(Answer::Error { code: status.as_str().into(), text: status.to_string() })
+            }
+        };
+        vec![Signal::Query { of: WRITE.into(), answer: self.canary.look(write).await }]
     }
 }

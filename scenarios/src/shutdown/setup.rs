@@ -15,6 +15,18 @@ pub(crate) enum App {
     Spring(&'static str),
 }
 
+/// The service under a supervisor: what has ended is started again a second later, with the
+/// settings that are there then, over those of the container. SIGTERM ends both.
+pub(super) const SUPERVISED: &str = r#"
+trap 'kill -TERM $pid; wait $pid; exit' TERM
+while :; do
+    (set -a; [[ ! -e /etc/service.env ]] || . /etc/service.env; exec shutdown-service) & pid=$!
+    wait $pid
+    echo "supervisor: it ended with $?; it is started again"
+    sleep 1
+done
+"#;
+
 /// How the service is made.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {

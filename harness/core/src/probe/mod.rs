@@ -1,6 +1,7 @@
 //! Probes read one signal each, the way a person on call could; what they see
 //! becomes one timestamped stream.
 
+mod canary;
 mod mount;
 mod question;
 mod stream;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::{clock::Clock, clock::Moment};
+pub use canary::{Canary, Tried};
 pub use mount::{Access, Mount};
 pub use question::{Question, Values, read_but};
 pub use stream::{MOST, StateChange, Stream};

@@ -26,7 +26,8 @@ use reenact::{
 use absent::any_absent;
 use disk::State;
 use node::{NodesView, disks};
-use service::{any_service, does_not_start, refused_writes, workers_alone};
+pub(super) use service::WRITE;
+use service::{any_service, does_not_start, refused_writes, stalled_writes, workers_alone};
 
 /// Somebody left or made a disk read-only, and nothing is wrong with it.
 pub const LEFT_READ_ONLY: &str = "blobstore/left_read_only";
@@ -46,6 +47,9 @@ pub const ORPHANED_WORKERS: &str = "blobstore/orphaned_workers";
 
 /// The service does not start, or nobody answers at its port, and no other diagnosis says why.
 pub const DOES_NOT_START: &str = "blobstore/does_not_start";
+
+/// The service answers, and no blob comes to its end.
+pub const WRITES_STALLED: &str = "blobstore/writes_stalled";
 
 /// A list of processes counts for 1.5 s, so after two no list from before a copy began
 /// can speak of a migration any more. Between a copy's end and the unmount of its
@@ -72,6 +76,10 @@ const READS_ONLY_HOLD: Duration = Duration::from_secs(2);
 /// From its first knowledge of nginx to `OK` it took 3.1 s at most in fifteen starts at load 5.
 const START_HOLD: Duration = Duration::from_secs(25);
 
+/// A blob is given up after ten seconds, and one that was under way when all was well again may
+/// have that long to go. A disk that is slow by a second a write stores one within it.
+const STALLED_HOLD: Duration = Duration::from_secs(15);
+
 /// A master that ends in order ends its workers first. Monit looks each second, and starts
 /// what is gone at its next look.
 const ORPHANS_HOLD: Duration = Duration::from_secs(4);
@@ -97,7 +105,7 @@ detector! {
 detector! {
     DISK_FULL,
     "A disk has no room for the service's writes.",
-    Rule::new(FULL_HOLD, any_disk(State::Full)),
+    Rule::lasting(FULL_HOLD, any_disk(State::Full)),
 }
 
 detector! {
@@ -109,13 +117,19 @@ detector! {
 detector! {
     READS_ONLY,
     "The service answers and cannot store anything, while monit says that all of it is OK.",
-    Rule::new(READS_ONLY_HOLD, any_service(refused_writes)),
+    Rule::lasting(READS_ONLY_HOLD, any_service(refused_writes)),
+}
+
+detector! {
+    WRITES_STALLED,
+    "The service answers and is said to be well, and no blob comes to its end: look at what the disk below waits for.",
+    Rule::new(STALLED_HOLD, any_service(stalled_writes)),
 }
 
 detector! {
     ORPHANED_WORKERS,
     "nginx's workers have lost their master and keep its port, so that monit's starts fail: end them.",
-    Rule::new(ORPHANS_HOLD, any_service(workers_alone)),
+    Rule::lasting(ORPHANS_HOLD, any_service(workers_alone)),
 }
 
 /// Whether any disk is in this state.
@@ -126,5 +140,5 @@ fn any_disk(state: State) -> impl Fn(&NodesView) -> Told {
 detector! {
     DOES_NOT_START,
     "The service does not start, and no other diagnosis says why: see the last words of nginx's error log.",
-    Rule::new(START_HOLD, any_service(does_not_start)),
+    Rule::lasting(START_HOLD, any_service(does_not_start)),
 }

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reenact::{
-    detect::{self, Latest, Nodes, Since},
-    probe::{Access, Answer, Moment, Mount, Observation, Signal},
+    detect::{self, Asked, Latest, Nodes, Since, hangs_now},
+    probe::{Access, Answer, Moment, Mount, Observation, Signal, Tried},
 };
 
-use super::{disk::Disk, kernel::Failures};
+use super::{disk::Disk, kernel::Failures, service::WRITE};
 
 /// The list of processes, which is looked at once a second, is known for less time than
 /// other signals: shorter than the disks' hold, so that no list from before a copy began can
@@ -43,6 +43,8 @@ pub struct Record {
     mounts: Latest<Vec<Mount>>,
     /// The last answer to each question.
     answers: BTreeMap<String, Latest<Answer>>,
+    /// What becomes of a blob that is put and read back.
+    write: Asked<Tried>,
     processes: Latest<Vec<String>>,
     runs: Latest<bool>,
     /// Since when the service's port refuses.
@@ -68,6 +70,9 @@ impl detect::Record for Record {
                 }
                 if of == KERNEL_LOG {
                     self.kernel_log = Some(true);
+                }
+                if of == WRITE {
+                    self.write.take(at, answer);
                 }
                 if let Some(path) = of.strip_prefix("declared:") {
                     self.declared.entry(path.into()).or_default().note(answer.get("mounted") == Some("0"), at);
@@ -203,6 +208,11 @@ impl<'v> Node<'v> {
     /// What the service makes of a blob that it is asked to store and to give back.
     pub fn round_trip(&self) -> Option<&'v Answer> {
         self.answer(ROUND_TRIP)
+    }
+
+    /// How the blob that is tried hangs, if it does.
+    pub fn write_hangs(&self) -> Result<Option<String>, String> {
+        hangs_now(&self.record.write, self.now).map_err(|why| format!("{}: {why}", self.name))
     }
 
     /// The command lines of all processes.

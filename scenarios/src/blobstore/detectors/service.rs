@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reenact::{
-    detect::{Told, any},
+    detect::{Missing, Told, any, holds},
     probe::Answer,
 };
 
@@ -17,6 +17,19 @@ use super::{
 /// small disk meanwhile, and an operator works. Where a copy or a check is seen it may take
 /// any time.
 const UNTENDED: Duration = Duration::from_secs(60);
+
+/// What became of a blob that was put and read back, however long it took.
+pub const WRITE: &str = "blob:write";
+
+/// The evidence that a service that is said to be well stores nothing, and does not refuse it.
+pub fn stalled_writes(node: &Node<'_>) -> Told {
+    let Some(how) = node.write_hangs()? else { return Ok(Vec::new()) };
+    let health = node.answer("http:health").ok_or_else(|| format!("{}: its health is not known", node.name))?;
+    if health.get("status") != Some("200") || is_explained(node) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!("{}: GET /health: 200; {how}", node.name)])
+}
 
 /// Whether this is the case of any node that has the service.
 pub fn any_service(case: fn(&Node<'_>) -> Told) -> impl Fn(&NodesView) -> Told {
@@ -89,11 +102,10 @@ pub fn does_not_start(node: &Node<'_>) -> Told {
     }
     let silent = is_silent.then(|| format!("nobody answers at the service's port; monit says {}", monit_says(node)));
     let failing = failing.into_iter().map(|(name, status)| format!("monit: {name}: {status}"));
-    let said =
-        node.last_words().map_or_else(|| "nginx's error log does not say why".into(), |line| format!("nginx: {line}"));
     let pre_start = node.pre_start_end().map(|line| format!("pre-start ended with: {line}"));
-    let lines = silent.into_iter().chain(failing).chain([said]).chain(pre_start);
-    Ok(lines.map(|line| format!("{}: {line}", node.name)).collect())
+    let signs = silent.into_iter().chain(failing).chain(pre_start).collect();
+    let why = node.last_words().map(str::to_owned);
+    Ok(Missing { node: node.name.into(), signs, why }.lines().collect())
 }
 
 /// Monit 5.33 says OK; 5.2.5, the report's, `running`.
@@ -103,7 +115,6 @@ fn is_ok(status: &str) -> bool {
 
 /// Whether a more precise diagnosis holds. What cannot be told explains nothing.
 fn is_explained(node: &Node<'_>) -> bool {
-    let holds = |told: Told| told.is_ok_and(|evidence| !evidence.is_empty());
     let disks = node.disks().unwrap_or_default();
     let is_well = |state: State| matches!(state, State::Fine | State::Untold(_));
     disks.iter().any(|disk| !is_well(disk.state())) || holds(absent::absent(node)) || holds(workers_alone(node))

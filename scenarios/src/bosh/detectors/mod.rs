@@ -18,6 +18,7 @@
 //! | `sql:vms` | cid → `instance\|ip` |
 //! | `iaas:inflight` | `now_ms`; request id → `method\|task\|instance\|ip\|az\|pid\|begun_ms` (`begun_ms`: the file's mtime) |
 //! | `iaas:vms` | cid → `deployment\|instance\|ip\|az` |
+//! | `director:write` | of a small config that is stored by the API, `POST /configs`, every five seconds: `done`; `ms`, how long it took or takes; `waits_for` |
 //! | `director:config` | `renew_ms`, `expiry_ms`, `checkpoint_ms`, `timeout_ms`, `agent_wait_ms`, `scale` (a factor such as `0.02`); `subnet:<az>` → its ranges, divided by spaces. Once is enough; again when either changes |
 //!
 //! SQL is raw: the HTTP API's `GET /locks` and `GET /tasks` change what they show. A
@@ -41,13 +42,15 @@
 //! what [`STUCK_TASK`] is not: a task that polls an agent says a word each second, and does
 //! not get on. [`ENDED_TASK_LIVES`] is about tasks that have ended by their rows, of which
 //! none of these says a word; [`TASK_RUNS_TWICE`] is how one comes about. [`WRONG_SUBNET`]
-//! names the cause of what hangs. [`DOUBLE_CREATE`] needs a zombie or an orphan, and
+//! names the cause of what hangs. [`DIRECTOR_DOWN`] is for what has no other name: of workers it
+//! is silent where [`STARVATION`] names them. [`WRITES_STALLED`] is silent beside it. [`DOUBLE_CREATE`] needs a zombie or an orphan, and
 //! [`LEAKED_VMS`] that nobody is left who would write them down.
 //!
 //! Limits are production's seconds, times the director's scale; they are meant for scales
 //! of 0.02 and more, where each is longer than two looks.
 
 mod agent;
+mod down;
 mod ended;
 mod history;
 mod iaas;
@@ -56,6 +59,7 @@ mod log;
 mod process;
 mod task;
 mod view;
+mod writes;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -63,6 +67,8 @@ pub(crate) mod tests;
 use std::time::Duration;
 
 use reenact::{detect::Rule, detector};
+
+pub(super) use writes::WRITE;
 
 /// A lock is held by a task that lives and does nothing.
 pub const STUCK_TASK: &str = "bosh/stuck_task_holds_lock";
@@ -89,6 +95,13 @@ pub const TASK_RUNS_TWICE: &str = "bosh/task_runs_twice";
 /// A task is to be cancelled that nobody is at, and nobody will take.
 pub const ABANDONED_CANCEL: &str = "bosh/abandoned_cancel";
 
+/// A process of the director is not there, or its database does not answer, and no other
+/// diagnosis says why.
+pub const DIRECTOR_DOWN: &str = "bosh/director_down";
+
+/// The director's tables are read, and no write by its API comes to its end.
+pub const WRITES_STALLED: &str = "bosh/writes_stalled";
+
 /// Limits that follow the scale are in the conditions. These holds are for looks that
 /// tell of different moments: after six, each has told of the present one, though some
 /// be lost.
@@ -97,6 +110,14 @@ const LOOKS_AGREE: Duration = Duration::from_millis(1_500);
 /// None: the condition measures by itself for how long it has held, up to the look that
 /// says so.
 const NONE: Duration = Duration::ZERO;
+
+/// monit looks each second here and every ten in production; within this time it has started
+/// twice what is gone. No interval of the director's, so it does not follow the scale.
+const DOWN_HOLD: Duration = Duration::from_secs(30);
+
+/// A client gives a write up after 5 s, and one that was under way when all was well again may
+/// have that long to go. A slow director answers within it.
+const STALLED_HOLD: Duration = Duration::from_secs(15);
 
 /// A directory that is listed while one call ends and the next begins may show both,
 /// once.
@@ -129,7 +150,7 @@ detector! {
 detector! {
     STARVATION,
     "Jobs are queued and every worker is away or at a task that does nothing: no lock is at fault.",
-    Rule::new(LOOKS_AGREE, task::starved),
+    Rule::lasting(LOOKS_AGREE, task::starved),
 }
 
 detector! {
@@ -172,4 +193,16 @@ detector! {
     ABANDONED_CANCEL,
     "A task is cancelling and nobody is at it: there is nothing to end; its events tell whether it was done.",
     Rule::new(NONE, task::abandoned),
+}
+
+detector! {
+    DIRECTOR_DOWN,
+    "A process of the director or its database is not there, and no other diagnosis says why: see its last words.",
+    Rule::lasting(DOWN_HOLD, down::not_there),
+}
+
+detector! {
+    WRITES_STALLED,
+    "The director's tables are read and every process is there, and writes by its API hang: see what its database waits for.",
+    Rule::new(STALLED_HOLD, writes::stalled),
 }

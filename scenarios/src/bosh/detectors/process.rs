@@ -16,6 +16,8 @@ pub enum Role {
     },
     /// A CPI call.
     Cpi,
+    /// What ships the tasks' logs: no part of the director, and never without it.
+    Watch,
 }
 
 /// A process of the director.
@@ -42,6 +44,7 @@ pub fn parse(command: &str) -> Option<Process> {
         "worker" => Role::Worker(after("--name").unwrap_or_else(|| "worker_1".into())),
         "run-job" => Role::Job { task: after("--task")?.parse().ok()?, worker: after("--worker").unwrap_or_default() },
         "cpi" => Role::Cpi,
+        "watch" => Role::Watch,
         _ => return None,
     };
     let number = |name: &str| words.iter().rev().find_map(|word| word.strip_prefix(name)?.parse().ok());
@@ -60,6 +63,7 @@ mod tests {
             ("director worker --name worker_2 --scale 0.02 pid=8 ppid=1", Role::Worker("worker_2".into()), Some(8)),
             ("director worker", Role::Worker("worker_1".into()), None),
             ("director run-job --task 100 --worker worker_1 pid=9 ppid=8", job, Some(9)),
+            ("/usr/local/bin/director watch pid=7 ppid=1", Role::Watch, Some(7)),
             ("director cpi --iaas /iaas pid=10 ppid=9", Role::Cpi, Some(10)),
         ] {
             let parent = pid.map(|pid: u32| if pid < 9 { 1 } else { pid - 1 });

@@ -6,16 +6,18 @@ use std::{
 };
 
 use reenact::{
-    detect::{Asked, FRESH, Since, View},
-    probe::{Answer, Moment, Observation, Question, Signal},
+    detect::{Asked, FRESH, Since, View, hangs_now},
+    probe::{Answer, Moment, Observation, Question, Signal, Tried},
 };
 
 use super::{
     super::signals::{Call, Config, Events, IaasVms, Inflight, Jobs, LockRow, Locks, SqlVms, Task, Tasks},
     agent::Agents,
+    down::Parts,
     history::History,
     log::{self, Said},
     process::{self, Process, Role},
+    writes::WRITE,
 };
 
 /// So many tasks are followed: as many as an answer may hold, thrice.
@@ -103,10 +105,12 @@ pub struct DirectorView {
     inflight: Asked<Inflight>,
     vms: Asked<IaasVms>,
     known_vms: Asked<SqlVms>,
+    write: Asked<Tried>,
     /// Where the director runs, and what was last seen of it there.
     processes: Option<(String, Moment, Vec<Process>)>,
     history: History,
     tracks: BTreeMap<u64, Track>,
+    parts: Parts,
     /// Locks without a living row, and since when.
     lapsed: BTreeMap<String, Moment>,
     /// The uid on each lock's row, and since when.
@@ -122,21 +126,20 @@ impl View for DirectorView {
         self.now = self.now.max(at);
         match &observation.signal {
             Signal::Query { of, answer } => self.answered(at, of, answer),
-            Signal::Log { line } => {
-                if let Some((task, said)) = log::parse(line) {
-                    self.said(at, task, said);
-                }
-            }
+            Signal::Log { line } => match log::parse(line) {
+                Some((task, said)) => self.said(at, task, said),
+                None => self.parts.hear(&observation.node, at, line),
+            },
             Signal::Processes { commands } => self.processes(&observation.node, at, commands),
             _ => {}
         }
     }
 
     fn is_blank(&self) -> bool {
-        let Self { config, locks, tasks, events, jobs, inflight, vms, known_vms, processes, tracks, .. } = self;
+        let Self { config, locks, tasks, events, jobs, inflight, vms, known_vms, write, processes, tracks, .. } = self;
         let tables = config.is_asked() || locks.is_asked() || tasks.is_asked() || events.is_asked() || jobs.is_asked();
         let iaas = inflight.is_asked() || vms.is_asked() || known_vms.is_asked();
-        !tables && !iaas && processes.is_none() && tracks.is_empty()
+        !tables && !iaas && !write.is_asked() && processes.is_none() && tracks.is_empty()
     }
 }
 
@@ -159,6 +162,7 @@ impl DirectorView {
                 }
             }
             SqlVms::OF => _ = self.known_vms.take(at, answer),
+            WRITE => _ = self.write.take(at, answer),
             _ => {}
         }
     }
@@ -180,6 +184,7 @@ impl DirectorView {
 
     fn tasks(&mut self, at: Moment, answer: &Answer) {
         let Some(seen) = self.tasks.take(at, answer) else { return };
+        self.parts.database_is_there(at);
         for (id, task) in &seen.rows {
             let track = track(&mut self.tracks, *id, at);
             track.cancelling.note(task.state == "cancelling", at);
@@ -240,7 +245,18 @@ impl DirectorView {
                 track.gone.note(!lives, at);
             }
             self.processes = Some((node.into(), at, seen));
+            if self.is_whole() {
+                self.parts.director_is_there(at);
+            }
         }
+    }
+
+    /// Whether the API's process and every worker run.
+    fn is_whole(&self) -> bool {
+        let running = self.processes.iter().flat_map(|(_, _, seen)| seen);
+        let roles: Vec<_> = running.map(|process| &process.role).collect();
+        let workers = self.workers().iter().cloned().map(Role::Worker);
+        [Role::Serve].into_iter().chain(workers).all(|role| roles.contains(&&role))
     }
 
     /// How long ago an answer came.
@@ -254,6 +270,11 @@ impl DirectorView {
         let [locks, tasks, events, jobs] =
             [self.locks.at(), self.tasks.at(), self.events.at(), self.jobs.at()].map(Option::unwrap_or_default);
         Looks { locks, tasks, events, jobs, processes }
+    }
+
+    /// How the write that is tried hangs, if it does.
+    pub fn write_hangs(&self) -> Result<Option<String>, String> {
+        hangs_now(&self.write, self.now)
     }
 
     /// The present moment.
@@ -295,6 +316,27 @@ impl DirectorView {
             Some((_, at, _)) if self.now.since(*at) > FRESH => Err("the director's processes are not fresh".into()),
             Some((_, _, seen)) => Ok(seen),
         }
+    }
+
+    /// Where the director's processes are; empty: that was not seen.
+    pub fn home(&self) -> &str {
+        self.processes.as_ref().map_or("", |(home, ..)| home)
+    }
+
+    /// The workers that there should be, as far as that is known.
+    pub fn workers(&self) -> &[String] {
+        self.jobs.told().map_or(&[], |jobs| &jobs.workers)
+    }
+
+    /// What is known of the director's parts.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// How the database is silent, if no question is answered.
+    pub fn database_is_silent(&self) -> Result<Option<&str>, String> {
+        let locks = self.locks.fresh(self.now)?.is_err();
+        Ok(self.tasks.fresh(self.now)?.err().filter(|_| locks))
     }
 
     /// A task's process and the worker that made it.

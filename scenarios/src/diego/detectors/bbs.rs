@@ -1,8 +1,8 @@
 //! The BBS: how many lead, and whether they can read.
 
-use reenact::detect::Told;
+use reenact::detect::{Told, holds};
 
-use super::{etcd, view::DiegoView};
+use super::{data, etcd, view::DiegoView};
 
 /// Two answer as only the holder of the lock does.
 pub fn masters(view: &DiegoView) -> Told {
@@ -24,7 +24,7 @@ pub fn masters(view: &DiegoView) -> Told {
 
 /// One answers pings and lists nothing, and not for etcd's sake.
 pub fn lists_nothing(view: &DiegoView) -> Told {
-    if !etcd::is_well(view)? {
+    if !etcd::is_well(view)? || holds(data::writes_stalled(view)) {
         return Ok(Vec::new());
     }
     let mut lines = Vec::new();

@@ -1,10 +1,34 @@
-//! What etcd's members hold: whether it is the same, and whether there is room for more.
+//! What etcd's members hold: whether it is the same, and whether they take more.
 
 use std::collections::BTreeMap;
 
-use reenact::{detect::Told, probe::Question};
+use reenact::{
+    detect::{Told, everywhere, hangs_now, holds},
+    probe::Question,
+};
 
-use super::{super::signals::Hash, view::DiegoView};
+use super::{
+    super::signals::Hash,
+    etcd::{has_leader, is_well},
+    view::DiegoView,
+};
+
+/// What became of a small key that was written by a member.
+pub const WRITE: &str = "etcd:write";
+
+/// The members have one leader and answer, and by each of them a write hangs.
+pub fn writes_stalled(view: &DiegoView) -> Told {
+    let mut places = Vec::new();
+    for member in view.members()?.iter().filter(|member| has_leader(member)) {
+        let (name, now) = (member.name, view.now());
+        let applied = member.said.map_or(0, |etcd| etcd.applied);
+        let how = hangs_now(&member.record.write, now).map_err(|why| format!("{name}: {why}"))?;
+        places.push(how.map(|how| format!("{name}: it answers and has a leader, at raft index {applied}; {how}")));
+    }
+    let lines = everywhere(places);
+    let is_told = lines.is_empty() || !is_well(view)? || holds(alarmed(view, "NOSPACE"));
+    Ok(if is_told { Vec::new() } else { lines })
+}
 
 /// Members have raised this alarm, such as that of a member over its quota.
 pub fn alarmed(view: &DiegoView, alarm: &str) -> Told {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reenact::{
-    detect::{Told, seconds},
+    detect::{Missing, Told, seconds},
     probe::Moment,
 };
 
@@ -31,9 +31,10 @@ pub fn down(view: &DiegoView) -> Told {
         if lasts < IN_VAIN || view.is_unmonitored(node, job)? || is_explained(view, node, job)? {
             continue;
         }
-        lines.push(format!("{node}: {job}'s port has been closed for {}, and monit starts it", seconds(lasts)));
+        let sign = format!("{job}'s port has been closed for {}, and monit starts it", seconds(lasts));
         let just_before = Moment(closed.0.saturating_sub(LOOK));
-        lines.extend(view.last_words(node, just_before).map(|words| format!("{node}: {words}")));
+        let why = view.last_words(node, just_before).map(str::to_owned);
+        lines.extend(Missing { node: node.into(), signs: vec![sign], why }.lines());
     }
     Ok(lines)
 }

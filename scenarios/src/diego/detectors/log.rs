@@ -14,13 +14,6 @@ pub enum Said {
     Undecryptable,
 }
 
-/// Whether a line tells of something that went wrong, whatever it is: for people to read.
-pub fn is_grave(line: &str) -> bool {
-    const GRAVE: [&str; 10] =
-        ["panic", "fatal", "FATAL", " C | ", "rror", "annot", "denied", "nvalid", "not defined", "in use"];
-    GRAVE.iter().any(|word| line.contains(word))
-}
-
 /// Reads a line; `None`: it says nothing of this kind.
 pub fn parse(line: &str) -> Option<Said> {
     let has = |part: &str| line.contains(part);

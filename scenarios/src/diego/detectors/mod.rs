@@ -12,6 +12,7 @@
 //! |---|---|---|---|
 //! | `etcd:member` | each member, 4001 | 500, 1000 | `cluster`, `id`: who it says that it is; `has_leader`: true or false; `term`; `applied`: its raft index; `alarms`: such as `NOSPACE CORRUPT`, may be empty |
 //! | `etcd:hash` | each member, 4001 | 1000, 1000 | `hash`, `revision`, `compacted`: of its v3 keys |
+//! | `etcd:write` | each member, 4001 | 1000, 9000 | of a small key of version 2: `done`; `ms`, how long it took or takes; `waits_for` |
 //! | `etcd:process` | each member, exec | 500, 1000 | `pidfile`: the id in `etcd.pid`; `listener`: of who listens on 7001; either may be empty |
 //! | `consul:server` | each server, 8500 | 500, 1000 | `address`: its own now, `ip:8300`; `leader`: an address, may be empty; `peer:<address>` → `voter` or `nonvoter`, as far as they are told |
 //! | `consul:lock` | any agents, 8500 | 500, 1000 | `session`, `flags` (decimal), `holder` (the value's `id`): of the key, all absent if there is none; `ttl_ms` (0: it has none), `checks` (how many): of that session |
@@ -46,7 +47,7 @@
 //! others are away too, it speaks for them, since nobody is replaced without a quorum. [`STALE_MEMBER`] is one without a leader
 //! while others of its cluster have one, [`SPLIT_CLUSTER`] means that there are several
 //! clusters. [`SILENT_CORRUPTION`] takes the alarm CORRUPT for evidence, [`NOSPACE`] has its own.
-//! Of Consul's five, [`GOSSIP_KEY`] excludes the others, and each of those the rest.
+//! [`WRITES_STALLED`] is for what none of these explains. Of Consul's five, [`GOSSIP_KEY`] excludes the others, and each of those the rest.
 //! [`LOCK_STUCK`] needs a Consul with a leader, [`BBS_CUT_OFF`] an etcd with nothing wrong:
 //! where the BBS lies because etcd fails, its lie is evidence for etcd's fault.
 //! [`APPS_MISSING`] needs a BBS that lists. [`JOB_DOWN`] is for what has no other name: of
@@ -72,10 +73,14 @@ pub(crate) mod tests;
 
 use std::time::Duration;
 
-use reenact::{detect::Rule, detector};
+use reenact::{
+    detect::{Rule, Told},
+    detector,
+};
 
 use super::words::Why;
 use consul::{Cause, caused_by};
+pub(super) use data::WRITE;
 use view::DiegoView;
 
 /// No member of etcd has a leader.
@@ -92,6 +97,8 @@ pub const MEMBER_REMOVED: &str = "diego/etcd_member_removed";
 pub const SILENT_CORRUPTION: &str = "diego/etcd_silent_corruption";
 /// etcd takes no writes for want of space.
 pub const NOSPACE: &str = "diego/etcd_nospace";
+/// etcd's members answer and have a leader, and no write comes to its end.
+pub const WRITES_STALLED: &str = "diego/etcd_writes_stalled";
 /// An etcd runs that its supervisor does not know.
 pub const ORPHAN: &str = "diego/etcd_orphaned";
 /// A member is cut off from the quorum and answers reads.
@@ -135,25 +142,38 @@ const WRITTEN_DOWN: Duration = Duration::from_secs(3);
 /// that fails is known after 2 s.
 const NEXT_MEMBER: Duration = Duration::from_secs(15);
 
+/// What is so for most of a minute, in pieces, is not well either. A part is asked each half a
+/// second, so that of four seconds in five 3.4 are seen, 41 s in a minute, and of three 29 s.
+const IN_PIECES: (Duration, Duration) = (Duration::from_secs(36), Duration::from_secs(60));
+
+fn lasting(hold: Duration, when: impl Fn(&DiegoView) -> Told + Send + 'static) -> Rule<DiegoView> {
+    let (held, window) = IN_PIECES;
+    Rule::new(hold, when).or_in_pieces(held, window)
+}
+
+/// A write that was proposed to a leader who is gone is given up after 7 s (measured), whatever
+/// the next leader does; a disk that is slow and gets on lets writes through within that.
+const STALLED_WRITES: Duration = Duration::from_secs(12);
+
 /// None: the condition measures by itself for how long it has held.
 const NONE: Duration = Duration::ZERO;
 
 detector! {
     QUORUM_LOST,
     "etcd has no leader: bring members back; do not restart or wipe those that still answer.",
-    Rule::new(ELECTED, etcd::leaderless),
+    lasting(ELECTED, etcd::leaderless),
 }
 
 detector! {
     SPLIT_CLUSTER,
     "etcd's members are in several clusters, all healthy, with different keys: decide for one before anything is restarted.",
-    Rule::new(LOOKS_AGREE, etcd::several),
+    lasting(LOOKS_AGREE, etcd::several),
 }
 
 detector! {
     STALE_MEMBER,
     "A member of etcd is cut off from the quorum and answers with old data: take its clients away from it.",
-    Rule::new(ELECTED, etcd::cut_off),
+    lasting(ELECTED, etcd::cut_off),
 }
 
 detector! {
@@ -177,7 +197,7 @@ detector! {
 detector! {
     ORPHAN,
     "An etcd answers that its supervisor does not know, so that each start fails: end it before anything is wiped.",
-    Rule::new(WRITTEN_DOWN, member::unowned),
+    lasting(WRITTEN_DOWN, member::unowned),
 }
 
 detector! {
@@ -189,31 +209,37 @@ detector! {
 detector! {
     NOSPACE,
     "etcd has reached its quota and takes no writes: compact, defragment, disarm.",
-    Rule::new(LOOKS_AGREE, |view: &DiegoView| data::alarmed(view, "NOSPACE")),
+    lasting(LOOKS_AGREE, |view: &DiegoView| data::alarmed(view, "NOSPACE")),
+}
+
+detector! {
+    WRITES_STALLED,
+    "etcd's members answer and have a leader, and writes hang by each of them: look at the leader's disk.",
+    Rule::new(STALLED_WRITES, data::writes_stalled),
 }
 
 detector! {
     CONSUL_QUORUM_LOST,
     "Consul has no leader because servers are away: bring them back.",
-    Rule::new(ELECTED, caused_by(Cause::Away)),
+    lasting(ELECTED, caused_by(Cause::Away)),
 }
 
 detector! {
     CONSUL_OLD_PEERS,
     "Consul's servers run and look for each other at old addresses: write peers.json everywhere.",
-    Rule::new(ELECTED, caused_by(Cause::OldPeers)),
+    lasting(ELECTED, caused_by(Cause::OldPeers)),
 }
 
 detector! {
     CONSUL_FEW_VOTERS,
     "Consul's servers run and too few of them may vote: bring the dead voter back, or write peers.json.",
-    Rule::new(ELECTED, caused_by(Cause::FewVoters)),
+    lasting(ELECTED, caused_by(Cause::FewVoters)),
 }
 
 detector! {
     CONSUL_DEAD_VOTERS,
     "Voters of Consul's are at addresses that no server has, too many for a leader: write peers.json without them everywhere.",
-    Rule::new(ELECTED, caused_by(Cause::DeadVoters)),
+    lasting(ELECTED, caused_by(Cause::DeadVoters)),
 }
 
 detector! {
@@ -237,13 +263,13 @@ detector! {
 detector! {
     TWO_MASTERS,
     "Two BBSes lead at once: end the one that does not hold the lock.",
-    Rule::new(LOOKS_AGREE, bbs::masters),
+    lasting(LOOKS_AGREE, bbs::masters),
 }
 
 detector! {
     BBS_CUT_OFF,
     "The BBS answers pings and lists nothing, though etcd is well: mend its way to etcd.",
-    Rule::new(NEXT_MEMBER, bbs::lists_nothing),
+    lasting(NEXT_MEMBER, bbs::lists_nothing),
 }
 
 detector! {

@@ -7,7 +7,7 @@ use std::{
 
 use reenact::{
     detect::{Asked, Since},
-    probe::{Answer, Moment, Question},
+    probe::{Answer, Moment, Question, Tried},
 };
 
 use super::super::{
@@ -45,6 +45,8 @@ pub struct Member {
     pub said: Asked<Etcd>,
     /// Who is etcd on its machine.
     pub process: Asked<Process>,
+    /// What became of the last write that was tried by it.
+    pub write: Asked<Tried>,
     hash: Asked<Hash>,
     /// What its data came to, with its cluster.
     pub hashes: VecDeque<(Moment, String, Hash)>,

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reenact::{
-    detect::{Asked, FRESH, Since, View, seconds},
+    detect::{Asked, FRESH, LastWords, Since, View, seconds},
     probe::{Answer, Moment, Observation, Question, Signal},
 };
 
 use super::{
     super::signals::{Apps, Config, Consul, Desires, Etcd, Hash, Jobs, Key, Lock, Metrics, Ping, Process},
+    data::WRITE,
     log::{self, Said},
     records::{Bbs, Member, Refusal, STREAK, Seen, Server, Streak, asked, never_seen},
 };
@@ -39,8 +40,8 @@ pub struct DiegoView {
     machines: BTreeMap<String, Since>,
     /// Since when a node's job has its port closed, and when that was last looked at.
     closed: BTreeMap<(String, &'static str), (Since, Moment)>,
-    /// A machine's newest line that tells of something that went wrong.
-    words: BTreeMap<String, (Moment, String)>,
+    /// A machine's last words.
+    words: BTreeMap<String, LastWords>,
     /// Whether etcd ever had a leader: before, it is only being set up.
     pub etcd_led: bool,
     /// The same of Consul.
@@ -72,9 +73,7 @@ impl View for DiegoView {
                 self.machines.entry(observation.node.clone()).or_default().note(*running, at);
             }
             Signal::Log { line } => {
-                if log::is_grave(line) {
-                    self.words.insert(observation.node.clone(), (at, line.clone()));
-                }
+                self.words.entry(observation.node.clone()).or_default().hear(at, line);
                 if let Some(said) = log::parse(line) {
                     self.said(&observation.node, at, said, line);
                 }
@@ -99,6 +98,7 @@ impl DiegoView {
             }
             Etcd::OF => self.member(node, at, answer),
             Hash::OF => self.entry(node).hashed(at, answer),
+            WRITE => _ = self.entry(node).write.take(at, answer),
             Process::OF => _ = self.entry(node).process.take(at, answer),
             Consul::OF => self.server(node, at, answer),
             Lock::OF => self.lock(node, at, answer),
@@ -249,7 +249,7 @@ impl DiegoView {
 
     /// The machine's newest line since then that tells of something that went wrong.
     pub fn last_words(&self, node: &str, since: Moment) -> Option<&str> {
-        self.words.get(node).filter(|(at, _)| *at >= since).map(|(_, line)| line.as_str())
+        self.words.get(node)?.since(since)
     }
 
     /// What the Cloud Controller wants.

@@ -1,6 +1,6 @@
 //! The diagnosis of the lowest rank: no server runs, whatever the reason.
 
-use reenact::detect::Told;
+use reenact::detect::{Missing, Told};
 
 use super::{
     any_node,
@@ -23,20 +23,17 @@ fn is_down(node: &Node<'_>) -> Option<Vec<String>> {
     let failed = record.log.ends.failed;
     let in_vain = failed >= IN_VAIN && !record.answered && node.transfer().is_none();
     let state = if node.lacks_server() {
-        format!("{name}: its machine is up, and no server runs")
+        "its machine is up, and no server runs"
     } else if in_vain && node.listens() == Some(false) {
-        format!("{name}: a server is started once more, and does not listen on 3306 yet")
+        "a server is started once more, and does not listen on 3306 yet"
     } else {
         return None;
     };
-    let often = (failed > 0).then(|| format!("{name}: {failed} starts in a row came to nothing"));
-    let why = record
-        .log
-        .ends
-        .why()
-        .map_or_else(|| format!("{name}: its log does not say why"), |why| format!("{name}: log: {why}"));
+    let often = (failed > 0).then(|| format!("{failed} starts in a row came to nothing"));
     let safe = node.saved().filter(|saved| saved.safe_to_bootstrap).map(|saved| {
-        format!("{name}: grastate.dat has safe_to_bootstrap: 1, seqno {}: it was the last one to leave", saved.seqno)
+        format!("grastate.dat has safe_to_bootstrap: 1, seqno {}: it was the last one to leave", saved.seqno)
     });
-    Some([state, why].into_iter().chain(often).chain(safe).collect())
+    let signs = [state.to_owned()].into_iter().chain(often).chain(safe).collect();
+    let why = record.log.ends.why().map(str::to_owned);
+    Some(Missing { node: (*name).into(), signs, why }.lines().collect())
 }

@@ -18,12 +18,12 @@ pub(crate) mod tests;
 use std::time::Duration;
 
 use reenact::{
-    detect::{Rule, Told},
+    detect::{Rule, Told, holds},
     detector,
 };
 
 use node::{ClusterView, Node, nodes};
-pub(crate) use writes::Tried;
+pub(crate) use writes::WRITE;
 
 /// All nodes run and see each other, and wait for a primary component for ever.
 pub const NON_PRIMARY_WEDGE: &str = "galera/non_primary_wedge";
@@ -87,56 +87,46 @@ const DOWN_HOLD: Duration = Duration::from_secs(15);
 /// partition. A slow applier that gets on lets a write through every few seconds.
 const STALLED_WRITES_HOLD: Duration = Duration::from_secs(10);
 
-/// A cluster that is so for four of each five seconds is not well: what holds for so much of
-/// so long a while, in pieces, counts as what holds all the time.
-const IN_PIECES: (Duration, Duration) = (Duration::from_secs(45), Duration::from_secs(60));
-
-/// A rule that fires when it holds for a while, or in pieces for most of a longer one.
-fn lasting(hold: Duration, when: fn(&ClusterView) -> Told) -> Rule<ClusterView> {
-    let (held, window) = IN_PIECES;
-    Rule::new(hold, when).or_in_pieces(held, window)
-}
-
 detector! {
     NON_PRIMARY_WEDGE,
     "All nodes run and see each other, but the views that they restored diverge: no primary component, for ever.",
-    lasting(WEDGE_HOLD, non_primary_wedge),
+    Rule::lasting(WEDGE_HOLD, non_primary_wedge),
 }
 
 detector! {
     MINORITY_PARTITION,
     "A node is cut off from the primary component, which goes on without it.",
-    lasting(MINORITY_HOLD, minority_partition),
+    Rule::lasting(MINORITY_HOLD, minority_partition),
 }
 
 detector! {
     STALLED_NODE,
     "A node that had served clients accepts them and hangs, and the group still counts on it.",
-    lasting(STALL_HOLD, stalled_node),
+    Rule::lasting(STALL_HOLD, stalled_node),
 }
 
 detector! {
     INCONSISTENT_NODE,
     "A node left its group because its data differ, and its server stays up.",
-    lasting(INCONSISTENT_HOLD, inconsistent_node),
+    Rule::lasting(INCONSISTENT_HOLD, inconsistent_node),
 }
 
 detector! {
     ZOMBIE_NODE,
     "A node counts as a member and listens, but has never answered a client since it started.",
-    lasting(ZOMBIE_HOLD, zombie_node),
+    Rule::lasting(ZOMBIE_HOLD, zombie_node),
 }
 
 detector! {
     NO_PRIMARY,
     "Nodes answer SQL without a primary component, and no other node is in one.",
-    lasting(NO_PRIMARY_HOLD, no_primary),
+    Rule::lasting(NO_PRIMARY_HOLD, no_primary),
 }
 
 detector! {
     TWO_PRIMARIES,
     "Two components that exclude each other both accept writes.",
-    lasting(TWO_PRIMARIES_HOLD, two_primaries),
+    Rule::lasting(TWO_PRIMARIES_HOLD, two_primaries),
 }
 
 detector! {
@@ -149,7 +139,7 @@ detector! {
 detector! {
     SERVER_DOWN,
     "No server runs on a machine that is up, or it fails at each start; no other diagnosis says why.",
-    lasting(DOWN_HOLD, |view| down::server_down(view, is_told_precisely)),
+    Rule::lasting(DOWN_HOLD, |view: &ClusterView| down::server_down(view, is_told_precisely)),
 }
 
 /// Whether a diagnosis that is more than the lack of a server holds at this moment.
@@ -164,7 +154,7 @@ fn is_told_precisely(view: &ClusterView) -> bool {
         two_primaries,
         writes::writes_stalled,
     ];
-    precise.iter().any(|case| case(view).is_ok_and(|lines| !lines.is_empty()))
+    precise.iter().any(|case| holds(case(view)))
 }
 
 /// Collects what `case` says of each node against all of them.
@@ -253,7 +243,8 @@ fn inconsistent_node(view: &ClusterView) -> Told {
     any_node(view, |nodes, node| {
         let logged = node.record.log.inconsistency.as_ref().map(|line| format!("{}: log: {line}", node.name));
         let mut evidence = match node.status() {
-            Some(status) if status.is_expelled() => vec![format!(
+            // Who shuts down says so for a moment too, and closes its port before anything else is seen.
+            Some(status) if status.is_expelled() && node.listens() != Some(false) => vec![format!(
                 "{}: cluster status {}, state {}",
                 node.name,
                 status.get("wsrep_cluster_status"),

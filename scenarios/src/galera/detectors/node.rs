@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reenact::{
     detect::{self, Asked, FRESH, Latest, Nodes},
-    probe::{Answer, Moment, Observation, PortState, Question, Signal},
+    probe::{Answer, Moment, Observation, PortState, Signal, Tried},
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     processes::{Running, file_name, is_server},
     status::Status,
     words,
-    writes::Tried,
+    writes::WRITE,
 };
 
 /// The port of SQL clients.
@@ -63,7 +63,7 @@ impl detect::Record for Record {
                 self.group_port.see(at, *state);
             }
             Signal::Query { of, answer } if of == "sql:status" => self.ask(at, answer),
-            Signal::Query { of, answer } if of == Tried::OF => _ = self.write.take(at, answer),
+            Signal::Query { of, answer } if of == WRITE => _ = self.write.take(at, answer),
             Signal::Log { line } => {
                 self.galera |= words::is_galera(line);
                 self.answered &= !self.log.observe(line);

@@ -2,23 +2,13 @@
 
 use std::time::Duration;
 
-use reenact::detect::{Told, seconds};
-use serde::{Deserialize, Serialize};
+use reenact::detect::{Told, everywhere, hangs, seconds};
 
 use super::node::{ClusterView, Node, nodes};
 
-/// What became of a small write that was tried on a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tried {
-    /// Whether it is done.
-    pub done: bool,
-    /// How long it took, or has taken so far, in milliseconds.
-    pub ms: u64,
-    /// What the server says that it waits for, such as `Waiting for certification`.
-    pub waits_for: String,
-}
-
-reenact::questions! { Tried = "sql:write" }
+/// What became of a small write that was tried on a node; it waits for what the server says,
+/// such as `Waiting for certification`.
+pub const WRITE: &str = "sql:write";
 
 /// Where nobody tries a write, a node counts as one whose writes hang if it has committed
 /// nothing for so long under flow control. An applier that gets on commits more often.
@@ -33,13 +23,11 @@ pub(super) fn writes_stalled(view: &ClusterView) -> Told {
         return Err("no write was ever tried, and no node tells of flow control".into());
     }
     let primary: Vec<_> = nodes.iter().filter(|node| node.is_primary()).collect();
-    let stalled: Option<Vec<_>> = primary.iter().map(|node| stalled(node)).collect();
-    match stalled {
-        Some(lines) if !lines.is_empty() && nodes.iter().all(|node| node.transfer().is_none()) => {
-            Ok(lines.into_iter().chain(held_up_by(&primary)).collect())
-        }
-        _ => Ok(Vec::new()),
+    let lines = everywhere(primary.iter().map(|node| stalled(node)));
+    if lines.is_empty() || nodes.iter().any(|node| node.transfer().is_some()) {
+        return Ok(Vec::new());
     }
+    Ok(lines.into_iter().chain(held_up_by(&primary)).collect())
 }
 
 /// How a node's writes hang, if they do.
@@ -48,11 +36,7 @@ fn stalled(node: &Node<'_>) -> Option<String> {
     let status = node.status()?;
     let state = status.get("wsrep_local_state_comment");
     match node.write() {
-        Some(Tried { done: true, .. }) => None,
-        Some(Tried { ms, waits_for, .. }) => {
-            let age = seconds(Duration::from_millis(*ms));
-            Some(format!("{name}: SQL answers, Primary, {state}; a write hangs for {age} ({waits_for})"))
-        }
+        Some(tried) => hangs(tried).map(|how| format!("{name}: SQL answers, Primary, {state}; {how}")),
         None if status.is_throttled() && node.stands_still() >= STILL => {
             let age = seconds(node.stands_still());
             Some(format!("{name}: SQL answers, Primary, {state}; under flow control, nothing committed for {age}"))

@@ -3,14 +3,15 @@
 use std::{collections::VecDeque, time::Duration};
 
 use reenact::{
-    detect::{self, Asked, Latest, Nodes, View},
-    probe::{Answer, Moment, Observation, Question, Signal},
+    detect::{self, Asked, LastWords, Latest, Nodes, View, hangs_now},
+    probe::{Answer, Moment, Observation, Question, Signal, Tried},
 };
 
 use super::{
     log::{self, Event, Gauge, Keeps},
     reconcile::{Reconciliation, Unmatched},
     run::{End, Run},
+    writes::WRITE,
 };
 
 /// So many runs are remembered.
@@ -31,6 +32,16 @@ impl Runs {
         }
         let last = self.0.len() - 1;
         &mut self.0[last]
+    }
+
+    /// An end that is later than the one that was seen is that of a run into which no look fell.
+    fn end_again(&mut self, at: Moment, finished_ms: Option<i64>) {
+        let before = self.0.back().and_then(|run| run.end).filter(|end| end.exit_code.is_some());
+        if let (Some(before), Some(finished_ms)) = (before, finished_ms)
+            && before.finished_ms < finished_ms
+        {
+            self.begin(at, finished_ms);
+        }
     }
 
     fn begin(&mut self, at: Moment, wall_ms: i64) {
@@ -78,6 +89,15 @@ pub struct Record {
     runs: Runs,
     oldest: Option<Oldest>,
     counts: Counts,
+    /// Whether its port refused when it was last asked for its gauges.
+    refuses: Latest<bool>,
+    /// When it last served, or said that it has started.
+    served: Moment,
+    /// How many runs in a row have ended by an error of their own since then.
+    in_vain: usize,
+    words: LastWords,
+    /// Whether it was told to end before it had started.
+    told_to_end: bool,
 }
 
 impl detect::Record for Record {
@@ -90,6 +110,7 @@ impl detect::Record for Record {
                 match finished.map(|at| at.as_millisecond()).or(unseen) {
                     _ if *running => self.runs(at, wall_ms),
                     Some(finished_ms) => {
+                        self.runs.end_again(at, finished.and(Some(finished_ms)));
                         let end = End { finished_ms, exit_code: *exit_code, oom_killed: *oom_killed };
                         self.ends(at, wall_ms, end);
                     }
@@ -98,12 +119,18 @@ impl detect::Record for Record {
                 }
             }
             Signal::Log { line } => {
+                self.words.hear(at, line);
+                self.told_to_end |= log::is_told_to_end(line);
                 if let Some(event) = log::parse(line) {
                     self.says(event, line, at, wall_ms);
                 }
             }
             Signal::Query { of, answer } if of == "http:metrics" => {
                 self.is_instance = true;
+                self.refuses.see(at, *answer == Answer::Refused);
+                if matches!(answer, Answer::Values { .. }) {
+                    self.serves(at);
+                }
                 if let Some(gauge) = gauge(answer) {
                     self.runs.last(at, wall_ms).measured(gauge, wall_ms);
                 }
@@ -130,13 +157,19 @@ impl Record {
         let run = self.runs.last(at, wall_ms);
         // A look that came late may tell of the run before.
         if !is_later || end.finished_ms >= run.since_ms {
+            self.in_vain += usize::from(run.end.is_none() && end.own_error().is_some());
             run.ends(end, |ms| self.counts.at(ms));
         }
+    }
+
+    fn serves(&mut self, at: Moment) {
+        (self.served, self.in_vain, self.told_to_end) = (self.served.max(at), 0, false);
     }
 
     fn says(&mut self, event: Event, line: &str, at: Moment, wall_ms: i64) {
         if matches!(event, Event::Started(_)) {
             self.is_instance = true;
+            self.serves(at);
             self.starts(at, wall_ms);
         }
         self.runs.last(at, wall_ms).says(event, line, wall_ms, |ms| self.counts.at(ms));
@@ -178,6 +211,7 @@ fn gauge(answer: &Answer) -> Option<Gauge> {
 pub struct ServiceView {
     nodes: Nodes<Record>,
     reconciliation: Asked<Reconciliation>,
+    write: Asked<Tried>,
 }
 
 impl View for ServiceView {
@@ -185,12 +219,13 @@ impl View for ServiceView {
         self.nodes.observe(observation);
         match &observation.signal {
             Signal::Query { of, answer } if of == Reconciliation::OF => self.reconcile(observation.at, answer),
+            Signal::Query { of, answer } if of == WRITE => _ = self.write.take(observation.at, answer),
             _ => {}
         }
     }
 
     fn is_blank(&self) -> bool {
-        !self.reconciliation.is_asked() && self.nodes.is_blank()
+        !self.reconciliation.is_asked() && !self.write.is_asked() && self.nodes.is_blank()
     }
 }
 
@@ -216,6 +251,11 @@ impl ServiceView {
         if instances.is_empty() { Err("no service with background work was ever seen".into()) } else { Ok(instances) }
     }
 
+    /// How the request that is tried hangs, if it does.
+    pub fn write_hangs(&self) -> Result<Option<String>, String> {
+        hangs_now(&self.write, self.nodes.now())
+    }
+
     /// The last reconciliation, if it is known.
     pub fn reconciliation(&self) -> Result<&Reconciliation, String> {
         self.reconciliation.known(self.nodes.now())
@@ -238,6 +278,38 @@ impl<'v> Instance<'v> {
 
     pub fn is_paused(&self) -> bool {
         self.record.machine.fresh(self.now).is_some_and(|(_, paused)| *paused)
+    }
+
+    /// Whether it runs, unpaused, and does not drain: one that has said its last word is gone, and
+    /// the next one is to come.
+    pub fn should_serve(&self) -> bool {
+        let drains = self.is_stopping() && !self.last_run().is_some_and(|run| run.leaves);
+        self.runs() == Some(true) && !self.is_paused() && !drains
+    }
+
+    /// Whether it was told to end before it had started.
+    pub fn is_told_to_end(&self) -> bool {
+        self.record.told_to_end
+    }
+
+    /// Whether its port refuses.
+    pub fn refuses(&self) -> bool {
+        self.record.refuses.fresh(self.now) == Some(&true)
+    }
+
+    /// The exit code of its last run, if that ended by an error of its own.
+    pub fn own_error(&self) -> Option<i64> {
+        self.last_run()?.end?.own_error()
+    }
+
+    /// How many runs in a row have ended so since it last served.
+    pub fn starts_in_vain(&self) -> usize {
+        self.record.in_vain
+    }
+
+    /// What went wrong since then, by its log.
+    pub fn last_words(&self) -> Option<&'v str> {
+        self.record.words.since(self.record.served)
     }
 
     fn last_run(&self) -> Option<&'v Run> {

@@ -36,8 +36,10 @@ pub enum Event {
     Started(Keeps),
     /// The signal arrived: the shutdown begins.
     Begins(Gauge),
-    /// The shutdown goes on: its requests are over, its drain, its context.
+    /// The shutdown goes on: its requests are over.
     GoesOn(Gauge),
+    /// Its drain is over, or its context is closed: it has no more to say, and ends.
+    Leaves(Gauge),
     /// A work was begun.
     Begun(u64),
     /// A work was done.
@@ -53,10 +55,17 @@ pub enum Event {
     Retried(u64),
 }
 
-/// The lines after the first by which a service shuts down. How a drain ended is in
-/// its gauge: complete with 0, timed out with what is left.
-const GOES_ON: [&str; 4] =
-    ["graceful shutdown complete (requests), ", "drain complete, ", "drain timed out after ", "context closed, "];
+/// The last lines by which a service shuts down. How a drain ended is in its gauge: complete
+/// with 0, timed out with what is left.
+const LEAVES: [&str; 3] = ["drain complete, ", "drain timed out after ", "context closed, "];
+
+/// What a service says that was told to end before it had started.
+const TOLD_TO_END: &str = "SIGTERM before the service was ready";
+
+/// Whether the line says that the service ends because it was told to, and not by an error.
+pub fn is_told_to_end(line: &str) -> bool {
+    line.contains(TOLD_TO_END)
+}
 
 /// What the line says, if anything.
 pub fn parse(line: &str) -> Option<Event> {
@@ -69,7 +78,10 @@ pub fn parse(line: &str) -> Option<Event> {
     if line.starts_with("graceful shutdown begins") {
         return Some(Event::Begins(gauge(line)));
     }
-    GOES_ON.iter().any(|start| line.starts_with(start)).then(|| Event::GoesOn(gauge(line)))
+    if line.starts_with("graceful shutdown complete (requests), ") {
+        return Some(Event::GoesOn(gauge(line)));
+    }
+    LEAVES.iter().any(|start| line.starts_with(start)).then(|| Event::Leaves(gauge(line)))
 }
 
 /// An executor of Spring's knows its tasks in memory only.
@@ -120,9 +132,9 @@ mod tests {
             ("started, executor=wait_await port=8080", Event::Started(Keeps::InMemory)),
             ("graceful shutdown begins, bg_inflight=97 queued=3 telemetry=5", Event::Begins(gauge(97, 3))),
             ("graceful shutdown complete (requests), bg_inflight=8 queued=0", Event::GoesOn(gauge(8, 0))),
-            ("drain complete, bg_inflight=0 queued=0 telemetry=9", Event::GoesOn(gauge(0, 0))),
-            ("drain timed out after 25000 ms, bg_inflight=204 queued=1 telemetry=0", Event::GoesOn(gauge(204, 1))),
-            ("context closed, bg_inflight=0 queued=77 telemetry=0", Event::GoesOn(gauge(0, 77))),
+            ("drain complete, bg_inflight=0 queued=0 telemetry=9", Event::Leaves(gauge(0, 0))),
+            ("drain timed out after 25000 ms, bg_inflight=204 queued=1 telemetry=0", Event::Leaves(gauge(204, 1))),
+            ("context closed, bg_inflight=0 queued=77 telemetry=0", Event::Leaves(gauge(0, 77))),
             ("work begun id=7", Event::Begun(7)),
             ("work done id=7", Event::Done(7)),
             ("work failed id=7: connection closed", Event::Failed { id: 7, interrupted: false }),

@@ -8,6 +8,8 @@
 //! of it; an instance's rows are in one state, so these exclude each other too. So
 //! [`LOST_WORK`] comes with one of the first kind or, where an instance says nothing of
 //! its work, alone. [`DUPLICATES`] is about what was done and may stand beside any.
+//! [`DOES_NOT_START`] is for what has no other name, and silent where any of the rest holds. So is
+//! [`WRITES_STALLED`], which is about requests that have no answer, and so no row.
 //!
 //! All are quiet again once a reconciliation finds nothing that the end could have
 //! taken: after a replay, and after an end that took nothing. The exit code is no
@@ -19,6 +21,8 @@ mod log;
 mod reconcile;
 mod rows;
 mod run;
+mod start;
+mod writes;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -26,7 +30,7 @@ pub(crate) mod tests;
 use std::time::Duration;
 
 use reenact::{
-    detect::{Rule, Told, any},
+    detect::{Rule, Told, any, holds},
     detector,
 };
 
@@ -34,6 +38,7 @@ use instance::{Instance, ServiceView};
 use log::Keeps;
 use rows::{Rows, State, exit_line};
 use run::{Cause, End, Run};
+pub(super) use writes::WRITE;
 
 /// An instance ended, and who would have done the work of rows ended with it.
 pub const LOST_WORK: &str = "shutdown/lost_async_work";
@@ -49,6 +54,12 @@ pub const OUTBOX_STALLED: &str = "shutdown/outbox_stalled";
 pub const OVERDUE: &str = "shutdown/overdue_work";
 /// Work was done more than once.
 pub const DUPLICATES: &str = "shutdown/duplicate_effects";
+
+/// A replica does not start, and no other diagnosis says why.
+pub const DOES_NOT_START: &str = "shutdown/does_not_start";
+
+/// The rows are read, and no request comes to its answer.
+pub const WRITES_STALLED: &str = "shutdown/writes_stalled";
 
 /// The machine, the log and the rows are each looked at four times a second: after
 /// four looks they tell of the same moment.
@@ -67,6 +78,14 @@ const OVERDUE_HOLD: Duration = Duration::ZERO;
 
 /// None: what was done twice stays so, and one look is enough to know it.
 const DUPLICATES_HOLD: Duration = Duration::ZERO;
+
+/// Longer than any start: Spring's service is there 1.6 s after its own, and 12 s on a machine
+/// at its limit. A supervisor that backs off has tried three times by then.
+const START_HOLD: Duration = Duration::from_secs(30);
+
+/// A request is given up after 5 s; one that a replica took before its end may be the last of
+/// three such.
+const WRITES_HOLD: Duration = Duration::from_secs(20);
 
 detector! {
     LOST_WORK,
@@ -95,7 +114,7 @@ detector! {
 detector! {
     OUTBOX_STALLED,
     "Intents wait durably and no replica runs: restart any, and replay nothing.",
-    Rule::new(STALLED_HOLD, any_rows(|state| matches!(state, State::Stalled(_)))),
+    Rule::lasting(STALLED_HOLD, any_rows(|state| matches!(state, State::Stalled(_)))),
 }
 
 detector! {
@@ -108,6 +127,25 @@ detector! {
     DUPLICATES,
     "Requests had their effect more than once, as after a replay that is not idempotent.",
     Rule::new(DUPLICATES_HOLD, duplicates),
+}
+
+detector! {
+    DOES_NOT_START,
+    "A replica ends by an error of its own or serves nobody, and no other diagnosis says why: read its last words.",
+    Rule::lasting(START_HOLD, |view: &ServiceView| start::does_not_start(view, is_told_precisely)),
+}
+
+detector! {
+    WRITES_STALLED,
+    "Requests hang, though replicas run and their database is read: see what the database's sessions wait for.",
+    Rule::new(WRITES_HOLD, |view: &ServiceView| writes::stalled(view, is_told_precisely)),
+}
+
+/// Whether a diagnosis that is more than the lack of a replica holds at this moment.
+fn is_told_precisely(view: &ServiceView) -> bool {
+    let causes = [Cause::Orderly, Cause::Killed, Cause::OutOfMemory];
+    let is_bad = |state: &State| matches!(state, State::Lost(_) | State::Stalled(_) | State::Stuck(_));
+    holds(any_rows(is_bad)(view)) || causes.into_iter().any(|cause| holds(any_end(cause)(view)))
 }
 
 fn duplicates(view: &ServiceView) -> Told {
@@ -137,6 +175,10 @@ fn busy_ends(instance: &Instance<'_>, cause: Cause) -> Told {
     let mut ends = instance.ended_runs().filter(|(run, _)| run.cause() == Some(cause)).peekable();
     if ends.peek().is_none() && instance.runs().is_none() {
         return Err(format!("{}: whether it runs is not known", instance.name));
+    }
+    let is_unseen = || instance.ended_runs().any(|(run, _)| run.is_unseen());
+    if ends.peek().is_none() && cause == Cause::Orderly && is_unseen() {
+        return Err(format!("{}: it had ended before it was looked at; how is not known", instance.name));
     }
     let mut evidence = Vec::new();
     for (run, end) in ends {

@@ -34,6 +34,13 @@ pub struct End {
     pub oom_killed: bool,
 }
 
+impl End {
+    /// The exit code, if no signal ended it and it did not end in order.
+    pub fn own_error(&self) -> Option<i64> {
+        self.exit_code.filter(|code| (1..=128).contains(code))
+    }
+}
+
 /// What made it end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -81,6 +88,8 @@ pub struct Run {
     /// When it was seen to shut down.
     begins_ms: Option<i64>,
     word: Option<Word>,
+    /// Whether it said its last word.
+    pub leaves: bool,
     /// Works that the shutdown interrupted.
     interrupted: u64,
     /// Whether it logs the beginning of each work.
@@ -105,6 +114,7 @@ impl Run {
             settled: false,
             begins_ms: None,
             word: None,
+            leaves: false,
             interrupted: 0,
             logs_work: false,
             open: BTreeSet::new(),
@@ -117,6 +127,7 @@ impl Run {
     /// Takes what its log says next. `overdue` tells how many of its rows were overdue
     /// at a moment.
     pub fn says(&mut self, event: Event, line: &str, wall_ms: i64, overdue: impl Fn(i64) -> Option<u64>) {
+        self.leaves |= matches!(event, Event::Leaves(_));
         match event {
             Event::Started(keeps) => self.keeps = Some(keeps),
             Event::Begins(gauge) => {
@@ -124,7 +135,7 @@ impl Run {
                 self.overdue_before = overdue(wall_ms);
                 self.word = Some(Word { gauge, line: line.into(), done: 0 });
             }
-            Event::GoesOn(gauge) => self.word = Some(Word { gauge, line: line.into(), done: 0 }),
+            Event::GoesOn(gauge) | Event::Leaves(gauge) => self.word = Some(Word { gauge, line: line.into(), done: 0 }),
             Event::Begun(id) => {
                 self.logs_work = true;
                 self.open.insert(id);
@@ -168,6 +179,11 @@ impl Run {
                 self.overdue_before = overdue(end.finished_ms);
             }
         }
+    }
+
+    /// Whether it had ended before anything was seen of it.
+    pub fn is_unseen(&self) -> bool {
+        self.keeps.is_none() && self.end.is_some_and(|end| end.finished_ms < self.since_ms)
     }
 
     /// Whether it shuts down and still runs.

@@ -2,9 +2,11 @@
 
 mod replay;
 mod restart;
+mod settings;
 mod sql;
 #[cfg(test)]
 mod tests;
 
 pub(super) use replay::{ReplayBlindly, ReplayEverything, ReplayReconciled};
 pub(super) use restart::{StartAndReplay, StartReplica};
+pub(super) use settings::PutBackSettings;

@@ -5,7 +5,7 @@ use reenact::detect::{
     testing::{Said, said},
 };
 
-use super::super::ORPHANED_WORKERS;
+use super::super::{ORPHANED_WORKERS, WRITES_STALLED};
 use super::{properties::WRONGS, *};
 
 /// What is said by those who begin to look a while after it broke. The kernel's log is
@@ -27,7 +27,9 @@ const ORPHANED: fn(&mut Sim) = |sim| sim.commands.push("nginx: worker process");
 fn each_diagnosis_is_made_from_a_stream_that_begins_broken() {
     let mut told = std::collections::BTreeSet::new();
     let wrongs = WRONGS.iter().map(|wrong| (wrong.make, wrong.told_by));
-    for (make, by) in wrongs.chain([(ORPHANED, &[ORPHANED_WORKERS][..])]) {
+    let stalled: fn(&mut Sim) = |sim| sim.stalled = Some(sim.now);
+    let others = [(ORPHANED, &[ORPHANED_WORKERS][..]), (stalled, &[WRITES_STALLED])];
+    for (make, by) in wrongs.chain(others) {
         let said = told_late(make);
         let mut by = by.to_vec();
         by.sort_unstable();

@@ -10,7 +10,7 @@ use reenact::{
 
 use super::super::{
     DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY,
-    WRITE_PROTECTED,
+    WRITE_PROTECTED, WRITES_STALLED,
 };
 use super::{diagnoses::incident, *};
 
@@ -32,7 +32,7 @@ fn after(looks: &[Look]) -> Said {
 
 #[test]
 fn each_hold_is_what_it_is() {
-    let states: [State; 8] = [
+    let states: [State; 9] = [
         (DOES_NOT_START, Sim::does_not_start, 25_000),
         (DISK_NOT_MOUNTED, Sim::start_without_disk, 3_000),
         (LEFT_READ_ONLY, |sim| sim.remount(true), 2_000),
@@ -41,6 +41,7 @@ fn each_hold_is_what_it_is() {
         (DISK_FULL, |sim| sim.disks[OLD].free = 0, 2_000),
         (READS_ONLY, |sim| sim.disks[OLD].hiccup = Some("EACCES"), 2_000),
         (ORPHANED_WORKERS, |sim| sim.commands.push("nginx: worker process"), 4_000),
+        (WRITES_STALLED, |sim| sim.stalled = Some(sim.now), 15_000),
     ];
     for (id, make, hold) in states {
         let make = |sim: &mut Sim| {

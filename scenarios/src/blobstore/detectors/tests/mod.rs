@@ -10,12 +10,13 @@ mod margins;
 mod properties;
 mod soundness;
 mod start;
+mod writes;
 
 use std::collections::BTreeMap;
 
 use reenact::{
     detect::testing::{Tape, World, error, hung, machine, on_tape, query, values},
-    probe::{Access, Answer, Mount, Observation, Signal},
+    probe::{Access, Answer, Mount, Observation, Signal, Tried},
 };
 
 const NODE: &str = "nfs_server";
@@ -71,6 +72,8 @@ struct Sim {
     /// Monit's entries of processes; `None`: it refuses.
     monit: Option<BTreeMap<&'static str, &'static str>>,
     serves: bool,
+    /// Since when blobs hang.
+    stalled: Option<u64>,
     /// What nginx logs at each start that it does not survive.
     last_words: Option<&'static str>,
     pre_start: Option<String>,
@@ -95,7 +98,8 @@ impl World for Sim {
         if self.runs && self.looking.is_none() && self.looks(NODE, "disks", 250) {
             self.looking = Some((self.now + 20 + self.slow + self.below(60), self.table()));
         }
-        for (of, every) in [("http:health", 250), ("http:roundtrip", 250), ("monit:summary", 500)] {
+        for (of, every) in [("http:health", 250), ("http:roundtrip", 250), ("blob:write", 250), ("monit:summary", 500)]
+        {
             if self.looks(NODE, of, every) {
                 self.ask(of, self.answer(of));
             }
@@ -140,6 +144,7 @@ impl Sim {
             commands: vec!["bash /usr/local/bin/vm", "monit -I"],
             monit: Some(BTreeMap::new()),
             serves: false,
+            stalled: None,
             last_words: None,
             pre_start: None,
             runs: true,
@@ -165,6 +170,8 @@ impl Sim {
             "monit:summary" => self.summary(),
             _ if !self.serves => Answer::Refused,
             "http:health" => values([("status", 200)]),
+            "blob:write" => self.tried(),
+            _ if self.stalled.is_some() => hung("request"),
             _ => self.round_trip(),
         }
     }
@@ -249,6 +256,16 @@ impl Sim {
             table.push(row(mounted.path, disk.path, "ext4", &options, &super_options, declared));
         }
         table
+    }
+
+    /// What becomes of a blob, however long it takes.
+    fn tried(&self) -> Answer {
+        let ms = self.stalled.map_or(9, |since| self.now - since);
+        let tried = Tried { done: self.stalled.is_none(), ms, waits_for: "an answer".into() };
+        match self.round_trip() {
+            Answer::Values { .. } => Answer::of(&tried),
+            refused => refused,
+        }
     }
 
     fn round_trip(&self) -> Answer {

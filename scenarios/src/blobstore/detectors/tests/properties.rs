@@ -8,7 +8,7 @@ use super::super::{
 use super::{diagnoses::incident, *};
 
 /// What happens to a healthy VM in its daily life.
-const LIFE: Life<Sim> = Life {
+pub(super) const LIFE: Life<Sim> = Life {
     new: Sim::healthy,
     daily: &[
         (|sim, n| sim.run(n), 4_000),

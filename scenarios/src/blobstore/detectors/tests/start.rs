@@ -31,7 +31,7 @@ fn nginxs_words_are_those_of_its_last_start_or_none() {
     sim.run(28_000);
     assert!(line(&sim, EMERG));
     sim.run(4_000);
-    assert!(!line(&sim, EMERG) && line(&sim, "nginx's error log does not say why"));
+    assert!(!line(&sim, EMERG) && line(&sim, "its log does not say why"));
 }
 
 #[test]
@@ -95,4 +95,37 @@ fn a_process_beside_it_that_does_not_start() {
     sim.monit.as_mut().expect("monit").insert("route_registrar", "Execution failed");
     sim.run(30_000);
     sim.only(DOES_NOT_START, from, 25_000..=26_000, &["monit: route_registrar: Execution failed"]);
+}
+
+/// It serves for so many of each five seconds.
+fn comes_and_goes(seconds: u64) -> Sim {
+    let mut sim = Sim::healthy(130);
+    for _ in 0..20 {
+        sim.does_not_start();
+        sim.run(5_000 - seconds * 1_000);
+        sim.starts();
+        sim.run(seconds * 1_000);
+    }
+    sim
+}
+
+#[test]
+fn an_nginx_that_serves_for_one_of_five_seconds_is_not_well() {
+    comes_and_goes(1).only(DOES_NOT_START, 2_000, 45_000..=65_000, &["it comes and goes: for 40", EMERG]);
+    comes_and_goes(3).quiet();
+}
+
+/// An upload fills the last of the room, fails, and gives it back.
+#[test]
+fn a_disk_that_is_full_for_most_of_the_time_is_not_well() {
+    for (full, is_told) in [(4_000, true), (1_500, false)] {
+        let mut sim = Sim::healthy(131);
+        for _ in 0..20 {
+            sim.disks[OLD].free = 0;
+            sim.run(full);
+            sim.disks[OLD].free = ROOM;
+            sim.run(5_000 - full);
+        }
+        assert_eq!(sim.first(DISK_FULL).is_some(), is_told, "for {full} of 5000 ms");
+    }
 }

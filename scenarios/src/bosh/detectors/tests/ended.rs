@@ -6,7 +6,7 @@ use super::super::{
 use super::*;
 
 /// Another process at the same task.
-fn twin_of(sim: &mut Sim, task: u64) {
+pub(super) fn twin_of(sim: &mut Sim, task: u64) {
     let pid = sim.number();
     sim.others.push(format!("director run-job --task {task} --worker worker_1 --scale 0.02 pid={pid} ppid=5"));
 }

@@ -2,17 +2,20 @@
 //! jitter.
 
 mod diagnoses;
+mod down;
 mod ended;
+mod late;
 mod look_alikes;
 mod margins;
 mod properties;
 mod variants;
+mod writes;
 
 use std::collections::BTreeMap;
 
 use reenact::{
-    detect::testing::{EPOCH_MS, Tape, World, on_tape, query, values},
-    probe::{Answer, Observation, Signal},
+    detect::testing::{EPOCH_MS, Tape, World, error, on_tape, query, values},
+    probe::{Answer, Observation, Signal, Tried},
 };
 
 /// 0.02 of production: a second takes 20 ms.
@@ -86,6 +89,8 @@ struct Sim {
     /// 0.02 of production.
     scale: &'static str,
     database: bool,
+    /// Since when a write by the API hangs.
+    stalled: Option<u64>,
     serves: bool,
     logs: bool,
     workers: Vec<bool>,
@@ -121,6 +126,10 @@ impl World for Sim {
                 self.emit("db", query(of, answer));
             }
         }
+        if self.looks("director", "write", 1_000) {
+            let answer = self.tries();
+            self.emit("director", query("director:write", answer));
+        }
         if self.looks("director", "processes", 250) {
             let commands = self.commands();
             self.emit("director", Signal::Processes { commands });
@@ -139,6 +148,7 @@ impl Sim {
             tape: Tape::new("bosh/", seed),
             scale: "0.02",
             database: true,
+            stalled: None,
             serves: true,
             logs: true,
             workers: vec![true; 3],
@@ -416,6 +426,17 @@ impl Sim {
         self.say(id, "canary_update(worker/u (0))", &looks);
     }
 
+    /// What comes of a config that is stored by the API.
+    fn tries(&self) -> Answer {
+        let tried = |done, ms| Answer::of(&Tried { done, ms, waits_for: "an answer".into() });
+        match self.stalled {
+            _ if !self.serves => Answer::Refused,
+            _ if !self.database => error("500", "the database is away"),
+            Some(since) => tried(false, self.now - since),
+            None => tried(true, 12),
+        }
+    }
+
     fn answer(&self, of: &str) -> Answer {
         match of {
             _ if of.starts_with("sql:") && !self.database => Answer::Refused,
@@ -445,7 +466,7 @@ impl Sim {
     }
 
     fn commands(&self) -> Vec<String> {
-        let mut commands = vec!["tail -f /dev/null pid=1 ppid=0".to_owned()];
+        let mut commands = ["tail -f /dev/null pid=1 ppid=0", "director watch pid=5 ppid=1"].map(String::from).to_vec();
         if self.serves {
             commands.push("/usr/bin/director serve pid=2 ppid=1".into());
             let workers = self.workers.iter().enumerate().filter(|(_, lives)| **lives);

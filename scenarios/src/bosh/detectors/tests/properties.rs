@@ -6,7 +6,7 @@ use super::super::{CANCEL_OVERDUE, STALE_LOCK, STUCK_TASK, WRONG_SUBNET, ZOMBIE_
 use super::*;
 
 /// What happens to a director in its daily life.
-const LIFE: Life<Sim> = Life {
+pub(super) const LIFE: Life<Sim> = Life {
     new: Sim::new,
     daily: &[(|sim, n| sim.run(n), 4_000), (slow_deploy, 7_800), (cancelled_deploy, 9_000), (lose_the_database, 700)],
     calm: 0,

@@ -38,7 +38,7 @@ fn each_hold_is_what_it_is() {
             server.has_leader = false;
         }
     };
-    let holds: [(&str, Act, u64); 18] = [
+    let holds: [(&str, Act, u64); 19] = [
         (QUORUM_LOST, |sim| sim.etcd.iter_mut().for_each(|member| member.has_leader = false), 5_000),
         (STALE_MEMBER, |sim| sim.etcd[1].has_leader = false, 5_000),
         (SPLIT_CLUSTER, |sim| sim.etcd[1].cluster = "a1", 2_000),
@@ -49,6 +49,7 @@ fn each_hold_is_what_it_is() {
         (CONSUL_DEAD_VOTERS, dead, 5_000),
         (SILENT_CORRUPTION, |sim| sim.etcd[1].hash = 66, 2_000),
         (NOSPACE, |sim| sim.etcd[1].alarms = "NOSPACE", 2_000),
+        (WRITES_STALLED, |sim| sim.stalled = Some(sim.now), 12_000),
         (ORPHAN, |sim| sim.etcd[1].pidfile = "7", 3_000),
         (CONSUL_QUORUM_LOST, no_leader, 5_000),
         (CONSUL_OLD_PEERS, moved, 5_000),
@@ -309,11 +310,13 @@ fn each_signal_that_is_missing_makes_its_detectors_blind() {
                 QUORUM_LOST,
                 SPLIT_CLUSTER,
                 STALE_MEMBER,
+                WRITES_STALLED,
                 JOB_DOWN,
             ][..],
         ),
         ("etcd:hash", &[SILENT_CORRUPTION]),
         ("etcd:process", &[ORPHAN]),
+        ("etcd:write", &[WRITES_STALLED]),
         (
             "consul:server",
             &[CONSUL_DEAD_VOTERS, CONSUL_FEW_VOTERS, GOSSIP_KEY, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST, JOB_DOWN],

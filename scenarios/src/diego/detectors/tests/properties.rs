@@ -60,13 +60,14 @@ const fn wrong(make: Act, told_by: &'static [&'static str], within: u64) -> Wron
     Wrong { make, told_by, within, line: "" }
 }
 
-const WRONGS: [Wrong<Sim>; 12] = [
+const WRONGS: [Wrong<Sim>; 13] = [
     wrong(|sim| [0, 1].into_iter().for_each(|index| sim.kill(index)), &[QUORUM_LOST], 11_000),
     wrong(|sim| sim.refuse(1, "walpb: crc mismatch"), &[MEMBER_CORRUPT], 6_000),
     wrong(|sim| sim.refuse(2, "member 8e has already been bootstrapped"), &[MEMBER_WIPED], 6_000),
     wrong(|sim| sim.refuse(0, "member has been permanently removed from the cluster"), &[MEMBER_REMOVED], 6_000),
     wrong(|sim| sim.starts_in_vain(1, "flag provided but not defined: -x"), &[JOB_DOWN], 34_000),
     wrong(Sim::keep_the_dead_voters, &[CONSUL_DEAD_VOTERS], 8_000),
+    wrong(|sim| sim.stalled = Some(sim.now), &[WRITES_STALLED], 15_000),
     wrong(|sim| sim.etcd[1].hash = 6, &[SILENT_CORRUPTION], 7_000),
     wrong(|sim| sim.etcd[2].pidfile = "9", &[ORPHAN], 6_000),
     wrong(|sim| sim.etcd[1].cluster = "a1", &[SPLIT_CLUSTER], 5_000),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use reenact::{
     detect::testing::{Tape, World, error, hung, machine, on_tape, query, values},
-    probe::Answer,
+    probe::{Answer, Tried},
 };
 
 use super::super::{
@@ -80,6 +80,8 @@ pub struct Sim {
     pub desires: BTreeMap<String, u32>,
     pub nsync: bool,
     pub cc: bool,
+    /// Since when writes hang, whoever is asked for one.
+    pub stalled: Option<u64>,
     /// Machines that run without their jobs.
     pub in_vain: Vec<&'static str>,
     /// Whether their operator has told monit to leave the jobs alone.
@@ -89,10 +91,11 @@ pub struct Sim {
 on_tape!(Sim);
 
 /// Who is asked what, and how often.
-const LOOKS: [(&[&str], &str, u64); 10] = [
+const LOOKS: [(&[&str], &str, u64); 11] = [
     (&["e0", "e1", "e2"], "etcd:member", 500),
     (&["e0", "e1", "e2"], "etcd:hash", 1_000),
     (&["e0", "e1", "e2"], "etcd:process", 500),
+    (&["e0", "e1", "e2"], "etcd:write", 1_000),
     (&["c0", "c1", "c2"], "consul:server", 500),
     (&["c0"], "consul:lock", 500),
     (&["b0", "b1"], "bbs:ping", 500),
@@ -162,6 +165,7 @@ impl Sim {
             apps,
             nsync: true,
             cc: true,
+            stalled: None,
             in_vain: Vec::new(),
             unmonitored: false,
         };
@@ -336,12 +340,20 @@ impl Sim {
             "process" => values([("pidfile", self.etcd[index].pidfile), ("listener", self.etcd[index].listener)]),
             _ if self.etcd[index].hangs => hung("query"),
             _ if !self.etcd[index].up => Answer::Refused,
+            "write" if !has_leader => self.tried(Some(self.now.saturating_sub(1_000))),
+            "write" => self.tried(self.stalled),
             "hash" => Answer::of(&Hash { hash, revision, compacted: 1 }),
             _ => {
                 let (cluster, alarms) = (cluster.into(), alarms.into());
                 Answer::of(&Etcd { cluster, has_leader, applied, alarms, ..Etcd::default() })
             }
         }
+    }
+
+    /// What became of a write that hangs since then.
+    fn tried(&self, since: Option<u64>) -> Answer {
+        let ms = since.map_or(4, |since| self.now - since);
+        Answer::of(&Tried { done: since.is_none(), ms, waits_for: "an answer".into() })
     }
 
     fn consul(&self, index: usize) -> Answer {

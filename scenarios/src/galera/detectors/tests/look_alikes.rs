@@ -172,6 +172,15 @@ scenes!(
         sim.serve(2, "non-Primary", "Initialized", &[2]);
         sim.run(6_000);
     },
+    // Its port tells before it is asked again.
+    a_stopped_node_whose_last_word_is_that_it_left = |sim| {
+        sim.serve(2, "Disconnected", "Initialized", &[2]);
+        sim.install(&[0, 1], 100);
+        sim.run(1_300);
+        sim.end(2, true);
+        sim.delay("n3", "status", 1_200);
+        sim.run(8_000);
+    },
     // It still lists the others, who no longer list it.
     a_stale_view_of_a_paused_node_is_no_second_primary = |sim| {
         sim.install(&[0, 1], 0);

@@ -30,7 +30,7 @@ pub(super) const LIFE: Life<Sim> = Life {
         (slow_down, 8_000),
     ],
     calm: 2_600,
-    loss: 0,
+    loss: 30,
     cases: 48,
 };
 

@@ -178,6 +178,6 @@ fn comes_and_goes(seconds: u64) -> Sim {
 
 #[test]
 fn a_cluster_without_a_primary_component_for_most_of_the_time_is_not_well() {
-    comes_and_goes(4).only(NO_PRIMARY, 2_000, 55_000..=65_000, &["it comes and goes: for 45"]);
+    comes_and_goes(4).only(NO_PRIMARY, 2_000, 48_000..=60_000, &["it comes and goes: for 40"]);
     comes_and_goes(2).quiet();
 }

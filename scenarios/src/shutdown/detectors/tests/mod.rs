@@ -2,16 +2,19 @@
 //! them, at their real intervals, with jitter.
 
 mod diagnoses;
+mod late;
 mod look_alikes;
 mod margins;
 mod properties;
+mod start;
 mod variants;
+mod writes;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use reenact::{
-    detect::testing::{EPOCH_MS, Tape, World, hung, machine, on_tape, query, values},
-    probe::{Answer, Observation, PortState, Signal},
+    detect::testing::{EPOCH_MS, Tape, World, error, hung, machine, on_tape, query, values},
+    probe::{Answer, Observation, PortState, Signal, Tried},
 };
 
 /// The replicas' places in [`Sim::apps`].
@@ -129,6 +132,8 @@ struct Sim {
     drain: u64,
     age_limit: u64,
     database: bool,
+    /// Since when requests hang, with every replica.
+    stalled: Option<u64>,
     /// Whether the services log their works one by one.
     logs_work: bool,
     /// Whether they log anything.
@@ -150,6 +155,10 @@ impl World for Sim {
         if self.looks("db", "reconcile", 250) {
             let answer = self.reconcile();
             self.emit("db", query("sql:reconcile", answer));
+        }
+        if self.looks("router", "write", 1_000) {
+            let answer = self.tries();
+            self.emit("router", query("request:write", answer));
         }
         if self.looks("db", "machine", 250) {
             self.emit("db", machine(true, false, None));
@@ -199,6 +208,7 @@ impl Sim {
             drain: 25_000,
             age_limit: 3_000,
             database: true,
+            stalled: None,
             logs_work: true,
             logs: true,
             rows: Vec::new(),
@@ -251,7 +261,7 @@ impl Sim {
     fn serve(&mut self, app: usize) {
         while self.apps[app].next_request <= self.now {
             self.apps[app].next_request += self.every;
-            if !self.apps[app].routed || !self.database {
+            if !self.apps[app].routed || !self.database || self.stalled.is_some() {
                 continue;
             }
             let id = self.rows.len() as u64;
@@ -364,6 +374,12 @@ impl Sim {
         app.queue.clear();
     }
 
+    /// It starts, and ends by an error at once.
+    fn fails_to_start(&mut self, app: usize, line: &str) {
+        self.log(NAMES[app], line);
+        self.end(app, 1, false);
+    }
+
     fn start(&mut self, app: usize) {
         let takes = if self.variant.is_spring() { 1_600 } else { 100 };
         self.apps[app].phase = Phase::Starting(self.now + takes);
@@ -394,6 +410,18 @@ impl Sim {
                 values([("bg_inflight", app.works.len()), ("bg_queued", app.queue.len()), ("telemetry_inflight", 3)])
             }
             _ => Answer::Refused,
+        }
+    }
+
+    /// What comes of a request that has no work.
+    fn tries(&self) -> Answer {
+        let tried = |done, ms| Answer::of(&Tried { done, ms, waits_for: "an answer to the request".into() });
+        let is_ready = |app: &App| app.phase == Phase::Up && app.routed && !app.paused;
+        match self.stalled {
+            _ if !self.apps.iter().any(is_ready) => Answer::Refused,
+            _ if !self.database => error("503", "the database does not answer"),
+            Some(since) => tried(false, self.now - since),
+            None => tried(true, 4),
         }
     }
 

@@ -13,7 +13,7 @@ fn any_of(variants: &[Variant], seed: u64) -> Variant {
 }
 
 /// What happens to a service that is made right, in its daily life.
-const LIFE: Life<Sim> = Life {
+pub(super) const LIFE: Life<Sim> = Life {
     new: |seed| Sim::with(any_of(&RIGHT, seed), seed, |sim| sim.every = 40),
     daily: &[
         (|sim, n| sim.run(n), 4_000),

@@ -1,0 +1,18 @@
+//! The director's tables are read, and nobody can write by its API.
+
+use reenact::detect::{Told, holds};
+
+use super::{down, view::DirectorView};
+
+/// What became of a small config that was stored by the director's API.
+pub const WRITE: &str = "director:write";
+
+/// A write by the API hangs while the tables are read, and every process is there.
+pub fn stalled(view: &DirectorView) -> Told {
+    let Some(how) = view.write_hangs()? else { return Ok(Vec::new()) };
+    let tasks = view.task_rows()?.len();
+    if holds(down::not_there(view)) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!("the director: {how}, while its database is read ({tasks} tasks)")])
+}
