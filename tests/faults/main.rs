@@ -101,6 +101,7 @@ fn main() -> ExitCode {
         a_one_way_cut_lives,
         a_disconnect_lives,
         a_fault_that_hits_too_much_is_noticed,
+        a_refusal_of_the_firewall_is_heard,
         partitions_heal_in_either_order,
         overlapping_partitions_heal_last_first,
         a_partition_outlives_a_power_cycle,
