@@ -7,6 +7,7 @@
 
 mod cuts;
 mod disks;
+mod frozen;
 mod machines;
 mod sessions;
 mod terminals;
@@ -43,6 +44,7 @@ use tokio::{runtime::Runtime, sync::OnceCell};
 
 use cuts::*;
 use disks::*;
+use frozen::*;
 use machines::*;
 use sessions::*;
 use terminals::*;
@@ -133,6 +135,9 @@ fn main() -> ExitCode {
         only_what_can_be_slowed_is,
         a_slow_device_goes_with_its_keeper,
         a_write_to_a_stuck_device_hangs,
+        a_frozen_file_system_takes_writes_once_it_is_thawed,
+        only_a_file_system_on_a_device_is_frozen,
+        a_testbed_with_a_frozen_disk_is_removed,
     ];
     let trial = |(name, test): (&'static str, Test)| {
         let rig = Arc::clone(&rig);
