@@ -11,6 +11,7 @@ mod disk;
 mod kernel;
 mod node;
 mod service;
+mod stalled;
 mod words;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use absent::any_absent;
 use disk::State;
 use node::{NodesView, disks};
 use service::{any_service, does_not_start, refused_writes, workers_alone};
+use stalled::any_stalled;
 
 /// Somebody left or made a disk read-only, and nothing is wrong with it.
 pub const LEFT_READ_ONLY: &str = "blobstore/left_read_only";
@@ -46,6 +48,9 @@ pub const ORPHANED_WORKERS: &str = "blobstore/orphaned_workers";
 
 /// The service does not start, or nobody answers at its port, and no other diagnosis says why.
 pub const DOES_NOT_START: &str = "blobstore/does_not_start";
+
+/// Writes to a disk hang, and nothing fails.
+pub const WRITES_STALLED: &str = "blobstore/writes_stalled";
 
 /// A list of processes counts for 1.5 s, so after two no list from before a copy began
 /// can speak of a migration any more. Between a copy's end and the unmount of its
@@ -71,6 +76,11 @@ const READS_ONLY_HOLD: Duration = Duration::from_secs(2);
 /// Monit gives a start ten seconds before it tries again, so two of its starts were in vain.
 /// From its first knowledge of nginx to `OK` it took 3.1 s at most in fifteen starts at load 5.
 const START_HOLD: Duration = Duration::from_secs(25);
+
+/// A snapshot freezes a file system for a second or two, and a disk that is slow may hold up a
+/// synced write for some seconds, again and again; SCSI gives a command up after 30 s
+/// (`SD_TIMEOUT` in drivers/scsi/sd.h), and clients of a blobstore long before.
+const STALLED_HOLD: Duration = Duration::from_secs(20);
 
 /// A master that ends in order ends its workers first. Monit looks each second, and starts
 /// what is gone at its next look.
@@ -127,4 +137,10 @@ detector! {
     DOES_NOT_START,
     "The service does not start, and no other diagnosis says why: see the last words of nginx's error log.",
     Rule::new(START_HOLD, any_service(does_not_start)),
+}
+
+detector! {
+    WRITES_STALLED,
+    "Writes to a disk hang, and nothing fails: it was frozen and not thawed, or its device does not answer.",
+    Rule::new(STALLED_HOLD, any_stalled),
 }
