@@ -41,7 +41,7 @@ use blob::Sizes;
 use client::Uploader;
 use detectors::{
     DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED,
-    WRITES_STALLED,
+    DISK_STALLED,
 };
 use faults::{ConfigurationBroken, DiskHeld, MigrationFails, RunFolderGone, Unmounted};
 use http::Service;
@@ -123,7 +123,7 @@ impl Playground for Blobstore {
         },
         Remedy { name: "mount_and_bring_over", cures: &[DISK_NOT_MOUNTED], make: || Box::new(MountAndBringOver) },
         Remedy { name: "end_orphaned_workers", cures: &[ORPHANED_WORKERS], make: || Box::new(EndOrphanedWorkers) },
-        Remedy { name: "thaw_filesystem", cures: &[WRITES_STALLED], make: || Box::new(ThawFilesystem) },
+        Remedy { name: "thaw_filesystem", cures: &[DISK_STALLED], make: || Box::new(ThawFilesystem) },
         Remedy { name: "start_nginx", cures: &[DOES_NOT_START], make: || Box::new(StartNginx) },
     ];
     const PATIENCE: Duration = Duration::from_secs(30);

@@ -50,7 +50,7 @@ pub const ORPHANED_WORKERS: &str = "blobstore/orphaned_workers";
 pub const DOES_NOT_START: &str = "blobstore/does_not_start";
 
 /// Writes to a disk hang, and nothing fails.
-pub const WRITES_STALLED: &str = "blobstore/writes_stalled";
+pub const DISK_STALLED: &str = "blobstore/disk_stalled";
 
 /// A list of processes counts for 1.5 s, so after two no list from before a copy began
 /// can speak of a migration any more. Between a copy's end and the unmount of its
@@ -140,7 +140,7 @@ detector! {
 }
 
 detector! {
-    WRITES_STALLED,
+    DISK_STALLED,
     "Writes to a disk hang, and nothing fails: it was frozen and not thawed, or its device does not answer.",
     Rule::new(STALLED_HOLD, any_stalled),
 }

@@ -4,7 +4,7 @@ use reenact::{fault::FilesystemFrozen, incident::*};
 
 use super::super::{
     Blobstore, Setup, VM,
-    detectors::WRITES_STALLED,
+    detectors::DISK_STALLED,
     report::FROZEN,
     runbooks::{EndOrphanedWorkers, RemountAndRestart, RepairFilesystem, StartNginx, ThawFilesystem},
     stories,
@@ -23,7 +23,7 @@ reenact::incident!(
         acts: vec![Act {
             breaks: vec![act(FilesystemFrozen { node: VM.into() })],
             fingerprints: seen(FROZEN, secs(15)),
-            detected: by(WRITES_STALLED, secs(40)).then([stories::third_party_rules_say(ThirdPartyRules {
+            detected: by(DISK_STALLED, secs(40)).then([stories::third_party_rules_say(ThirdPartyRules {
                 kernel_log_rule: false,
                 statfs_flag: false,
                 ro_option: false,

@@ -10,7 +10,7 @@ use reenact::{
 
 use super::super::{
     DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY,
-    WRITE_PROTECTED, WRITES_STALLED,
+    WRITE_PROTECTED, DISK_STALLED,
 };
 use super::{diagnoses::incident, *};
 
@@ -41,7 +41,7 @@ fn each_hold_is_what_it_is() {
         (DISK_FULL, |sim| sim.disks[OLD].free = 0, 2_000),
         (READS_ONLY, |sim| sim.disks[OLD].hiccup = Some("EACCES"), 2_000),
         (ORPHANED_WORKERS, |sim| sim.commands.push("nginx: worker process"), 4_000),
-        (WRITES_STALLED, |sim| sim.disks[OLD].hiccup = Some("hung"), 20_000),
+        (DISK_STALLED, |sim| sim.disks[OLD].hiccup = Some("hung"), 20_000),
     ];
     for (id, make, hold) in states {
         let make = |sim: &mut Sim| {
@@ -70,10 +70,10 @@ fn each_look_is_known_for_its_time() {
         sim.run(1_400);
     };
     for prefix in ["write:", "statfs:"] {
-        assert_fresh(Sim::healthy(80), stalled, |signal| is_query(signal, prefix), WRITES_STALLED, 8_000);
+        assert_fresh(Sim::healthy(80), stalled, |signal| is_query(signal, prefix), DISK_STALLED, 8_000);
     }
     let is_table = |signal: &Signal| matches!(signal, Signal::Mounts { .. });
-    assert_fresh(Sim::healthy(80), stalled, is_table, WRITES_STALLED, 8_000);
+    assert_fresh(Sim::healthy(80), stalled, is_table, DISK_STALLED, 8_000);
     let is_declared = |signal: &Signal| is_query(signal, "declared:");
     assert_fresh(Sim::healthy(80), Sim::start_without_disk, is_declared, DISK_NOT_MOUNTED, 3_000);
     let silent = |sim: &mut Sim| {
@@ -183,7 +183,7 @@ fn a_machine_that_is_off_has_no_mounts() {
             FILESYSTEM_ERROR,
             LEFT_READ_ONLY,
             WRITE_PROTECTED,
-            WRITES_STALLED
+            DISK_STALLED
         ]
     );
 }

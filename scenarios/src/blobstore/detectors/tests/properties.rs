@@ -4,7 +4,7 @@ use reenact::detect::testing::{Life, Wrong};
 
 use super::super::{
     DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, READS_ONLY, WRITE_PROTECTED,
-    WRITES_STALLED,
+    DISK_STALLED,
 };
 use super::{diagnoses::incident, *};
 
@@ -66,7 +66,7 @@ pub(super) const WRONGS: [Wrong<Sim>; 10] = [
     wrong(Sim::start_without_disk, &[DISK_NOT_MOUNTED], "nothing is mounted at /var/vcap/store"),
     Wrong { make: Sim::does_not_start, told_by: &[DOES_NOT_START], within: 27_500, line: "[emerg]" },
     wrong(|sim| sim.disks[OLD].free = 0, &[DISK_FULL, READS_ONLY], "ENOSPC"),
-    Wrong { make: Sim::freeze, told_by: &[WRITES_STALLED], within: 27_500, line: "do not come to an end" },
+    Wrong { make: Sim::freeze, told_by: &[DISK_STALLED], within: 27_500, line: "do not come to an end" },
 ];
 
 #[test]
@@ -102,7 +102,7 @@ fn has_its_evidence(id: &str, evidence: &[String]) -> bool {
         FILESYSTEM_ERROR => has("emergency_ro") || has("errors_count=") || has("EIO") || has("kernel: "),
         WRITE_PROTECTED => has("EROFS") && has(" ro,") && has("is write-protected"),
         DISK_FULL => has("ENOSPC"),
-        WRITES_STALLED => has("do not come to an end"),
+        DISK_STALLED => has("do not come to an end"),
         DOES_NOT_START => has("nobody answers at the service's port") || has("monit: "),
         DISK_NOT_MOUNTED => has("nothing is mounted at"),
         READS_ONLY => has("PUT ") && has("/health: 200") && has("are OK"),

@@ -1,6 +1,6 @@
 //! Writes that hang while nothing fails.
 
-use super::super::{FILESYSTEM_ERROR, WRITES_STALLED};
+use super::super::{FILESYSTEM_ERROR, DISK_STALLED};
 use super::*;
 
 #[test]
@@ -12,7 +12,7 @@ fn a_disk_that_is_frozen_and_not_thawed() {
         sim.run(27_000);
         let lines =
             ["writes to /var/vcap/store do not come to an end, and statfs(2) answers", "no error of it was seen"];
-        sim.only(WRITES_STALLED, from, 22_900..=24_200, &lines);
+        sim.only(DISK_STALLED, from, 22_900..=24_200, &lines);
         sim.thaw();
         sim.run(4_000);
         assert_eq!(sim.firing(), [""; 0]);
@@ -25,7 +25,7 @@ fn the_kernels_word_on_a_device_that_is_stuck_is_evidence() {
     sim.freeze();
     sim.kernel(OLD, "I/O error, dev DEV, sector 8 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 2");
     sim.run(27_000);
-    assert!(sim.said().evidence(WRITES_STALLED).iter().any(|line| line.contains("kernel: I/O error, dev loop3")));
+    assert!(sim.said().evidence(DISK_STALLED).iter().any(|line| line.contains("kernel: I/O error, dev loop3")));
 }
 
 #[test]
@@ -44,5 +44,5 @@ fn a_mount_that_answers_nothing_at_all_is_not_told() {
     sim.run(27_000);
     sim.seen.retain(|seen| !matches!(&seen.signal, Signal::Query { of, .. } if of.starts_with("statfs:")));
     let said = sim.said();
-    assert!(said.why(WRITES_STALLED).ends_with("whether it can be read is not known"), "{said:?}");
+    assert!(said.why(DISK_STALLED).ends_with("whether it can be read is not known"), "{said:?}");
 }
