@@ -172,6 +172,18 @@ pub(crate) async fn a_fault_that_hits_too_much_is_noticed(bed: Bed) -> Result<()
     Ok(())
 }
 
+/// nft tells of an error and of the command after it over one pipe: over two the error came
+/// later now and then, and the refused command passed for done.
+pub(crate) async fn a_refusal_of_the_firewall_is_heard(bed: Bed) -> Result<()> {
+    for call in 0..200 {
+        assert!(
+            bed.firewall().lift("nonesuch").await.is_err(),
+            "call {call}: nothing was lifted, and that was no error"
+        );
+    }
+    Ok(())
+}
+
 pub(crate) async fn a_fault_that_hits_too_little_is_noticed(bed: Bed) -> Result<()> {
     let cuts = both(&[(N1, N2)]);
     let declared = Partition::isolate(N1, &[N2, N3]);

@@ -2,19 +2,20 @@
 
 use reenact::{
     fault::{
-        BindReadOnly, DeviceShrunk, FilesystemError, FilesystemShutDown, RemountReadOnly, SlowDevice, WriteProtected,
+        BindReadOnly, DeviceShrunk, FilesystemError, FilesystemFrozen, FilesystemShutDown, RemountReadOnly, SlowDevice,
+        WriteProtected,
     },
     probe::{Answer, KernelLog, Mounts, Probe, Signal as Seen, Writer},
 };
 
 use super::*;
 
-const DEVICE: &str = "/dev/sdd1";
-const MOUNT: &str = "/data";
+pub(crate) const DEVICE: &str = "/dev/sdd1";
+pub(crate) const MOUNT: &str = "/data";
 const PLAIN: &str = "/dev/sde1";
 
 /// A testbed of one node with a block device, formatted and mounted.
-async fn mounted(bed: &Bed, lab: &str) -> Result<Testbed> {
+pub(crate) async fn mounted(bed: &Bed, lab: &str) -> Result<Testbed> {
     mounted_first(bed, lab, vec![Disk::device(DEVICE, MOUNT, 8)]).await
 }
 
@@ -32,7 +33,7 @@ async fn mounted_first(bed: &Bed, lab: &str, disks: Vec<Disk>) -> Result<Testbed
     Ok(bed)
 }
 
-async fn gone(bed: &Bed, own: Testbed) -> Result<()> {
+pub(crate) async fn gone(bed: &Bed, own: Testbed) -> Result<()> {
     Testbed::remove(&bed.session, own.lab()).await
 }
 
@@ -44,6 +45,7 @@ fn each_kind() -> Vec<Box<dyn Fault<Testbed>>> {
         Box::new(BindReadOnly { node: node.clone() }),
         Box::new(FilesystemError { node: node.clone() }),
         Box::new(FilesystemShutDown { node: node.clone() }),
+        Box::new(FilesystemFrozen { node: node.clone() }),
         Box::new(DeviceShrunk { node: node.clone(), device: device.clone(), mebibytes: 4 }),
         Box::new(WriteProtected { node: node.clone(), device }),
         Box::new(slow(Duration::from_secs(3))),
@@ -53,7 +55,7 @@ fn each_kind() -> Vec<Box<dyn Fault<Testbed>>> {
 
 /// What the probes say of the mount: the answers of the queries, by their names, and
 /// its line as in `/proc/mounts`.
-async fn look(bed: &Testbed) -> Result<(std::collections::BTreeMap<String, Answer>, String)> {
+pub(crate) async fn look(bed: &Testbed) -> Result<(std::collections::BTreeMap<String, Answer>, String)> {
     let mut answers = std::collections::BTreeMap::new();
     let mut line = String::new();
     for signal in Mounts::new(bed, bed.node(N1)?, Writer { user: 1000, group: 1000, folder: "" }).look().await {
@@ -70,7 +72,7 @@ async fn look(bed: &Testbed) -> Result<(std::collections::BTreeMap<String, Answe
 }
 
 /// The error of the service's write, or `ok`.
-fn write_of(answers: &std::collections::BTreeMap<String, Answer>) -> &str {
+pub(crate) fn write_of(answers: &std::collections::BTreeMap<String, Answer>) -> &str {
     match answers.get("write:/data") {
         Some(Answer::Values { .. }) => "ok",
         Some(Answer::Error { code, .. }) => code,
@@ -79,7 +81,7 @@ fn write_of(answers: &std::collections::BTreeMap<String, Answer>) -> &str {
 }
 
 /// The service's user may write on the disk.
-async fn let_write(bed: &Testbed) -> Result<()> {
+pub(crate) async fn let_write(bed: &Testbed) -> Result<()> {
     run_on(bed, N1, &format!("chmod 1777 {MOUNT}")).await.map(drop)
 }
 

@@ -7,6 +7,7 @@
 
 mod cuts;
 mod disks;
+mod frozen;
 mod machines;
 mod sessions;
 mod terminals;
@@ -43,6 +44,7 @@ use tokio::{runtime::Runtime, sync::OnceCell};
 
 use cuts::*;
 use disks::*;
+use frozen::*;
 use machines::*;
 use sessions::*;
 use terminals::*;
@@ -101,6 +103,7 @@ fn main() -> ExitCode {
         a_one_way_cut_lives,
         a_disconnect_lives,
         a_fault_that_hits_too_much_is_noticed,
+        a_refusal_of_the_firewall_is_heard,
         partitions_heal_in_either_order,
         overlapping_partitions_heal_last_first,
         a_partition_outlives_a_power_cycle,
@@ -132,6 +135,9 @@ fn main() -> ExitCode {
         only_what_can_be_slowed_is,
         a_slow_device_goes_with_its_keeper,
         a_write_to_a_stuck_device_hangs,
+        a_frozen_file_system_takes_writes_once_it_is_thawed,
+        only_a_file_system_on_a_device_is_frozen,
+        a_testbed_with_a_frozen_disk_is_removed,
     ];
     let trial = |(name, test): (&'static str, Test)| {
         let rig = Arc::clone(&rig);

@@ -13,6 +13,8 @@ pub(crate) enum Victim {
     Galera,
     /// Its machines mount block devices, and their file systems break.
     Blobstore,
+    /// Their file systems are frozen: what writes there cannot be killed.
+    Frozen,
 }
 
 impl Victim {
@@ -20,6 +22,7 @@ impl Victim {
         let (one, other) = match self {
             Self::Galera => ("galera::non_primary_wedge", "galera::minority_partition"),
             Self::Blobstore => ("blobstore::migration_left_read_only", "blobstore::filesystem_error"),
+            Self::Frozen => ("blobstore::filesystem_frozen", "blobstore::twin_frozen_for_snapshot"),
         };
         ["run", one, other, "--jobs", "2"]
     }
@@ -29,7 +32,7 @@ impl Victim {
     pub(crate) fn shows(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
             Self::Galera => (&["volume", "process"], &["table", "rule"]),
-            Self::Blobstore => (&["loop", "process"], &["table"]),
+            Self::Blobstore | Self::Frozen => (&["loop", "process"], &["table"]),
         }
     }
 }
@@ -39,6 +42,7 @@ impl fmt::Display for Victim {
         f.pad(match self {
             Self::Galera => "galera",
             Self::Blobstore => "blobstore",
+            Self::Frozen => "frozen",
         })
     }
 }
@@ -94,7 +98,7 @@ impl Since {
             (Self::Start, _) => 14.0,
             (Self::Making, _) => 1.2,
             (Self::Fault, Victim::Galera) => 6.0,
-            (Self::Fault, Victim::Blobstore) => 14.0,
+            (Self::Fault, Victim::Blobstore | Victim::Frozen) => 14.0,
         }
     }
 
@@ -148,8 +152,8 @@ pub(crate) fn draw(seed: u64, count: u64, victims: &[Victim]) -> Vec<Kill> {
     };
     let kill = |number: usize| {
         let since = [Since::Fault, Since::Making, Since::Start][number % 3];
-        // The other way round after each ten, so that each gets every kind of target.
-        let victim = victims[(number + number / 10) % victims.len()];
+        // One further after each round, so that each gets every kind of target and of time.
+        let victim = victims[(number + number / victims.len()) % victims.len()];
         let moment = Duration::from_secs_f64(since.latest(victim) * random.random::<f64>());
         Kill { number, victim, since, moment, target: target(number) }
     };

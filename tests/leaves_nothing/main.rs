@@ -1,14 +1,14 @@
 //! The harness leaves nothing behind, however it dies.
 //!
 //! It is killed at random moments while it builds testbeds, fills disks, cuts networks,
-//! and breaks file systems on block devices. Each time, what bears its session must go
+//! and breaks or freezes file systems on block devices. Each time, what bears its session must go
 //! by itself: containers, networks, volumes, packet filters, mounts, loop devices, the
 //! containers' processes, and the reaper. Where the reaper is killed as well, the next
 //! start or `reenact clean` must remove the rest; so too where it ran in a container, which
 //! was killed.
 //!
 //! `REENACT_KILLS` sets how often (30), `REENACT_SEED` which moments are drawn (1),
-//! `REENACT_VICTIM` whose testbeds alone (`galera`, `blobstore`; else both in turn).
+//! `REENACT_VICTIM` whose testbeds alone (`galera`, `blobstore`, `frozen`; else all in turn).
 
 mod contained;
 mod daemon;
@@ -90,10 +90,10 @@ fn number(name: &str, default: u64) -> u64 {
 
 /// Whose testbeds to kill.
 fn victims() -> Vec<Victim> {
-    let both = vec![Victim::Galera, Victim::Blobstore];
-    let Ok(name) = env::var("REENACT_VICTIM") else { return both };
-    let one: Vec<_> = both.iter().copied().filter(|victim| victim.to_string() == name).collect();
-    assert!(!one.is_empty(), "REENACT_VICTIM={name}: there are {both:?}, in small letters");
+    let all = vec![Victim::Galera, Victim::Blobstore, Victim::Frozen];
+    let Ok(name) = env::var("REENACT_VICTIM") else { return all };
+    let one: Vec<_> = all.iter().copied().filter(|victim| victim.to_string() == name).collect();
+    assert!(!one.is_empty(), "REENACT_VICTIM={name}: there are {all:?}, in small letters");
     one
 }
 

@@ -15,6 +15,7 @@ use super::{
     Device, Disk, Firewall, LAB_LABEL, Leftovers, Lines, Node, Session, Shell,
     disk::{Devices, mappings},
     helper::Reach,
+    holder::Holder,
     node::{Disks, named},
     terminals::OnNodes,
 };
@@ -147,6 +148,13 @@ impl Testbed {
     pub async fn follow(&self, command: &[&str]) -> Result<Lines> {
         let session = &self.0.session;
         Ok(Lines::new(session.helper(self.0.reach).await?.open(session, command).await?))
+    }
+
+    /// Runs a program that holds something in the kernel, and waits until it says `ready`.
+    pub(crate) async fn hold(&self, command: Vec<String>, ready: &str) -> Result<Holder> {
+        let Inner { session, lab, network, .. } = &*self.0;
+        let container = format!("{network}-holder-{}", session.next());
+        Holder::start(session, container, labels(session, lab), command, ready).await
     }
 
     /// A name that no other rule of this testbed has.

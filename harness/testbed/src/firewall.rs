@@ -37,7 +37,9 @@ pub struct Firewall {
 impl Firewall {
     /// Makes the table `name`, which must be unique on the daemon's machine.
     pub(super) async fn open(docker: &Docker, helper: &str, name: &str) -> Result<Self> {
-        let nft = Pipes::open(docker, helper, &["nft", "-i"]).await?;
+        // One pipe for both of its outputs: of two, the daemon may bring the answer to a command
+        // before the error of the one before it, which would then pass for done.
+        let nft = Pipes::open(docker, helper, &["sh", "-c", "exec nft -i 2>&1"]).await?;
         let firewall = Self { table: format!("reenact_{name}"), nft: Mutex::new(Some(nft)) };
         let table = &firewall.table;
         // The counter `ack` never counts: listing it ends every answer.

@@ -11,6 +11,7 @@ mod docker;
 pub mod fault;
 mod firewall;
 mod helper;
+mod holder;
 mod image;
 mod leftovers;
 mod node;
@@ -42,6 +43,8 @@ pub(crate) use helper::SYS;
 pub const SESSION_LABEL: &str = "reenact.session";
 /// The label that every object of one run bears; its value is the run's id.
 pub const LAB_LABEL: &str = "reenact.lab";
+/// The label of a container that holds something in the kernel, and gives it back at SIGTERM.
+pub const HOLDER_LABEL: &str = "reenact.holder";
 /// The label that says which process made it: see [`Owner`].
 pub const OWNER_LABEL: &str = "reenact.owner";
 

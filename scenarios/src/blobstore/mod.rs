@@ -40,12 +40,15 @@ use reenact::{
 use blob::Sizes;
 use client::Uploader;
 use detectors::{
-    DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY, WRITE_PROTECTED,
+    DISK_NOT_MOUNTED, DISK_STALLED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY,
+    WRITE_PROTECTED,
 };
 use faults::{ConfigurationBroken, DiskHeld, MigrationFails, RunFolderGone, Unmounted};
 use http::Service;
 use probes::{Health, Monit, RoundTrip};
-use runbooks::{EndOrphanedWorkers, MountAndBringOver, RemountAndRestart, RepairFilesystem, StartNginx};
+use runbooks::{
+    EndOrphanedWorkers, MountAndBringOver, RemountAndRestart, RepairFilesystem, StartNginx, ThawFilesystem,
+};
 
 use crate::answer;
 
@@ -120,6 +123,7 @@ impl Playground for Blobstore {
         },
         Remedy { name: "mount_and_bring_over", cures: &[DISK_NOT_MOUNTED], make: || Box::new(MountAndBringOver) },
         Remedy { name: "end_orphaned_workers", cures: &[ORPHANED_WORKERS], make: || Box::new(EndOrphanedWorkers) },
+        Remedy { name: "thaw_filesystem", cures: &[DISK_STALLED], make: || Box::new(ThawFilesystem) },
         Remedy { name: "start_nginx", cures: &[DOES_NOT_START], make: || Box::new(StartNginx) },
     ];
     const PATIENCE: Duration = Duration::from_secs(30);

@@ -131,6 +131,45 @@ pub(super) const SHRUNK: &[Fingerprint] = &[
     Fingerprint { id: "stopped", report: "ro after the 2nd 1 MB file", shows: |seen| write_fails(seen, "EROFS") },
 ];
 
+/// `FIFREEZE`, and no thaw.
+pub(super) const FROZEN: &[Fingerprint] = &[
+    Fingerprint {
+        id: "write-hangs",
+        report: "processes stuck in the D state: a write does not come to an end",
+        shows: |seen| answers(seen, &format!("write:{STORE}"), |answer| matches!(answer, Answer::Hung { .. })),
+    },
+    Fingerprint {
+        id: "mounted-rw",
+        report: "the mount table says rw, and statfs(2) answers",
+        shows: |seen| {
+            store(seen, is_writable)
+                && answers(seen, &format!("statfs:{STORE}"), |answer| answer.get("read_only") == Some("0"))
+        },
+    },
+    Fingerprint {
+        id: "requests-hang",
+        report: "the OS runs and answers pings, and the services hang",
+        shows: |seen| answers(seen, "http:roundtrip", |answer| matches!(answer, Answer::Hung { .. })),
+    },
+    Fingerprint {
+        id: "monit-says-ok",
+        report: "monit says OK: every process is there",
+        shows: |seen| answers(seen, "monit:summary", all_ok),
+    },
+    Fingerprint {
+        id: "no-error",
+        report: "no line of any log tells of an error",
+        shows: |seen| {
+            let tells = |signal: &Signal| match signal {
+                Signal::Kernel { line } => line.contains("error"),
+                Signal::Log { line } => line.contains("[crit]") || line.contains("[emerg]"),
+                _ => false,
+            };
+            !seen.iter().any(|observation| tells(&observation.signal))
+        },
+    },
+];
+
 /// The disk cannot be mounted again, and the jobs are not started.
 pub(super) const CANNOT_BE_MOUNTED: &[Fingerprint] = &[
     Fingerprint {
@@ -271,12 +310,14 @@ const LOOKS_WELL: Fingerprint = Fingerprint {
     id: "looks-well",
     report: "/health is 200 and monit says OK",
     shows: |seen| {
-        let all_ok =
-            |answer: &Answer| matches!(answer, Answer::Values { values } if values.values().all(|s| s == "OK"));
         answers(seen, "http:health", |answer| answer.get("status") == Some("200"))
             && answers(seen, "monit:summary", all_ok)
     },
 };
+
+fn all_ok(answer: &Answer) -> bool {
+    matches!(answer, Answer::Values { values } if values.values().all(|state| state == "OK"))
+}
 
 const PRE_START_FAILED: &str = "1 of 4 pre-start scripts failed. Failed Jobs: blobstore. Successful Jobs: bpm, \
                                 syslog_forwarder, bosh-dns.";

@@ -191,8 +191,8 @@ impl Playground for Director {
 
 /// What monit starts again.
 const KILLED: [(&str, &str, &[Signal]); 3] = [
-    (DIRECTOR, "director worker --name worker_1 ", &[Signal::Kill, Signal::Term, Signal::Stop]),
-    (DIRECTOR, "director worker --name worker_2 ", &[Signal::Kill, Signal::Term, Signal::Stop]),
+    (DIRECTOR, "director worker --name worker_1", &[Signal::Kill, Signal::Term, Signal::Stop]),
+    (DIRECTOR, "director worker --name worker_2", &[Signal::Kill, Signal::Term, Signal::Stop]),
     (DIRECTOR, "director serve", &[Signal::Kill, Signal::Term, Signal::Stop]),
 ];
 

@@ -51,6 +51,9 @@ pub struct Group {
     /// The alias of its stemcell.
     #[serde(default)]
     pub stemcell: Option<String>,
+    /// The size of its persistent disk in MiB; 0: it has none.
+    #[serde(default)]
+    pub persistent_disk: Option<i64>,
     /// The kind of its persistent disk.
     #[serde(default)]
     pub persistent_disk_type: Option<String>,
@@ -179,17 +182,34 @@ impl Group {
             );
             return Err(Error::bad(150_002, told));
         }
-        let known = |kind: &&String| cloud.disk_types.iter().any(|known| known.name == **kind);
-        if let Some(kind) = self.persistent_disk_type.as_ref().filter(|kind| !known(kind)) {
-            let told = format!("Instance group '{name}' references an unknown disk type '{kind}'");
-            return Err(Error::bad(140_012, told));
-        }
+        self.validate_disk(cloud)?;
         match &self.vm_type {
             Some(kind) if !cloud.vm_types.iter().any(|known| known.name == *kind) => {
                 Err(Error::bad(140004, format!("Instance group '{name}' references an unknown vm type '{kind}'")))
             }
             _ => Ok(()),
         }
+    }
+
+    fn validate_disk(&self, cloud: &CloudConfig) -> Result<()> {
+        let name = &self.name;
+        let (code, told) = match (self.persistent_disk, &self.persistent_disk_type) {
+            (Some(_), Some(_)) => {
+                let keys = "'persistent_disk', 'persistent_disk_type', 'persistent_disk_pool' and 'persistent_disks'";
+                (140_013, format!("specifies more than one of the following keys: {keys}. Choose one."))
+            }
+            (Some(size), None) if size < 0 => (140_013, format!("references an invalid persistent disk size '{size}'")),
+            (None, Some(kind)) if !cloud.disk_types.iter().any(|known| known.name == *kind) => {
+                (140_012, format!("references an unknown disk type '{kind}'"))
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::bad(code, format!("Instance group '{name}' {told}")))
+    }
+
+    /// Whether its instances have a persistent disk.
+    pub fn has_disk(&self) -> bool {
+        self.persistent_disk.is_some_and(|size| size > 0) || self.persistent_disk_type.is_some()
     }
 
     /// The network that its instances have their address in.
@@ -263,6 +283,8 @@ mod tests {
             ),
             (group(json!({"stemcell": "jammy"})), 140_005, "references an unknown stemcell 'jammy'"),
             (group(json!({"persistent_disk_type": "big"})), 140_012, "references an unknown disk type 'big'"),
+            (group(json!({"persistent_disk": -1})), 140_013, "references an invalid persistent disk size '-1'"),
+            (group(json!({"persistent_disk": 1, "persistent_disk_type": "big"})), 140_013, "Choose one."),
             (
                 group(json!({"networks": [{"name": "default", "static_ips": ["10.0.1.9"]}]})),
                 150_002,

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use reenact_testbed::fault::{
-    BindReadOnly, DeviceShrunk, Disconnect, DiskFull, Fault, FilesystemError, FilesystemShutDown, Flap, Kill,
-    OnTestbed, Partition, Pause, PowerOff, PowerOn, RemountReadOnly, ShutDown, WriteProtected,
+    BindReadOnly, DeviceShrunk, Disconnect, DiskFull, Fault, FilesystemError, FilesystemFrozen, FilesystemShutDown,
+    Flap, Kill, OnTestbed, Partition, Pause, PowerOff, PowerOn, RemountReadOnly, ShutDown, WriteProtected,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -94,6 +94,7 @@ impl<S: OnTestbed> FaultSpace<S> {
             .with::<BindReadOnly>("bind_read_only")
             .with::<FilesystemError>("filesystem_error")
             .with::<FilesystemShutDown>("filesystem_shut_down")
+            .with::<FilesystemFrozen>("filesystem_frozen")
             .with::<DeviceShrunk>("device_shrunk")
             .with::<WriteProtected>("write_protected")
     }

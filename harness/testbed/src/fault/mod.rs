@@ -5,6 +5,7 @@
 //! there afterwards proves the fault; anything else makes the run inconclusive.
 
 mod disk;
+mod freeze;
 mod mount;
 mod network;
 mod power;
@@ -25,6 +26,7 @@ use crate::Testbed;
 use reenact_core::{Error, Result, poll};
 
 pub use disk::DiskFull;
+pub use freeze::FilesystemFrozen;
 pub use mount::{BindReadOnly, DeviceShrunk, FilesystemError, FilesystemShutDown, RemountReadOnly, WriteProtected};
 pub use network::{Disconnect, Flap, Partition};
 pub use power::{PowerOff, PowerOn, ShutDown, with_processes};

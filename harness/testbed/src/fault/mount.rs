@@ -121,7 +121,7 @@ impl fmt::Display for WriteProtected {
 }
 
 /// The first disk of a node, mounted now.
-struct Disk {
+pub(super) struct Disk {
     /// The node's first process.
     pid: i64,
     /// Where it is mounted on the node.
@@ -129,7 +129,7 @@ struct Disk {
 }
 
 impl Disk {
-    async fn of(bed: &Testbed, node: &str) -> Result<Self> {
+    pub(super) async fn of(bed: &Testbed, node: &str) -> Result<Self> {
         let node = bed.node(node)?;
         let mount = node.disk_mount()?.to_owned();
         match node.state().await?.pid {
@@ -139,7 +139,7 @@ impl Disk {
     }
 
     /// As the helper sees it.
-    fn folder(&self) -> String {
+    pub(super) fn folder(&self) -> String {
         format!("/proc/{}/root{}", self.pid, self.mount)
     }
 

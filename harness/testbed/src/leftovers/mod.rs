@@ -24,6 +24,7 @@ use bollard::{
 };
 use futures::future::join_all;
 
+use crate::holder;
 use reenact_core::{Error, Result};
 
 /// An endpoint that comes while others go may be miscounted too. So nothing is removed of
@@ -106,6 +107,7 @@ impl Leftovers {
     /// [`Error::Docker`] for the first thing that could not be removed; the others
     /// are tried all the same.
     pub async fn remove(&self, docker: &Docker) -> Result<Held> {
+        holder::release(docker, &self.containers).await;
         join_all(self.networks.iter().map(|id| empty(docker, id))).await;
         let container = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
         let removed = join_all(self.containers.iter().map(async |id| {

@@ -11,6 +11,7 @@ mod disk;
 mod kernel;
 mod node;
 mod service;
+mod stalled;
 mod words;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use disk::State;
 use node::{NodesView, disks};
 pub(super) use service::WRITE;
 use service::{any_service, does_not_start, refused_writes, stalled_writes, workers_alone};
+use stalled::any_stalled;
 
 /// Somebody left or made a disk read-only, and nothing is wrong with it.
 pub const LEFT_READ_ONLY: &str = "blobstore/left_read_only";
@@ -50,6 +52,9 @@ pub const DOES_NOT_START: &str = "blobstore/does_not_start";
 
 /// The service answers, and no blob comes to its end.
 pub const WRITES_STALLED: &str = "blobstore/writes_stalled";
+
+/// Writes to a disk hang, and nothing fails.
+pub const DISK_STALLED: &str = "blobstore/disk_stalled";
 
 /// A list of processes counts for 1.5 s, so after two no list from before a copy began
 /// can speak of a migration any more. Between a copy's end and the unmount of its
@@ -79,6 +84,11 @@ const START_HOLD: Duration = Duration::from_secs(25);
 /// A blob is given up after ten seconds, and one that was under way when all was well again may
 /// have that long to go. A disk that is slow by a second a write stores one within it.
 const STALLED_HOLD: Duration = Duration::from_secs(15);
+
+/// A snapshot freezes a file system for a second or two, and a disk that is slow may hold up a
+/// synced write for some seconds, again and again; SCSI gives a command up after 30 s
+/// (`SD_TIMEOUT` in drivers/scsi/sd.h), and clients of a blobstore long before.
+const FROZEN_HOLD: Duration = Duration::from_secs(20);
 
 /// A master that ends in order ends its workers first. Monit looks each second, and starts
 /// what is gone at its next look.
@@ -141,4 +151,10 @@ detector! {
     DOES_NOT_START,
     "The service does not start, and no other diagnosis says why: see the last words of nginx's error log.",
     Rule::lasting(START_HOLD, any_service(does_not_start)),
+}
+
+detector! {
+    DISK_STALLED,
+    "Writes to a disk hang, and nothing fails: it was frozen and not thawed, or its device does not answer.",
+    Rule::new(FROZEN_HOLD, any_stalled),
 }

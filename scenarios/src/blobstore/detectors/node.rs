@@ -125,7 +125,7 @@ fn row<'t>(table: &'t [Mount], path: &str) -> Option<&'t Mount> {
 
 /// Whether it is a disk in use that was declared writable. The root is the image's and
 /// no disk; a migration's target is not in use yet.
-fn is_disk(mount: &Mount) -> bool {
+pub fn is_disk(mount: &Mount) -> bool {
     mount.declared == Some(Access::ReadWrite) && mount.path != "/" && !mount.path.ends_with(MIGRATION_TARGET)
 }
 
@@ -147,15 +147,17 @@ fn nodes(view: &NodesView, which: impl Fn(&Record) -> bool) -> Vec<Node<'_>> {
 /// The disks in use that were declared writable, as far as they are mounted now; or why
 /// nothing can be told: there never was one, or no look at any is fresh.
 pub fn disks(view: &NodesView) -> Result<Vec<Disk<'_>>, String> {
-    let nodes = nodes(view, |record| record.has_disk);
-    if nodes.is_empty() {
-        return Err("no disk that was declared writable was ever seen".into());
-    }
-    let seen: Vec<_> = nodes.into_iter().filter_map(Node::disks).collect();
+    let seen: Vec<_> = with_disks(view)?.into_iter().filter_map(Node::disks).collect();
     if seen.is_empty() {
         return Err("no look at any disk that was declared writable is fresh".into());
     }
     Ok(seen.into_iter().flatten().collect())
+}
+
+/// The nodes on which a disk was ever seen that was declared writable, if there is one.
+pub fn with_disks(view: &NodesView) -> Result<Vec<Node<'_>>, String> {
+    let nodes = nodes(view, |record| record.has_disk);
+    if nodes.is_empty() { Err("no disk that was declared writable was ever seen".into()) } else { Ok(nodes) }
 }
 
 /// The nodes of which it was ever seen what disks they were declared with, if there is one.
@@ -203,6 +205,16 @@ impl<'v> Node<'v> {
     /// The answer to a question.
     pub fn answer(&self, of: &str) -> Option<&'v Answer> {
         self.record.answers.get(of)?.fresh(self.now)
+    }
+
+    /// The same, where looks take longer than others.
+    pub fn answer_within(&self, of: &str, limit: Duration) -> Option<&'v Answer> {
+        self.record.answers.get(of)?.within(limit, self.now)
+    }
+
+    /// Its mount table, if it was seen at most so long ago.
+    pub fn mounts_within(&self, limit: Duration) -> Option<&'v [Mount]> {
+        self.record.mounts.within(limit, self.now).map(Vec::as_slice)
     }
 
     /// What the service makes of a blob that it is asked to store and to give back.

@@ -11,6 +11,7 @@ use super::{
     absent,
     disk::State,
     node::{Node, NodesView, services},
+    stalled,
 };
 
 /// How long the port may refuse while monit knows no process: a migration moves the blobs of a
@@ -117,7 +118,8 @@ fn is_ok(status: &str) -> bool {
 fn is_explained(node: &Node<'_>) -> bool {
     let disks = node.disks().unwrap_or_default();
     let is_well = |state: State| matches!(state, State::Fine | State::Untold(_));
-    disks.iter().any(|disk| !is_well(disk.state())) || holds(absent::absent(node)) || holds(workers_alone(node))
+    disks.iter().any(|disk| !is_well(disk.state()))
+        || [absent::absent, stalled::stalled, workers_alone].into_iter().any(|case| holds(case(node)))
 }
 
 /// Whether monit knows no process and nobody has told it any for long, nor works on a disk.

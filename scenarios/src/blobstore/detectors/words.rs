@@ -58,7 +58,9 @@ const JOURNALS: [Words; 4] = [
 
 /// Devices that did not read or write: the block layer, below it SCSI, virtio and NVMe.
 const DEVICES: [Words; 15] = [
-    // block/blk-core.c (`blk_errors`); a virtio disk's errors come by these alone.
+    // Their names: `blk_errors` in block/blk-core.c; the line: `blk_print_req_error` in
+    // block/blk-mq.c, before 5.16 `print_req_error` in block/blk-core.c. What a SCSI or a virtio
+    // disk did not do comes by these. `reservation conflict` was `critical nexus` before 6.5.
     words("I/O error, dev ", ""),
     words("timeout error, dev ", ""),
     words("critical space allocation error, dev ", ""),
@@ -69,11 +71,12 @@ const DEVICES: [Words; 15] = [
     words("critical medium error, dev ", ""),
     words("protection error, dev ", ""),
     words("device offline error, dev ", ""),
-    // fs/buffer.c; the last two before 4.3.
+    // fs/buffer.c (`buffer_io_error`, `end_buffer_write_sync`); the last two before 4.3.
     words("Buffer I/O error on dev ", ""),
     words("Buffer I/O error on device ", ""),
     words("lost page write due to I/O error on ", ""),
-    // drivers/nvme/host/pci.c, since 6.1 and before. They name the controller.
+    // drivers/nvme/host/pci.c: `nvme_reset_work` since 6.1, `nvme_remove_dead_ctrl` before. They
+    // name the controller.
     words("nvme ", "Disabling device after reset failure"),
     words("nvme ", "Removing after probe failure"),
 ];
@@ -148,7 +151,7 @@ pub fn mounted(line: &str) -> Option<&str> {
 }
 
 /// `nvme0n1: Write(0x1) @ LBA 2048, 8 blocks, Write Fault (sct 0x2 / sc 0x80) DNR`, by
-/// drivers/nvme/host/core.c since 5.19.
+/// `nvme_log_error` in drivers/nvme/host/core.c since 5.19; a controller's own commands have no LBA.
 fn nvme(line: &str) -> Option<&str> {
     let (device, rest) = line.split_once(": ")?;
     (device.starts_with("nvme") && rest.contains(" @ LBA ")).then_some(device)

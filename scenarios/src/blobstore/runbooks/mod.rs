@@ -9,6 +9,7 @@ mod start;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod thaw;
 mod wrong;
 
 pub(super) use absent::MountAndBringOver;
@@ -16,4 +17,5 @@ pub(super) use orphans::EndOrphanedWorkers;
 pub(super) use remount::RemountAndRestart;
 pub(super) use repair::RepairFilesystem;
 pub(super) use start::{StartNginx, TEST};
+pub(super) use thaw::ThawFilesystem;
 pub(super) use wrong::{BelieveRemount, CheckWithoutCopy, MonitRestart, Reattach, Restart};

@@ -10,7 +10,7 @@ use reenact::{
 
 use super::{
     super::{STORE, VM},
-    survey::{self, Survey},
+    survey::{self, HANGS, Survey},
 };
 
 /// `mount -o remount,rw`, `bosh restart`, and a look whether a blob can be put. Only
@@ -66,6 +66,9 @@ fn objection(found: &Survey) -> Option<String> {
     }
     if found.is_write_protected() {
         return Some(format!("{device} itself is write-protected: have that lifted first"));
+    }
+    if found.hangs() {
+        return Some(format!("a write to {device} {HANGS}: it is frozen, or does not answer, and is not read-only"));
     }
     let full = found.write_error().filter(|error| error.contains("No space left"));
     full.map(|_| format!("{device} is full, not read-only: make room"))

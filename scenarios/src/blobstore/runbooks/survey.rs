@@ -16,7 +16,8 @@ const SERVES: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Prints `NAME VALUE` lines. The device's name in the kernel is found by its number,
 /// for the VM may call it otherwise. The write is the service's own user's, and synced:
-/// neither the mount table nor statfs(2) knows of a file system that stopped at an error.
+/// neither the mount table nor statfs(2) knows of a file system that stopped at an error. It is
+/// waited for no longer than ten seconds: nobody can end what waits for a frozen file system.
 pub(super) const LOOK: &str = r#"
 store=/var/vcap/store
 device=$(awk -v at=$store '$2 == at { print $1 }' /proc/mounts | tail -n 1)
@@ -40,9 +41,12 @@ echo "write_protected $(cat "/sys/block/$kernel/ro")"
 echo "device_bytes $(blockdev --getsize64 "$device")"
 echo "filesystem_bytes $(tune2fs -l "$device" 2>/dev/null |
   awk -F: '/^Block count/ { n = $2 } /^Block size/ { s = $2 } END { if (NR) printf "%.0f", n * s }')"
-echo "write $(setpriv --reuid 1000 --regid 1000 --clear-groups \
-  dd if=/dev/zero of=$store/shared/.try bs=4k count=1 conv=fsync status=none 2>&1 | tail -n 1)"
-rm -f $store/shared/.try 2>/dev/null
+read -r -t 10 write < <(exec 2>&1
+  said=$(setpriv --reuid 1000 --regid 1000 --clear-groups \
+    dd if=/dev/zero of=$store/shared/.try bs=4k count=1 conv=fsync status=none 2>&1 | tail -n 1)
+  rm -f $store/shared/.try 2>/dev/null
+  echo "$said") || write="does not come to an end"
+echo "write $write"
 [ ! -e /var/vcap/data/rescue ] || echo "rescue 1"
 [ ! -e /var/vcap/data/strays ] || echo "strays 1"
 if [ -z "$mounted" ] && ! perl -e 'use Fcntl; sysopen(my $d, $ARGV[0], O_RDONLY | O_EXCL) or exit 1' "$device"; then
@@ -53,6 +57,9 @@ if [ -z "$mounted" ] && ! perl -e 'use Fcntl; sysopen(my $d, $ARGV[0], O_RDONLY 
 fi
 echo "elsewhere $(awk -v dev="$device" -v at=$store '$1 == dev && $2 != at { print $2; exit }' /proc/mounts)"
 "#;
+
+/// What it says of a write that was given up on.
+pub(super) const HANGS: &str = "does not come to an end";
 
 /// Those of them that are numbers.
 const NUMBERS: [&str; 3] = ["errors", "device_bytes", "filesystem_bytes"];
@@ -106,6 +113,11 @@ impl Survey {
     /// Why the service's user cannot write there; `None`: it can.
     pub(super) fn write_error(&self) -> Option<&str> {
         Some(self.get("write")).filter(|error| !error.is_empty())
+    }
+
+    /// Whether the write does not come to an end: it neither succeeds nor fails.
+    pub(super) fn hangs(&self) -> bool {
+        self.write_error() == Some(HANGS)
     }
 
     /// Whether the file system is mounted read-only, and not only this mount of it.

@@ -68,7 +68,8 @@ impl fmt::Display for FixRedeployDirector {
 impl Runbook for FixDeleteLock {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
         operator.step("monit stop all", stop_all(operator)).await?;
-        // PostgreSQL, which has a machine of its own here, was never stopped.
+        // As the report has it; PostgreSQL, which has a machine of its own here, was never stopped.
+        operator.step("monit start postgres", shell(operator, "monit start postgres")).await?;
         let rows = psql(operator, "SELECT id, name FROM locks").await?;
         for id in rows.iter().filter_map(|row| row.strip_suffix(PAASTA_LOCK)?.strip_suffix('|')) {
             let sql = format!("DELETE FROM locks WHERE id = {id}");

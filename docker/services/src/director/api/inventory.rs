@@ -4,22 +4,25 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
+use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{Answer, Api};
+use super::{Answer, Api, Client};
+use crate::director::error::Error;
+use crate::director::jobs::Work;
+use crate::director::jobs::upload::{self, Artifact};
 use crate::director::manifest::mapping;
 use crate::director::store::deployments;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
-        .route("/releases", get(releases))
+        .route("/releases", get(releases).post(upload_release))
         .route("/releases/{name}", get(release))
-        .route("/stemcells", get(stemcells))
+        .route("/stemcells", get(stemcells).post(upload_stemcell))
         .route("/networks", get(networks))
         .route("/disks", get(none))
         .route("/orphan_disks", get(none))
@@ -29,6 +32,20 @@ pub(super) fn routes() -> Router<Api> {
 
 async fn none() -> Answer {
     Ok(super::json(&json!([])))
+}
+
+async fn upload_release(State(api): State<Api>, client: Client, Json(asked): Json<Value>) -> Answer {
+    upload(&api, &client, Artifact::Release, &asked).await
+}
+
+async fn upload_stemcell(State(api): State<Api>, client: Client, Json(asked): Json<Value>) -> Answer {
+    upload(&api, &client, Artifact::Stemcell, &asked).await
+}
+
+async fn upload(api: &Api, client: &Client, artifact: Artifact, asked: &Value) -> Answer {
+    let missing = || Error::bad(40_001, format!("Required property 'location' was not specified in object ({asked})"));
+    let location = asked["location"].as_str().ok_or_else(missing)?.to_owned();
+    api.start(client, &Work::Upload(upload::Order { artifact, location })).await
 }
 
 async fn networks(Query(asked): Query<HashMap<String, String>>) -> Answer {
@@ -85,7 +102,7 @@ fn listed_releases(manifests: &[(String, Value)]) -> Value {
 async fn release(State(api): State<Api>, axum::extract::Path(name): axum::extract::Path<String>) -> Answer {
     let all = listed_releases(&manifests(&api).await?);
     let found = all.as_array().into_iter().flatten().find(|release| release["name"] == name.as_str());
-    let missing = || crate::director::error::Error::missing(30_005, format!("Release '{name}' doesn't exist"));
+    let missing = || Error::missing(30_005, format!("Release '{name}' doesn't exist"));
     let versions = found.ok_or_else(missing)?["release_versions"].as_array().cloned().unwrap_or_default();
     let names: Vec<_> = versions.iter().map(|version| &version["version"]).collect();
     let jobs = versions.iter().flat_map(|version| version["job_names"].as_array().into_iter().flatten());

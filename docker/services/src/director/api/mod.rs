@@ -8,6 +8,9 @@ mod info;
 mod inventory;
 mod locks;
 mod tasks;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -263,3 +263,20 @@ async fn recreate(job: &Job, deployment: deployments::Deployment, instance: &Ins
     let made = vm::create(job, &plan, instance, &cloud).await?;
     Agent::of(job, instance, &made)?.set_jobs("running").await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_vm_is_made_anew_by_default_and_a_silent_one_left_alone() {
+        for (kind, default) in [("missing_vm", "recreate_vm_without_wait"), ("unresponsive_agent", "ignore")] {
+            let data = json!({"label": "web/u1 (0)", "cid": "vm-1", "job": "web"});
+            let problem = Problem { id: 1, kind: kind.to_owned(), instance: 1, data };
+            assert_eq!(problem.auto_resolution(), default);
+            let shown = problem.shown();
+            let names: Vec<_> = shown["resolutions"].as_array().into_iter().flatten().map(|one| &one["name"]).collect();
+            assert!(names.contains(&&json!(default)) && names.contains(&&json!("recreate_vm")), "{shown}");
+        }
+    }
+}

@@ -6,10 +6,12 @@ pub mod delete;
 pub mod instance;
 pub mod logs;
 pub mod ssh;
+pub mod upload;
 pub mod vm_state;
 
 use serde::{Deserialize, Serialize};
 
+use self::upload::Artifact;
 use super::deploy;
 use super::error::Result;
 use super::job::Job;
@@ -54,6 +56,8 @@ pub enum Work {
     Ssh(ssh::Order),
     /// `bosh logs`
     FetchLogs(logs::Order),
+    /// `bosh upload-release`, `bosh upload-stemcell`
+    Upload(upload::Order),
 }
 
 impl Work {
@@ -69,6 +73,8 @@ impl Work {
             Self::Instance(_) => "update_instance",
             Self::Ssh(_) => "ssh",
             Self::FetchLogs(_) => "fetch_logs",
+            Self::Upload(upload::Order { artifact: Artifact::Release, .. }) => "update_release",
+            Self::Upload(upload::Order { artifact: Artifact::Stemcell, .. }) => "update_stemcell",
         }
     }
 
@@ -84,6 +90,8 @@ impl Work {
             Self::Instance(_) => "UpdateInstance",
             Self::Ssh(_) => "Ssh",
             Self::FetchLogs(_) => "FetchLogs",
+            Self::Upload(upload::Order { artifact: Artifact::Release, .. }) => "UpdateRelease",
+            Self::Upload(upload::Order { artifact: Artifact::Stemcell, .. }) => "UpdateStemcell",
         }
     }
 
@@ -100,6 +108,7 @@ impl Work {
             Self::Instance(order) => format!("{} instance", order.action.name()),
             Self::Ssh(order) => order.description(),
             Self::FetchLogs(_) => "fetch logs".to_owned(),
+            Self::Upload(order) => format!("create {}", order.artifact.name()),
         }
     }
 
@@ -110,7 +119,7 @@ impl Work {
             Self::DeleteDeployment(order) => Some(&order.deployment),
             Self::Scan(order) => Some(&order.deployment),
             Self::ApplyResolutions(order) => Some(&order.deployment),
-            Self::CleanupArtifacts(_) => None,
+            Self::CleanupArtifacts(_) | Self::Upload(_) => None,
             Self::VmState(order) => Some(&order.deployment),
             Self::Instance(order) => Some(&order.deployment),
             Self::Ssh(order) => Some(&order.deployment),
@@ -138,6 +147,7 @@ impl Work {
             Self::Instance(order) => instance::perform(job, order).await,
             Self::Ssh(order) => ssh::perform(job, order).await,
             Self::FetchLogs(order) => logs::perform(job, order).await,
+            Self::Upload(order) => upload::perform(job, order).await,
         }
     }
 }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::memory::{Intrusion, Memory};
 use super::*;
 use crate::director::task::State;
+use crate::director::testing::{Postgres, START_LIMIT};
 
 pub(super) const NAME: &str = "lock:deployment:paasta";
 const EXPIRY: u64 = 241;
@@ -318,18 +319,14 @@ fn the_refusal_names_the_task_of_the_row() {
     assert!(refusal(&lock, None).ends_with("Lock is gone"));
 }
 
-/// The statements against the real table: every one of them does what the table in memory does. Needs a database that
-/// may be written to, in `DIRECTOR_TEST_DATABASE`.
+/// The statements against the real table: every one of them does what the table in memory does.
 #[test]
 fn the_real_table_does_what_the_one_in_memory_does() {
-    let Ok(url) = std::env::var("DIRECTOR_TEST_DATABASE") else {
-        eprintln!("not run: DIRECTOR_TEST_DATABASE names no database");
-        return;
-    };
+    let Some(postgres) = Postgres::start() else { return };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let db = crate::director::db::Db::new(url);
+    let db = crate::director::db::Db::new(postgres.url());
     let log = crate::director::log::Logger::nowhere();
-    runtime.block_on(crate::director::schema::migrate(&db, 1)).unwrap();
+    runtime.block_on(crate::director::schema::migrate_when_up(&db, 1, START_LIMIT)).unwrap();
     let real = crate::director::store::locks::Locks { db: db.clone(), log: log.clone() };
     let statement = (0_u8..5, prop::sample::select(vec!["a", "b", "c"]), 0_u64..6);
     let config = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };

@@ -68,8 +68,17 @@ scenes!(
             sim.run(15_000);
         }
         // Given up after 3 s each time.
-        (sim.slow, sim.disks[OLD].hiccup) = (3_000, Some("hung"));
+        sim.freeze();
         sim.run(15_000);
+    },
+    a_disk_that_is_frozen_for_snapshots = |sim| {
+        for frozen in [1_000, 2_000, 5_000, 16_000] {
+            sim.freeze();
+            sim.run(frozen);
+            sim.thaw();
+            sim.run(4_000);
+        }
+        sim.knows();
     },
     monit_that_reloads = |sim| {
         for _reload in 0..3 {

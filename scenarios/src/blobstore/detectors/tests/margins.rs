@@ -9,8 +9,8 @@ use reenact::{
 };
 
 use super::super::{
-    DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS, READS_ONLY,
-    WRITE_PROTECTED, WRITES_STALLED,
+    DISK_FULL, DISK_NOT_MOUNTED, DISK_STALLED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS,
+    READS_ONLY, WRITE_PROTECTED, WRITES_STALLED,
 };
 use super::{diagnoses::incident, *};
 
@@ -32,7 +32,7 @@ fn after(looks: &[Look]) -> Said {
 
 #[test]
 fn each_hold_is_what_it_is() {
-    let states: [State; 9] = [
+    let states: [State; 10] = [
         (DOES_NOT_START, Sim::does_not_start, 25_000),
         (DISK_NOT_MOUNTED, Sim::start_without_disk, 3_000),
         (LEFT_READ_ONLY, |sim| sim.remount(true), 2_000),
@@ -42,6 +42,7 @@ fn each_hold_is_what_it_is() {
         (READS_ONLY, |sim| sim.disks[OLD].hiccup = Some("EACCES"), 2_000),
         (ORPHANED_WORKERS, |sim| sim.commands.push("nginx: worker process"), 4_000),
         (WRITES_STALLED, |sim| sim.stalled = Some(sim.now), 15_000),
+        (DISK_STALLED, |sim| sim.disks[OLD].hiccup = Some("hung"), 20_000),
     ];
     for (id, make, hold) in states {
         let make = |sim: &mut Sim| {
@@ -65,6 +66,15 @@ fn each_look_is_known_for_its_time() {
     for prefix in ["write:", "device:"] {
         assert_fresh(Sim::healthy(80), read_only, |signal| is_query(signal, prefix), LEFT_READ_ONLY, 3_000);
     }
+    let stalled = |sim: &mut Sim| {
+        sim.disks[OLD].hiccup = Some("hung");
+        sim.run(1_400);
+    };
+    for prefix in ["write:", "statfs:"] {
+        assert_fresh(Sim::healthy(80), stalled, |signal| is_query(signal, prefix), DISK_STALLED, 8_000);
+    }
+    let is_table = |signal: &Signal| matches!(signal, Signal::Mounts { .. });
+    assert_fresh(Sim::healthy(80), stalled, is_table, DISK_STALLED, 8_000);
     let is_declared = |signal: &Signal| is_query(signal, "declared:");
     assert_fresh(Sim::healthy(80), Sim::start_without_disk, is_declared, DISK_NOT_MOUNTED, 3_000);
     let silent = |sim: &mut Sim| {
@@ -167,7 +177,7 @@ fn a_machine_that_is_off_has_no_mounts() {
     let quiet = said.last.iter().filter(|(_, verdict)| **verdict == Verdict::Quiet).map(|(id, _)| *id);
     assert_eq!(
         quiet.collect::<Vec<_>>(),
-        [DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED]
+        [DISK_FULL, DISK_NOT_MOUNTED, DISK_STALLED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, WRITE_PROTECTED]
     );
 }
 

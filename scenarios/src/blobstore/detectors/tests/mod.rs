@@ -9,6 +9,7 @@ mod look_alikes;
 mod margins;
 mod properties;
 mod soundness;
+mod stalled;
 mod start;
 mod writes;
 
@@ -273,6 +274,7 @@ impl Sim {
         match store.map(|mounted| self.write(mounted)) {
             Some(Answer::Error { code, .. }) if code == "ENOSPC" => error("507", "PUT /blobs/probe"),
             Some(Answer::Error { .. }) => error("500", "PUT /blobs/probe"),
+            Some(Answer::Hung { .. }) => hung("request"),
             _ => values([("put", "201"), ("get", "200"), ("matches", "yes")]),
         }
     }
@@ -336,6 +338,15 @@ impl Sim {
     /// The device is protected, and its file system was mounted so.
     fn protect(&mut self) {
         (self.disks[OLD].read_only, self.disks[OLD].protected) = (true, true);
+    }
+
+    /// Writes wait, and each look gives them up after three seconds.
+    fn freeze(&mut self) {
+        (self.slow, self.disks[OLD].hiccup) = (3_000, Some("hung"));
+    }
+
+    fn thaw(&mut self) {
+        (self.slow, self.disks[OLD].hiccup) = (0, None);
     }
 
     fn shut_down(&mut self) {

@@ -3,7 +3,8 @@
 use reenact::detect::testing::{Life, Wrong};
 
 use super::super::{
-    DISK_FULL, DISK_NOT_MOUNTED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, READS_ONLY, WRITE_PROTECTED,
+    DISK_FULL, DISK_NOT_MOUNTED, DISK_STALLED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, READS_ONLY,
+    WRITE_PROTECTED,
 };
 use super::{diagnoses::incident, *};
 
@@ -55,7 +56,7 @@ const fn wrong(make: fn(&mut Sim), told_by: &'static [&'static str], line: &'sta
     Wrong { make, told_by, within: 4_500, line }
 }
 
-pub(super) const WRONGS: [Wrong<Sim>; 9] = [
+pub(super) const WRONGS: [Wrong<Sim>; 10] = [
     wrong(|sim| _ = incident(sim), &[LEFT_READ_ONLY], "EROFS"),
     wrong(|sim| sim.remount(true), &[LEFT_READ_ONLY, READS_ONLY], "the file system itself is mounted ro"),
     wrong(|sim| sim.bind(true), &[LEFT_READ_ONLY, READS_ONLY], "(bind)"),
@@ -65,6 +66,7 @@ pub(super) const WRONGS: [Wrong<Sim>; 9] = [
     wrong(Sim::start_without_disk, &[DISK_NOT_MOUNTED], "nothing is mounted at /var/vcap/store"),
     Wrong { make: Sim::does_not_start, told_by: &[DOES_NOT_START], within: 27_500, line: "[emerg]" },
     wrong(|sim| sim.disks[OLD].free = 0, &[DISK_FULL, READS_ONLY], "ENOSPC"),
+    Wrong { make: Sim::freeze, told_by: &[DISK_STALLED], within: 27_500, line: "do not come to an end" },
 ];
 
 #[test]
@@ -100,6 +102,7 @@ fn has_its_evidence(id: &str, evidence: &[String]) -> bool {
         FILESYSTEM_ERROR => has("emergency_ro") || has("errors_count=") || has("EIO") || has("kernel: "),
         WRITE_PROTECTED => has("EROFS") && has(" ro,") && has("is write-protected"),
         DISK_FULL => has("ENOSPC"),
+        DISK_STALLED => has("do not come to an end"),
         DOES_NOT_START => has("nobody answers at the service's port") || has("monit: "),
         DISK_NOT_MOUNTED => has("nothing is mounted at"),
         READS_ONLY => has("PUT ") && has("/health: 200") && has("are OK"),

@@ -5,6 +5,7 @@ mod absent;
 mod folder;
 mod service;
 mod start;
+mod thaw;
 mod vm;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use reenact::{
 
 use super::{
     CheckWithoutCopy, EndOrphanedWorkers, MountAndBringOver, Reattach, RemountAndRestart, RepairFilesystem, StartNginx,
+    ThawFilesystem,
 };
 use service::bench;
 use vm::Vm;
@@ -73,6 +75,7 @@ async fn a_remount_is_refused_where_it_is_wrong() {
         refuses(remount, Vm { filesystem, ..Vm::read_only() }, "whether it is sound is not known").await;
     }
     refuses(remount, Vm { full: true, ..Vm::new() }, "full").await;
+    refuses(remount, Vm { frozen: true, ..Vm::new() }, "frozen").await;
 }
 
 #[tokio::test]

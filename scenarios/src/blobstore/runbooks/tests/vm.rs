@@ -8,7 +8,7 @@ use super::{
     super::{
         super::{DISK, PORTS, STORE, VM},
         start::{KNOWN, TEST},
-        survey::{IS_MOUNTED, LOOK},
+        survey::{HANGS, IS_MOUNTED, LOOK},
     },
     folder::Folder,
 };
@@ -40,6 +40,10 @@ pub(super) struct Vm {
     pub(super) device_bytes: u64,
     /// Whether there is no room.
     pub(super) full: bool,
+    /// Whether the file system is frozen.
+    pub(super) frozen: bool,
+    /// Whether the device answers no write.
+    pub(super) stuck: bool,
     /// Whether a remount says that it succeeded, and changes nothing.
     pub(super) remount_lies: bool,
     /// e2fsck's exit code.
@@ -77,6 +81,8 @@ impl Vm {
             write_protected: false,
             device_bytes: SIZE,
             full: false,
+            frozen: false,
+            stuck: false,
             remount_lies: false,
             check: 1,
             confused: false,
@@ -176,6 +182,7 @@ impl Vm {
             () if !self.mounted => Some("dd: failed to open: No such file or directory"),
             () if has("shutdown") => Some("dd: failed to open: Input/output error"),
             () if has("ro") || has("emergency_ro") => Some("dd: failed to open: Read-only file system"),
+            () if self.frozen || self.stuck => Some(HANGS),
             () if self.full => Some("dd: error writing: No space left on device"),
             () => None,
         }
@@ -325,6 +332,13 @@ impl Nodes for Vm {
             ["bash", "-c", script] => self.folder.script(script),
             ["pgrep", "-f", pattern] => self.folder.script(&format!("pgrep -f '{pattern}'")),
             ["mount", "-o", options, what] => self.remount(options, what),
+            ["fsfreeze", "--unfreeze", STORE] if self.frozen => {
+                self.frozen = false;
+                said(0, "")
+            }
+            ["fsfreeze", "--unfreeze", STORE] => {
+                said(1, "fsfreeze: /var/vcap/store: unfreeze failed: Invalid argument")
+            }
             ["agent", "stop"] => self.stop(),
             ["agent", "unmount_disk", DISK] => self.unmount(),
             ["agent", "mount_disk", DISK] => self.mount(),
