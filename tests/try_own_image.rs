@@ -245,3 +245,60 @@ async fn what_could_not_be_lost_proves_nothing() {
         assert!(told["reason"].as_str().is_some_and(|why| why.contains(words)), "{words}: {told}");
     }
 }
+
+/// An answer that its body takes back promises nothing. And a hook that is a command counts
+/// into the grace; while it runs, with no more requests, the work comes to its end.
+#[tokio::test]
+async fn an_answer_promises_by_its_body_too() {
+    if !docker().await {
+        return;
+    }
+    let folder = folder();
+    let takes_back = [("acknowledged = [201]", "acknowledged = [201]\nanswer.present = [\"/order\"]")];
+    let done = attempt(&changed(&folder, &takes_back), folder.path(), &["--json"], None).await;
+    let told = done.object();
+    done.ends(4, &[]);
+    let why = told["reason"].as_str().expect("a reason");
+    assert!(why.contains("acknowledged no update") && why.contains("201 Created, but the body"), "{why}");
+    let hook = [
+        ("acknowledged = [201]", "acknowledged = [201]\nanswer.equals = { \"/id\" = \"{id}\" }"),
+        ("grace = \"30s\"", "grace = \"3s\"\npre_stop = { command = [\"sleep\", \"9\"] }"),
+    ];
+    let done = attempt(&changed(&folder, &hook), folder.path(), &[], None).await;
+    done.ends(0, &[]);
+    for words in ["it had not ended when the grace of 3s was over", "it had 2 s"] {
+        assert!(done.stdout.contains(words), "no {words:?} in: {}", done.stdout);
+    }
+}
+
+/// What a queue's consumer has taken and not done goes with it; acknowledged late, it comes
+/// back.
+async fn a_consumer_loses_what_it_took_early(file: &str) {
+    if !docker().await {
+        return;
+    }
+    let folder = folder();
+    let done = attempt(&example(file), folder.path(), &["--json"], None).await;
+    let told = done.object();
+    done.ends(1, &[]);
+    assert!(figure(&told, "lost") > 0.0 && figure(&told, "duplicates") == 0.0, "{told}");
+    assert!(told["meaning"].to_string().contains("nobody looked"), "{told}");
+    nothing_is_left_of(&run_dir(&told)).await;
+    let text = fs::read_to_string(example(file)).expect("the example");
+    let late = folder.path().join("late.toml");
+    fs::write(&late, text.replace("\"early\"", "\"late\"")).expect("a file");
+    let done = attempt(&late, folder.path(), &["--json"], None).await;
+    let told = done.object();
+    done.ends(0, &[]);
+    assert!(figure(&told, "lost") == 0.0 && figure(&told, "waiting") > 0.0, "{told}");
+}
+
+#[tokio::test]
+async fn a_consumer_of_a_table_loses_what_it_took_early() {
+    a_consumer_loses_what_it_took_early("queue-postgres.toml").await;
+}
+
+#[tokio::test]
+async fn a_consumer_of_redis_loses_what_it_took_early() {
+    a_consumer_loses_what_it_took_early("queue-redis.toml").await;
+}

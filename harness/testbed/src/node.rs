@@ -125,6 +125,16 @@ impl Node {
         })
     }
 
+    /// The signal that stops it, such as `SIGTERM`: its image's `STOPSIGNAL`, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if the daemon cannot tell.
+    pub async fn stop_signal(&self) -> Result<String> {
+        let inspected = self.0.docker.inspect_container(&self.0.container, None).await;
+        let config = inspected.map_err(self.cannot("inspect"))?.config.unwrap_or_default();
+        Ok(signal_name(config.stop_signal.as_deref().unwrap_or_default()))
+    }
+
     /// Its processes; none while it does not run.
     ///
     /// # Errors
@@ -268,6 +278,16 @@ impl Node {
     }
 }
 
+/// A signal by its whole name: images may also have it as `QUIT` or `3`.
+fn signal_name(said: &str) -> String {
+    match said.trim().to_ascii_uppercase() {
+        none if none.is_empty() => "SIGTERM".into(),
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => format!("signal {number}"),
+        whole if whole.starts_with("SIG") => whole,
+        short => format!("SIG{short}"),
+    }
+}
+
 /// Runs a command in a container and waits for its end.
 pub(super) async fn exec(
     docker: &Docker,
@@ -306,4 +326,16 @@ pub(super) fn named<'n>(nodes: &'n [Node], name: &str) -> Result<&'n Node> {
         let known: Vec<_> = nodes.iter().map(Node::name).collect();
         Error::usage(format!("there is no node {name:?}"), format!("there are: {}", known.join(", ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signal_name;
+
+    #[test]
+    fn a_signal_has_one_name_however_an_image_writes_it() {
+        for (said, name) in [("", "SIGTERM"), ("SIGQUIT", "SIGQUIT"), ("quit", "SIGQUIT"), ("3", "signal 3")] {
+            assert_eq!(signal_name(said), name);
+        }
+    }
 }

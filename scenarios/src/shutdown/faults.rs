@@ -25,6 +25,9 @@ use serde::{
 use super::{PORT, probes, router::Router};
 use crate::answer::describe;
 
+/// What the kubelet leaves for SIGTERM at the least, however long the preStop hook took.
+const LEAST_LEFT: Duration = Duration::from_secs(2);
+
 /// How a replica ends.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -85,7 +88,8 @@ impl TryFrom<String> for Unrouted {
 /// What was seen of a replica's end.
 #[derive(Debug, Clone)]
 pub(super) struct Ended {
-    /// The service's own gauges just before the signal: works in flight and queued.
+    /// The service's own gauges just before the signal: works in flight and queued. 0 of a
+    /// system that has none.
     pub(super) in_flight: u64,
     /// The exit code.
     pub(super) exit_code: i64,
@@ -93,6 +97,8 @@ pub(super) struct Ended {
     pub(super) signalled: Moment,
     /// From the signal to the end.
     pub(super) took: Duration,
+    /// From SIGTERM to the SIGKILL that would have come.
+    pub(super) time_left: Duration,
 }
 
 /// How each replica ended when it was last deleted.
@@ -122,12 +128,22 @@ impl Ends {
 }
 
 /// A system whose replicas stand behind a router, so that they can be deleted.
+#[async_trait]
 pub(super) trait Replicated: OnTestbed {
     /// Who routes the requests.
     fn router(&self) -> &Router;
 
     /// What was seen of the deletions.
     fn ends(&self) -> &Ends;
+
+    /// The works that a replica has in memory, by its own word.
+    async fn in_flight(&self, replica: &Node) -> Result<u64>;
+
+    /// Runs a command of the preStop hook in a replica, where there is one; gives up after
+    /// the limit.
+    async fn pre_stop(&self, _replica: &Node, _limit: Duration) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The deletion of one replica.
@@ -169,23 +185,31 @@ impl Deleted {
         }
     }
 
-    async fn end(&self, node: &Node, clock: Clock) -> Result<Ended> {
-        if let End::Terminated { pre_stop, .. } = self.end {
-            tokio::time::sleep(pre_stop.0).await;
-        }
-        let in_flight = in_flight(node).await?;
-        let (signalled, begun) = (clock.now(), Instant::now());
+    async fn end(&self, system: &impl Replicated, node: &Node) -> Result<Ended> {
+        let time_left = match self.end {
+            End::Terminated { pre_stop, grace } => before_term(system, node, pre_stop.0, grace.0).await?,
+            End::Killed | End::OutOfMemory => Duration::ZERO,
+        };
+        let in_flight = system.in_flight(node).await?;
+        let (signalled, begun) = (system.ends().clock.now(), Instant::now());
         match self.end {
-            End::Terminated { pre_stop, grace } => {
-                let left = grace.0.saturating_sub(pre_stop.0);
-                node.stop(i32::try_from(left.as_secs()).unwrap_or(i32::MAX)).await?;
-            }
+            End::Terminated { .. } => node.stop(i32::try_from(time_left.as_secs()).unwrap_or(i32::MAX)).await?,
             End::Killed => node.signal("KILL").await?,
             End::OutOfMemory => exhaust(node).await?,
         }
         let took = begun.elapsed();
-        Ok(Ended { in_flight, exit_code: node.state().await?.exit_code, signalled, took })
+        Ok(Ended { in_flight, exit_code: node.state().await?.exit_code, signalled, took, time_left })
     }
+}
+
+/// The preStop hook; gives the time from SIGTERM to SIGKILL, in whole seconds as the kubelet
+/// counts: the grace without what the hook took, and two seconds at the least.
+async fn before_term(system: &impl Replicated, node: &Node, pause: Duration, grace: Duration) -> Result<Duration> {
+    let begun = Instant::now();
+    tokio::time::sleep(pause).await;
+    system.pre_stop(node, grace.saturating_sub(pause)).await?;
+    let hook = Duration::from_secs(begun.elapsed().as_secs());
+    Ok(grace.saturating_sub(hook).max(LEAST_LEFT.min(grace)))
 }
 
 /// Asks for a report of 4 GiB, and waits for the end of the container.
@@ -203,8 +227,8 @@ async fn exhaust(node: &Node) -> Result<()> {
     poll::until("the kernel to end the container", Duration::from_secs(20), end).await
 }
 
-/// The works in memory, by the service's own word. One that says nothing has not said 0.
-async fn in_flight(node: &Node) -> Result<u64> {
+/// The works in memory, by our services' own word. One that says nothing has not said 0.
+pub(super) async fn in_flight(node: &Node) -> Result<u64> {
     let gauges = probes::gauges(&reqwest::Client::new(), node.ip()).await;
     let gauge = |name: &str| gauges.get(name)?.parse::<u64>().ok();
     gauge("bg_inflight").zip(gauge("bg_queued")).map(|(running, queued)| running + queued).ok_or_else(|| {
@@ -227,7 +251,7 @@ impl<S: Replicated> Fault<S> for Deleted {
     async fn inject(&self, system: &S) -> Result<Undo> {
         let (node, router, ends) = (system.bed().node(&self.node)?, system.router(), system.ends());
         router.leaves(&self.node);
-        let ((), ended) = tokio::join!(self.unroute(router), self.end(node, ends.clock));
+        let ((), ended) = tokio::join!(self.unroute(router), self.end(system, node));
         router.is_gone(&self.node);
         ends.put(&self.node, ended?);
         Ok(Undo::none())

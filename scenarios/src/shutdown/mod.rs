@@ -152,6 +152,7 @@ impl OnTestbed for Service {
     }
 }
 
+#[async_trait]
 impl Replicated for Service {
     fn router(&self) -> &Router {
         &self.router
@@ -159,6 +160,10 @@ impl Replicated for Service {
 
     fn ends(&self) -> &Ends {
         &self.ends
+    }
+
+    async fn in_flight(&self, replica: &Node) -> Result<u64> {
+        faults::in_flight(replica).await
     }
 }
 

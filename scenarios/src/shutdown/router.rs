@@ -13,39 +13,60 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use reenact::testbed::Node;
 use reqwest::Client;
 use tokio::task::AbortHandle;
 
 use super::PORT;
 
-/// How often a replica's readiness is asked, and how long the answer may take: what
-/// Kubernetes allows before it takes an endpoint away, three tries of a second.
-const EVERY: Duration = Duration::from_millis(100);
+/// How often a replica's readiness is asked over the network.
+pub(super) const ASKED_EVERY: Duration = Duration::from_millis(100);
+/// How long the answer may take: what Kubernetes allows before it takes an endpoint away,
+/// three tries of a second.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// A replica as the router knows it.
 #[derive(Debug, Clone)]
 struct Endpoint {
-    name: String,
-    ip: Ipv4Addr,
+    node: Node,
     routed: bool,
+    /// Why it was not ready when it was last asked.
+    missing: Option<String>,
     /// Its deletion has begun: its readiness does not matter any more.
     leaving: bool,
 }
 
-/// Where replicas are asked for their readiness.
-#[derive(Debug, Clone)]
-pub(super) struct Readiness {
-    /// The port.
-    pub(super) port: u16,
-    /// The path, which answers 2xx.
-    pub(super) path: String,
+/// How replicas tell whether they may get requests.
+#[async_trait]
+pub(super) trait Readiness: Send + Sync + 'static {
+    /// Why this one may not; `None`: it may.
+    async fn missing(&self, replica: &Node) -> Option<String>;
+
+    /// How often that is asked.
+    fn every(&self) -> Duration {
+        ASKED_EVERY
+    }
+}
+
+/// Our services answer 2xx at `/health`.
+struct Health(Client);
+
+#[async_trait]
+impl Readiness for Health {
+    async fn missing(&self, replica: &Node) -> Option<String> {
+        let answer = self.0.get(format!("http://{}:{PORT}/health", replica.ip())).timeout(LIMIT).send().await;
+        match answer {
+            Ok(response) if response.status().is_success() => None,
+            Ok(response) => Some(response.status().to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
 }
 
 /// The endpoints, and the task that asks for their readiness.
 pub(super) struct Router {
-    readiness: Readiness,
+    readiness: Box<dyn Readiness>,
     endpoints: Mutex<Vec<Endpoint>>,
     next: AtomicUsize,
     asking: Mutex<Option<AbortHandle>>,
@@ -54,22 +75,21 @@ pub(super) struct Router {
 impl Router {
     /// Asks these nodes for their readiness from now on.
     pub(super) fn start<'a>(nodes: impl Iterator<Item = &'a Node>) -> Arc<Self> {
-        Self::asking(nodes, Readiness { port: PORT, path: "/health".into() })
+        Self::asking(nodes, Box::new(Health(Client::new())))
     }
 
     /// The same of services that say it elsewhere.
-    pub(super) fn asking<'a>(nodes: impl Iterator<Item = &'a Node>, readiness: Readiness) -> Arc<Self> {
-        let endpoint =
-            |node: &Node| Endpoint { name: node.name().into(), ip: node.ip(), routed: false, leaving: false };
+    pub(super) fn asking<'a>(nodes: impl Iterator<Item = &'a Node>, readiness: Box<dyn Readiness>) -> Arc<Self> {
+        let endpoint = |node: &Node| Endpoint { node: node.clone(), routed: false, missing: None, leaving: false };
         let endpoints = Mutex::new(nodes.map(endpoint).collect());
         let router = Arc::new(Self { readiness, endpoints, next: AtomicUsize::new(0), asking: Mutex::new(None) });
         let asked = Arc::downgrade(&router);
         let task = tokio::spawn(async move {
-            let client = Client::new();
             while let Some(router) = asked.upgrade() {
-                router.ask(&client).await;
+                router.ask().await;
+                let every = router.readiness.every();
                 drop(router);
-                tokio::time::sleep(EVERY).await;
+                tokio::time::sleep(every).await;
             }
         });
         *router.asking.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
@@ -80,14 +100,16 @@ impl Router {
         self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask(&self, client: &Client) {
+    async fn ask(&self) {
         let staying: Vec<_> = self.lock().iter().filter(|endpoint| !endpoint.leaving).cloned().collect();
         // Side by side: one that is gone answers nothing for as long as the limit.
-        let ask = |Endpoint { name, ip, .. }: Endpoint| async move {
-            let ready = self.readiness.holds(client, ip).await;
-            for endpoint in self.lock().iter_mut().filter(|endpoint| endpoint.name == name && !endpoint.leaving) {
-                endpoint.routed = ready;
-            }
+        let ask = |Endpoint { node, .. }: Endpoint| async move {
+            let missing = self.readiness.missing(&node).await;
+            self.change(node.name(), |endpoint| {
+                if !endpoint.leaving {
+                    (endpoint.routed, endpoint.missing) = (missing.is_none(), missing.clone());
+                }
+            });
         };
         futures::future::join_all(staying.into_iter().map(ask)).await;
     }
@@ -97,7 +119,7 @@ impl Router {
         let endpoints = self.lock();
         let routed: Vec<_> = endpoints.iter().filter(|endpoint| endpoint.routed).collect();
         let next = self.next.fetch_add(1, Ordering::Relaxed);
-        routed.get(next % routed.len().max(1)).map(|endpoint| (endpoint.name.clone(), endpoint.ip))
+        routed.get(next % routed.len().max(1)).map(|endpoint| (endpoint.node.name().into(), endpoint.node.ip()))
     }
 
     /// How many replicas are routed to.
@@ -121,7 +143,7 @@ impl Router {
     }
 
     fn change(&self, name: &str, change: impl Fn(&mut Endpoint)) {
-        self.lock().iter_mut().filter(|endpoint| endpoint.name == name).for_each(change);
+        self.lock().iter_mut().filter(|endpoint| endpoint.node.name() == name).for_each(change);
     }
 
     /// Why clients are not served; `None`: they are.
@@ -130,13 +152,18 @@ impl Router {
         if routed.is_empty() {
             return Some("no replica is ready".into());
         }
-        let client = Client::new();
-        for Endpoint { name, ip, .. } in routed {
-            if !self.readiness.holds(&client, ip).await {
-                return Some(format!("{name} is not healthy"));
+        for Endpoint { node, .. } in routed {
+            if let Some(missing) = self.readiness.missing(&node).await {
+                return Some(format!("{} is not healthy: {missing}", node.name()));
             }
         }
         None
+    }
+
+    /// Why the replicas that are not routed to were not ready when they were last asked.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let told = |endpoint: &Endpoint| Some(format!("{}: {}", endpoint.node.name(), endpoint.missing.as_ref()?));
+        self.lock().iter().filter(|endpoint| !endpoint.routed).filter_map(told).collect()
     }
 }
 
@@ -145,13 +172,5 @@ impl Drop for Router {
         if let Some(task) = self.asking.lock().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();
         }
-    }
-}
-
-impl Readiness {
-    async fn holds(&self, client: &Client, ip: Ipv4Addr) -> bool {
-        let Self { port, path } = self;
-        let answer = client.get(format!("http://{ip}:{port}{path}")).timeout(LIMIT).send().await;
-        answer.is_ok_and(|response| response.status().is_success())
     }
 }

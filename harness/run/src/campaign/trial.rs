@@ -26,9 +26,13 @@ pub struct Trial {
     pub name: &'static str,
     /// Where its files are explained.
     pub help: &'static str,
-    /// Reads the text of its file; the error has line, caret and what is allowed.
-    pub read: fn(&str) -> Result<Box<dyn Subject>, String>,
+    /// Reads its file.
+    pub read: Reader,
 }
+
+/// Reads the text of a trial's file, in which paths begin at the file's folder; the error
+/// has line, caret and what is allowed.
+pub type Reader = fn(&str, &Path) -> Result<Box<dyn Subject>, String>;
 
 inventory::collect!(Trial);
 
@@ -87,7 +91,8 @@ pub fn subject(path: &Path) -> Result<(&'static Trial, Box<dyn Subject>)> {
     let unreadable = |error| Error::usage(format!("cannot read {}: {error}", path.display()), &help);
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let broken = |why| Error::usage(format!("{}: {why}", path.display()), format!("see {}", trial.help));
-    Ok((trial, (trial.read)(&text).map_err(broken)?))
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Ok((trial, (trial.read)(&text, folder).map_err(broken)?))
 }
 
 /// The reference of an image that a trial's file names: one of ours as `reenact:NAME`,

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 use futures::{StreamExt, TryStreamExt, stream};
 use reenact::{Error, Result, testbed::Testbed};
 use tokio::time::timeout;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use super::{
     super::router::Router,
     file::{Command, Http},
     place::{fill_request, id_of},
+    web::Web,
 };
 
 /// How long one count may take.
@@ -35,11 +36,17 @@ fn count(ids: impl Iterator<Item = u64>) -> Counted {
     counted
 }
 
+/// Connects to our database.
+pub(super) async fn connect(ip: Ipv4Addr) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(&format!("host={ip} user=app dbname=app"), NoTls).await?;
+    // It ends with the client; its error comes out at the query.
+    tokio::spawn(connection);
+    Ok(client)
+}
+
 /// Runs SQL in our database; gives the rows of its last query.
 pub(super) async fn sql(ip: Ipv4Addr, sql: &str) -> Result<Vec<SimpleQueryMessage>, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(&format!("host={ip} user=app dbname=app"), NoTls).await?;
-    tokio::spawn(connection);
-    client.simple_query(sql).await
+    connect(ip).await?.simple_query(sql).await
 }
 
 /// The ids in the first column.
@@ -59,7 +66,7 @@ pub(super) async fn by_sql(ip: Ipv4Addr, query: &str) -> Result<Counted> {
 }
 
 /// The ids that a command prints, a line each.
-pub(super) async fn by_command(bed: &Testbed, Command { on, run }: &Command) -> Result<Counted> {
+pub(super) async fn by_command(bed: &Testbed, Command { on, run }: &Command<String>) -> Result<Counted> {
     let words: Vec<_> = run.iter().map(String::as_str).collect();
     let ran = timeout(LIMIT, bed.node(on.get_ref())?.exec(&words)).await;
     let output = ran.map_err(|_| cannot_count(format!("`{}` does not end", words.join(" "))))??;
@@ -73,14 +80,10 @@ pub(super) async fn by_command(bed: &Testbed, Command { on, run }: &Command) -> 
 }
 
 /// Those of the ids that a replica shows.
-pub(super) async fn by_http(router: &Router, port: u16, http: &Http, ids: &[u64]) -> Result<Counted> {
-    let client = reqwest::Client::new();
-    let asked = stream::iter(ids.to_vec()).map(|id| {
-        let client = client.clone();
-        async move {
-            let (_, ip) = router.pick().ok_or_else(|| cannot_count("no replica is ready"))?;
-            Ok::<_, Error>(shows(&client, (ip, port), http, id).await?.then_some(id))
-        }
+pub(super) async fn by_http(router: &Router, web: &Web, http: &Http, ids: &[u64]) -> Result<Counted> {
+    let asked = stream::iter(ids.to_vec()).map(|id| async move {
+        let (_, ip) = router.pick().ok_or_else(|| cannot_count("no replica is ready"))?;
+        Ok::<_, Error>(shows(web, ip, http, id).await?.then_some(id))
     });
     let shown: Vec<_> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
     Ok(count(shown.into_iter().flatten()))
@@ -88,16 +91,13 @@ pub(super) async fn by_http(router: &Router, port: u16, http: &Http, ids: &[u64]
 
 /// Whether a replica shows that an update took effect. One that is not known to the
 /// replica did not; one that it cannot tell of proves nothing.
-async fn shows(client: &reqwest::Client, (ip, port): (Ipv4Addr, u16), http: &Http, id: u64) -> Result<bool> {
-    let url = format!("http://{ip}:{port}{}", fill_request(&http.path.0.0, id, 0));
-    let answer = async {
-        let response = client.get(&url).timeout(ONE).send().await?;
-        Ok::<_, reqwest::Error>((response.status(), response.text().await?))
-    };
-    match answer.await.map_err(cannot_count)? {
-        (status, text) if status.is_success() => Ok(text.contains(&fill_request(&http.shows.0, id, 0))),
-        (status, _) if status.is_client_error() => Ok(false),
-        (status, _) => Err(cannot_count(format!("{url} answers {status}"))),
+async fn shows(web: &Web, ip: Ipv4Addr, http: &Http, id: u64) -> Result<bool> {
+    let path = fill_request(&http.path.0.0, id, 0);
+    let reply = web.get(ip, &path, ONE).await.map_err(|trouble| cannot_count(trouble.why()))?;
+    match reply.status {
+        status if status.is_success() => Ok(reply.text().contains(&fill_request(&http.shows.0, id, 0))),
+        status if status.is_client_error() => Ok(false),
+        status => Err(cannot_count(format!("{} answers {status}", web.url(ip, &path)))),
     }
 }
 
@@ -135,13 +135,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_replica_shows_what_took_effect() {
-        let at = (Ipv4Addr::LOCALHOST, replica().await);
+        let (web, at) = (Web::at(replica().await), Ipv4Addr::LOCALHOST);
         let http: Http = toml::from_str("path = \"/orders/{id}\"\nshows = '\"status\":\"done\"'").expect("good");
-        let client = reqwest::Client::new();
-        assert!(shows(&client, at, &http, 1).await.expect("done"));
-        assert!(!shows(&client, at, &http, 2).await.expect("open"));
-        assert!(!shows(&client, at, &http, 3).await.expect("unknown"));
-        let error = shows(&client, at, &http, 4).await.expect_err("it cannot tell");
+        assert!(shows(&web, at, &http, 1).await.expect("done"));
+        assert!(!shows(&web, at, &http, 2).await.expect("open"));
+        assert!(!shows(&web, at, &http, 3).await.expect("unknown"));
+        let error = shows(&web, at, &http, 4).await.expect_err("it cannot tell");
         assert_eq!(error.exit_code(), 4, "{error}");
     }
 }

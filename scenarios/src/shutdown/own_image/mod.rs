@@ -3,13 +3,23 @@
 //! Its replicas take requests, one of them is deleted as Kubernetes deletes a pod, and
 //! what was acknowledged is held against what took effect. See `docs/try.md`.
 
+mod answer;
 mod caller;
 mod deploy;
 mod effects;
+mod fate;
 mod file;
+mod grpc;
+mod meaning;
+mod own;
 mod place;
+mod protoscope;
+mod pusher;
+mod ready;
 mod text;
+mod tls;
 mod verdict;
+mod web;
 
 #[cfg(test)]
 mod tests;
@@ -27,8 +37,9 @@ use reenact::{
 };
 
 use self::{
-    deploy::Own,
+    deploy::deploy,
     file::{File, Signal},
+    own::Own,
     verdict::Seen,
 };
 use super::{
@@ -47,10 +58,10 @@ reenact::trial! {
     Trial {
         name: "shutdown",
         help: "docs/try.md",
-        read: |text| {
+        read: |text, folder| {
             // Nodes' names and commands last as long as the process, and so does the one
             // file that a process reads.
-            let file: &'static File = Box::leak(Box::new(File::parse(text)?));
+            let file: &'static File = Box::leak(Box::new(File::parse(text, folder)?));
             Ok(Box::new(OwnImage(file)))
         },
     }
@@ -76,7 +87,7 @@ impl Subject for OwnImage {
 }
 
 async fn run(file: &'static File, session: Arc<Session>, lab: Lab) -> Result<Told> {
-    let own = Own::deploy(&session, &lab, file).await?;
+    let own = deploy(&session, &lab, file).await?;
     let run = Run::begin(&lab, own).await?;
     let told = story(file, &run).await;
     let closed = run.close().await;
@@ -90,28 +101,32 @@ async fn story(file: &'static File, run: &Run<Own>) -> Result<Told> {
     tokio::time::sleep(file.load.before.0).await;
     let waiting = waiting(run).await?;
     run.inject(deletion(file)).await?;
-    let (ended, oom_killed) = (run.system().ends().of(LEAVER)?, run.system().leaver()?.state().await?.oom_killed);
+    let (own, leaver) = (run.system(), run.system().leaver()?);
+    let (ended, oom_killed) = (own.ends().of(LEAVER)?, leaver.state().await?.oom_killed);
     lab.phase("wait: some load after the deletion");
     tokio::time::sleep(file.load.after.0).await;
     settle(file, run).await?;
     let found = run.compare().await?;
+    let (refused, pre_stop, signal) = (own.refused(), own.pre_stop(), leaver.stop_signal().await?);
     let entries = run.ledger().read(<[Entry]>::to_vec);
-    verdict::told(&Seen { file, ended, oom_killed, waiting, found, entries })
+    verdict::told(&Seen { file, ended, signal, pre_stop, oom_killed, waiting, found, refused, entries })
 }
 
-/// How many updates the leaver has acknowledged whose effect is not there yet: what its
-/// end puts at risk.
+/// How many updates the leaver, or the queue, has acknowledged whose effect is not there yet:
+/// what its end puts at risk.
 async fn waiting(run: &Run<Own>) -> Result<usize> {
     run.lab().phase("count what is acknowledged and has no effect yet");
-    let of_leaver = |entry: &&Entry| entry.ack == Ack::Ok && entry.node == LEAVER;
+    let has_queue = run.system().file.has_queue();
+    let at_risk = |entry: &&Entry| entry.ack == Ack::Ok && (has_queue || entry.node == LEAVER);
     let acknowledged: Vec<u64> =
-        run.ledger().read(|entries| entries.iter().filter(of_leaver).map(|entry| entry.id).collect());
+        run.ledger().read(|entries| entries.iter().filter(at_risk).map(|entry| entry.id).collect());
+    let who = if has_queue { "the queue" } else { LEAVER };
     if acknowledged.is_empty() {
         let answers = run.ledger().read(verdict::answers);
-        return Err(Error::inconclusive(format!("{LEAVER} acknowledged no request; what clients got: {answers}")));
+        return Err(Error::inconclusive(format!("{who} acknowledged no update; what clients got: {answers}")));
     }
     let waiting = run.system().without_effect(&acknowledged).await?;
-    run.lab().record("waiting", format!("{waiting} acknowledged updates of {LEAVER} have no effect yet"));
+    run.lab().record("waiting", format!("{waiting} updates that {who} acknowledged have no effect yet"));
     Ok(waiting)
 }
 
@@ -119,10 +134,10 @@ async fn waiting(run: &Run<Own>) -> Result<usize> {
 fn deletion(file: &File) -> Deleted {
     let stop = &file.stop;
     let end = match stop.signal {
-        Signal::Term => End::terminated(stop.pre_stop(), stop.grace()),
+        Signal::Term => End::terminated(stop.pause(), stop.grace()),
         Signal::Kill => End::Killed,
     };
-    Deleted { node: LEAVER.into(), end, unrouted_after: stop.unrouted_after }
+    Deleted { node: LEAVER.into(), end, unrouted_after: stop.unrouted_after() }
 }
 
 /// Gives what was acknowledged its time to take effect, with no more load.
@@ -146,11 +161,19 @@ async fn settle(file: &File, run: &Run<Own>) -> Result<()> {
         tokio::time::sleep(file.stop.settle.0).await;
         let still = owed_by_the_living(file, run).await?;
         if still == 0 || still >= owed {
-            break;
+            return Ok(());
         }
         owed = still;
     }
-    Ok(())
+    // A replica that is so slow has been told to the reader; a queue may just be long.
+    if !file.has_queue() {
+        return Ok(());
+    }
+    let all = file.stop.settle.0 * ROUNDS;
+    Err(Error::inconclusive(format!(
+        "after {all:.0?} with no more load the queue was still being worked off, with {owed} updates to go: write a load \
+         that the consumers keep up with, or a longer stop.settle"
+    )))
 }
 
 /// How many updates have no effect that were acknowledged by replicas which live: on a

@@ -1,10 +1,94 @@
 //! Values of the file that are checked as they are read, so that a mistake is shown with
 //! its line and a caret.
 
+use std::{fmt, marker::PhantomData};
+
+use regex::Regex;
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer, value::StrDeserializer},
+};
 
 use super::place;
+
+/// What a field holds that is written as a text or as a table.
+pub(super) enum Either<T, U> {
+    Text(T),
+    Table(U),
+}
+
+/// Reads such a field; `expected` says what it may be.
+pub(super) fn text_or_table<'de, D, T, U>(deserializer: D, expected: &'static str) -> Result<Either<T, U>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+    U: Deserialize<'de>,
+{
+    deserializer.deserialize_any(TextOrTable { expected, of: PhantomData })
+}
+
+struct TextOrTable<T, U> {
+    expected: &'static str,
+    of: PhantomData<(T, U)>,
+}
+
+impl<'de, T: Deserialize<'de>, U: Deserialize<'de>> Visitor<'de> for TextOrTable<T, U> {
+    type Value = Either<T, U>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        T::deserialize(StrDeserializer::new(text)).map(Either::Text)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        U::deserialize(MapAccessDeserializer::new(map)).map(Either::Table)
+    }
+}
+
+/// A regular expression.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Pattern(pub Regex);
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Regex::new(&text).map(Self).map_err(|error| format!("no regular expression: {error}"))
+    }
+}
+
+/// Where a value is in JSON (RFC 6901).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Pointer(pub String);
+
+impl TryFrom<String> for Pointer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.starts_with('/') { Ok(Self(text)) } else { Err("a JSON pointer begins with /, as \"/data/id\"".into()) }
+    }
+}
+
+/// A method of a gRPC service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct GrpcMethod(pub String);
+
+impl TryFrom<String> for GrpcMethod {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts: Vec<_> = text.split('/').collect();
+        let good = matches!(parts[..], ["", service, method] if !service.is_empty() && !method.is_empty());
+        if good { Ok(Self(text)) } else { Err("a method is written \"/package.Service/Method\"".into()) }
+    }
+}
 
 /// A text of a request, with `{id}`, `{value}` or `{uuid}` in it.
 #[derive(Debug, Clone, Default, Deserialize)]
