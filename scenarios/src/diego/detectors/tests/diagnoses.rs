@@ -476,8 +476,11 @@ fn the_report_s_night_names_each_cause_once() {
     assert_eq!(sim.diagnoses(), [CONSUL_QUORUM_LOST, MEMBER_CORRUPT]);
 }
 
+/// Makes something so, or not.
+type Turn = fn(&mut Sim, bool);
+
 /// Something is so for so many of each five seconds.
-fn comes_and_goes(seed: u64, seconds: u64, make: fn(&mut Sim, bool)) -> Sim {
+fn comes_and_goes(seed: u64, seconds: u64, make: Turn) -> Sim {
     let mut sim = Sim::new(seed);
     for _ in 0..20 {
         make(&mut sim, true);
@@ -491,7 +494,7 @@ fn comes_and_goes(seed: u64, seconds: u64, make: fn(&mut Sim, bool)) -> Sim {
 /// Each hold is longer than what it comes and goes by, but for masters'.
 #[test]
 fn what_is_so_for_most_of_the_time_is_not_well_either() {
-    let cases: [(&str, fn(&mut Sim, bool)); 5] = [
+    let cases: [(&str, Turn); 5] = [
         (QUORUM_LOST, |sim, lost| sim.etcd.iter_mut().for_each(|member| member.has_leader = !lost)),
         (STALE_MEMBER, |sim, lost| sim.etcd[1].has_leader = !lost),
         (CONSUL_QUORUM_LOST, |sim, lost| sim.consul.iter_mut().for_each(|server| server.has_leader = !lost)),
@@ -525,7 +528,7 @@ fn writes_that_never_come_to_their_end() {
 /// Nor is a BBS cut off from an etcd that takes no writes.
 #[test]
 fn stalled_writes_are_told_once_and_not_where_they_have_a_name() {
-    let causes: [(&str, fn(&mut Sim)); 4] = [
+    let causes: [(&str, Act); 4] = [
         (WRITES_STALLED, |sim| sim.reaches = false),
         (NOSPACE, |sim| sim.etcd[1].alarms = "NOSPACE"),
         (QUORUM_LOST, |sim| (sim.kill(1), sim.kill(2)).1),

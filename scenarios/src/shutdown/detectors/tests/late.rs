@@ -10,8 +10,11 @@ use super::super::{
 };
 use super::*;
 
+/// Makes something wrong.
+type Make = fn(&mut Sim);
+
 /// What is said by those who begin to look a while after it broke.
-fn told_late(variant: Variant, make: fn(&mut Sim)) -> Said {
+fn told_late(variant: Variant, make: Make) -> Said {
     let mut sim = Sim::healthy(variant, 150);
     make(&mut sim);
     sim.run(1_000);
@@ -36,7 +39,7 @@ fn does_not_start(sim: &mut Sim) {
 }
 
 /// What can be told from what is there now.
-const TOLD: [(&str, Variant, fn(&mut Sim)); 5] = [
+const TOLD: [(&str, Variant, Make); 5] = [
     (LOST_WORK, Spawn, |sim| sim.sigterm(APP1, 30_000)),
     (OVERDUE, Spawn, stuck),
     (DUPLICATES, Tracker, done_twice),
@@ -46,7 +49,7 @@ const TOLD: [(&str, Variant, fn(&mut Sim)); 5] = [
 
 /// What an instance had in memory is gone with it, and where it keeps what it owes it says at
 /// its start: whoever saw neither cannot tell, and says so.
-const UNTOLD: [(&str, Variant, fn(&mut Sim), &str); 4] = [
+const UNTOLD: [(&str, Variant, Make, &str); 4] = [
     (EXITED_BUSY, Spawn, |sim| sim.sigterm(APP1, 30_000), "app1: it had ended before it was looked at"),
     (KILLED_BUSY, Spawn, |sim| sim.kill(APP1, false), "app1: what it had in flight when it was killed is not known"),
     (OOM_KILLED_BUSY, Spawn, |sim| sim.kill(APP1, true), "app1: what it had in flight when it was killed is not known"),
