@@ -109,11 +109,12 @@ mod tests {
 
     use super::*;
 
-    /// Looks once, at a write that takes so many seconds and comes to this.
-    async fn look(canary: &mut Canary, seconds: u64, comes_to: Result<(), Answer>) -> Answer {
+    /// Looks once, at a write that takes so many milliseconds and comes to this. None ends at the
+    /// very moment at which a look does: which of the two were first would be nobody's to say.
+    async fn look(canary: &mut Canary, takes_ms: u64, comes_to: Result<(), Answer>) -> Answer {
         canary
             .look(|| async move {
-                sleep(Duration::from_secs(seconds)).await;
+                sleep(Duration::from_millis(takes_ms)).await;
                 comes_to
             })
             .await
@@ -127,10 +128,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_write_that_hangs_is_waited_for_and_no_second_one_begins() {
         let mut canary = Canary::every(Duration::ZERO);
-        assert_eq!(tried(&look(&mut canary, 3, Ok(())).await), (false, 1_000));
+        assert_eq!(tried(&look(&mut canary, 2_500, Ok(())).await), (false, 1_000));
         // A second write would be done at once.
         assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (false, 2_000));
-        assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (true, 3_000));
+        assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (true, 2_500));
         assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (true, 0));
     }
 
@@ -138,18 +139,18 @@ mod tests {
     async fn one_that_is_given_up_hangs_since_the_first() {
         let mut canary = Canary::every(Duration::ZERO);
         let timed_out = || Err(Answer::Error { code: "500".into(), text: "etcdserver: request timed out".into() });
-        for (seconds, ms) in [(1, 1_000), (2, 2_000), (0, 3_000), (1, 4_000)] {
-            assert_eq!(tried(&look(&mut canary, seconds, timed_out()).await), (false, ms));
+        for (takes_ms, ms) in [(900, 900), (1_900, 1_900), (0, 2_800), (900, 3_700)] {
+            assert_eq!(tried(&look(&mut canary, takes_ms, timed_out()).await), (false, ms));
         }
         let hung = || Err(Answer::Hung { during: "request".into() });
-        assert_eq!(tried(&look(&mut canary, 0, hung()).await), (false, 4_000));
-        assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (true, 4_000));
+        assert_eq!(tried(&look(&mut canary, 0, hung()).await), (false, 3_700));
+        assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (true, 3_700));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_an_answer_and_no_hanging_write() {
         let mut canary = Canary::every(Duration::ZERO);
-        assert_eq!(tried(&look(&mut canary, 5, Err(Answer::Refused)).await), (false, 1_000));
+        assert_eq!(tried(&look(&mut canary, 4_500, Err(Answer::Refused)).await), (false, 1_000));
         for _ in 0..3 {
             assert!(!tried(&look(&mut canary, 0, Ok(())).await).0);
         }
@@ -162,8 +163,8 @@ mod tests {
         let mut canary = Canary::every(Duration::from_secs(5));
         assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (true, 0));
         sleep(Duration::from_secs(4)).await;
-        assert_eq!(tried(&look(&mut canary, 9, Ok(())).await), (true, 0));
+        assert_eq!(tried(&look(&mut canary, 9_000, Ok(())).await), (true, 0));
         sleep(Duration::from_secs(1)).await;
-        assert_eq!(tried(&look(&mut canary, 9, Ok(())).await), (false, 1_000));
+        assert_eq!(tried(&look(&mut canary, 9_000, Ok(())).await), (false, 1_000));
     }
 }
