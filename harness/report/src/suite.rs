@@ -20,7 +20,7 @@ use reenact_testbed::{Session, reaper};
 /// How many scenarios run at once at most, for each processor, unless `--test-threads` says
 /// otherwise: the systems under test mostly wait for timers of their own. How many do is for
 /// the machine to say: see [`Admission`](campaign::Admission).
-const THREADS: usize = 4;
+const THREADS: usize = 3;
 
 fn threads() -> usize {
     THREADS * thread::available_parallelism().map_or(1, usize::from)

@@ -48,8 +48,8 @@ use bbs::{Bbs, CloudController};
 use client::User;
 use consul::Agent;
 use detectors::{
-    CONSUL_DEAD_VOTERS, CONSUL_FEW_VOTERS, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST, LOCK_STUCK, MEMBER_CORRUPT,
-    MEMBER_WIPED, ORPHAN, QUORUM_LOST,
+    CONSUL_DEAD_VOTERS, CONSUL_FEW_VOTERS, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST, JOB_DOWN, LOCK_STUCK, MEMBER_CORRUPT,
+    MEMBER_REMOVED, MEMBER_WIPED, ORPHAN, QUORUM_LOST,
 };
 use etcd::{Member, Version};
 use faults::{
@@ -59,7 +59,9 @@ use faults::{
 use http::Http;
 use monit::Monit;
 use probes::{Asks, Intervals, Owner, Question, SyntheticWrite};
-use runbooks::{BringMembersBack, BringServersBack, FreeLock, KillallEtcd, RebuildFromSurvivor, WritePeersJson};
+use runbooks::{
+    BringMembersBack, BringServersBack, FreeLock, KillallEtcd, RebuildFromSurvivor, SameFlags, WritePeersJson,
+};
 use topology::Images;
 
 use crate::answer::describe;
@@ -240,7 +242,7 @@ impl Playground for Diego {
 }
 
 /// What to do about each diagnosis.
-const REMEDIES: [Remedy; 6] = [
+const REMEDIES: [Remedy; 7] = [
     Remedy {
         name: "bring_members_back",
         cures: &[QUORUM_LOST],
@@ -249,9 +251,10 @@ const REMEDIES: [Remedy; 6] = [
     Remedy { name: "killall_etcd", cures: &[ORPHAN], make: || Box::new(KillallEtcd { setup: Setup::PLAIN }) },
     Remedy {
         name: "rebuild_from_survivor",
-        cures: &[MEMBER_CORRUPT, MEMBER_WIPED],
+        cures: &[MEMBER_CORRUPT, MEMBER_WIPED, MEMBER_REMOVED],
         make: || Box::new(RebuildFromSurvivor { setup: Setup::PLAIN, from: None }),
     },
+    Remedy { name: "same_flags", cures: &[JOB_DOWN], make: || Box::new(SameFlags { setup: Setup::PLAIN, node: None }) },
     Remedy { name: "bring_servers_back", cures: &[CONSUL_QUORUM_LOST], make: || Box::new(BringServersBack) },
     Remedy {
         name: "write_peers_json",

@@ -360,7 +360,7 @@ impl Runner {
 
     /// Keeps the testbed's evidence and removes all that the run made, unless it is to be kept.
     async fn clean(&self, lab: &Lab, keep: bool) -> Result<()> {
-        lab.phase("keep the evidence and clean up");
+        lab.phase(machine::CLEAN_UP);
         let kept = match lab.take_bed() {
             Some(bed) => bed.keep_evidence(lab.dir()).await,
             None => Ok(()),

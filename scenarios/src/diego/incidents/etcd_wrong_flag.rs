@@ -36,10 +36,10 @@ reenact::incident!(
             control: stays_broken(secs(25)),
             wrong: tried([
                 useless(RestartMachine { node: "etcd3" }, secs(15)),
-                refuses(SameFlags { setup: SETUP, node: "etcd1" }),
+                refuses(SameFlags { setup: SETUP, node: Some("etcd1") }),
                 refuses(ReplaceMember { setup: SETUP, node: "etcd1" }),
             ]),
-            ends: healed_by(SameFlags { setup: SETUP, node: "etcd3" }, secs(60)),
+            ends: healed_by(SameFlags { setup: SETUP, node: Some("etcd3") }, secs(60)),
         }],
     }
 );

@@ -11,7 +11,7 @@ use reenact::{
 use super::{
     super::{ETCDS, Setup},
     etcd,
-    survey::Survey,
+    survey::{Found, Survey},
     vm,
 };
 
@@ -20,29 +20,29 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct SameFlags {
     pub(crate) setup: Setup,
-    pub(crate) node: &'static str,
+    /// Which; else the one that complains of a flag.
+    pub(crate) node: Option<&'static str>,
 }
 
 impl fmt::Display for SameFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "give etcd on {} the flags that the other members have, and start it", self.node)
+        let node =
+            self.node.map_or_else(|| "the member that complains of one".to_owned(), |node| format!("etcd on {node}"));
+        write!(f, "give {node} the flags that the other members have, and start it")
     }
 }
 
 #[async_trait]
 impl Runbook for SameFlags {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
-        let Self { setup, node } = *self;
-        let survey = Survey::take(operator, setup).await?;
+        let survey = Survey::take(operator, self.setup).await?;
         if survey.is_whole() {
             return Ok(Conclusion::NothingToDo);
         }
-        let Some(found) = survey.of(node) else {
-            return Ok(Conclusion::Refused { why: format!("{node} is no member of etcd") });
-        };
-        if !found.up || found.status.is_ok() || found.cannot_start() || !complains(operator, node).await? {
+        let Some(node) = self.ailing(operator, &survey).await? else {
+            let node = self.node.unwrap_or("any member");
             return Ok(Conclusion::Refused { why: format!("its flags are not what ails {node}: {}", survey.says()) });
-        }
+        };
         let own = flags(operator, node).await?;
         let mut others = Vec::new();
         for other in ETCDS.into_iter().filter(|other| *other != node) {
@@ -55,8 +55,21 @@ impl Runbook for SameFlags {
         if own != others[0] {
             operator.step(&format!("set {node}'s flags"), vm::set(operator, node, "FLAGS", &others[0])).await?;
         }
-        operator.step(&format!("start etcd on {node}"), etcd::start(operator, setup, node)).await?;
+        operator.step(&format!("start etcd on {node}"), etcd::start(operator, self.setup, node)).await?;
         Ok(Conclusion::Done)
+    }
+}
+
+impl SameFlags {
+    /// The member that is meant, if it does not start and complains of a flag.
+    async fn ailing(&self, operator: &Operator<'_>, survey: &Survey) -> Result<Option<&'static str>> {
+        for node in ETCDS.into_iter().filter(|node| self.node.is_none_or(|meant| meant == *node)) {
+            let fits = |found: &Found| found.up && found.status.is_err() && !found.cannot_start();
+            if survey.of(node).is_some_and(fits) && complains(operator, node).await? {
+                return Ok(Some(node));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -59,6 +59,18 @@ fn without_a_write_nothing_can_be_told() {
     assert_eq!(sim.said().why(WRITES_STALLED), "a synthetic write was never seen");
 }
 
+/// As on a machine that lost its power: the write was sent before, and nobody refuses it.
+#[test]
+fn where_no_process_is_seen_a_write_that_hangs_is_no_wonder() {
+    let mut sim = Sim::new(126);
+    let from = sim.now;
+    stall(&mut sim);
+    sim.run(40_000);
+    sim.seen.retain(|seen| seen.at.0 < from || !matches!(seen.signal, Signal::Processes { .. }));
+    sim.quiet();
+    assert_eq!(sim.said().why(WRITES_STALLED), "the director's processes are not fresh");
+}
+
 fn stays_quiet(scene: fn(&mut Sim)) {
     let mut sim = Sim::new(125);
     scene(&mut sim);

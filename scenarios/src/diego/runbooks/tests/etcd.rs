@@ -146,7 +146,7 @@ fn typo(machine: &mut Machine) {
 
 #[tokio::test(start_paused = true)]
 async fn flags_are_taken_from_the_others_where_they_are_what_ails_a_member() {
-    const SAME: SameFlags = SameFlags { setup: SETUP, node: "etcd3" };
+    const SAME: SameFlags = SameFlags { setup: SETUP, node: Some("etcd3") };
     let quota = |machine: &mut Machine| machine.flags = "--quota=8".into();
     has_nothing_to_do(SAME, World::healthy()).await;
     let ails = "its flags are not what ails etcd3";
@@ -158,6 +158,11 @@ async fn flags_are_taken_from_the_others_where_they_are_what_ails_a_member() {
     let healed = heals(SAME, World::healthy().with(&["etcd3"], typo).with(&["etcd1", "etcd2"], quota)).await;
     assert_eq!(healed.machines["etcd3"].flags, "--quota=8");
     assert_eq!(healed.places("etcd3$ monit start etcd"), [1]);
+    // Whoever names none has the one that complains.
+    const ANY: SameFlags = SameFlags { setup: SETUP, node: None };
+    refuses(ANY, World::healthy().with(&["etcd1"], World::off), "its flags are not what ails any member").await;
+    let healed = heals(ANY, World::healthy().with(&["etcd2"], typo)).await;
+    assert_eq!(healed.places("etcd2$ monit start etcd"), [1]);
     // Killed after its first step.
     let set = World::healthy().with(&["etcd3"], typo).with(&["etcd3"], |machine| machine.flags = String::new());
     assert_eq!(heals(SAME, set).await.changes, ["etcd3$ monit start etcd"]);
