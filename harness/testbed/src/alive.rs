@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use super::{Node, Testbed};
-use reenact_core::{Error, Result, poll};
+use reenact_core::{
+    Error, Result,
+    poll::{self, Look},
+};
 
 /// How long the daemon may take to know that a machine is off.
 const KNOWN_LIMIT: Duration = Duration::from_secs(20);
@@ -19,6 +22,8 @@ const FREEZERS: [&str; 2] = ["__refrigerator", "do_freezer_trap"];
 pub(crate) struct Alive {
     /// Its id on the daemon's machine.
     pub(crate) pid: u32,
+    /// Its id on its own machine: the first one has 1.
+    own: u32,
     /// Its state, such as `S`; `T` is stopped.
     pub(crate) state: String,
     /// Its arguments, joined by spaces.
@@ -38,47 +43,56 @@ impl Alive {
 
 /// The node's living processes, as the kernel has them: those of its container's control group.
 /// None: the machine is off, and the daemon knows it when this returns. One that takes a
-/// machine for running would not start it.
+/// machine for running would not start it. A machine whose first process is gone is going off:
+/// the kernel ends the others.
 ///
 /// # Errors
 /// [`Error::Inconclusive`] if the helper is gone, or the daemon goes on saying that the machine
 /// runs.
 pub(crate) async fn alive(bed: &Testbed, node: &Node) -> Result<Vec<Alive>> {
-    let said = bed.shell().must(&script(node.id())).await?;
-    let alive: Vec<_> = said.lines().filter_map(read).collect();
-    if alive.is_empty() {
-        let what = format!("the daemon to know that {} is off", node.name());
-        let known = poll::until(&what, KNOWN_LIMIT, || async {
-            match node.state().await {
-                Ok(state) if !state.running => poll::Look::Ready(()),
-                Ok(_) => poll::Look::NotYet("it says that it runs".into()),
-                Err(error) => poll::Look::Never(error),
-            }
-        });
-        known.await.map_err(|error| Error::inconclusive(error.to_string()))?;
-    }
-    Ok(alive)
+    let what = format!("the daemon to know that {} is off", node.name());
+    let known = poll::until(&what, KNOWN_LIMIT, || async {
+        let said = match bed.shell().must(&script(node.id())).await {
+            Ok(said) => said,
+            Err(error) => return Look::Never(error),
+        };
+        let alive: Vec<_> = said.lines().filter_map(read).collect();
+        if alive.iter().any(|process| process.own == 1) {
+            return Look::Ready(alive);
+        }
+        match node.state().await {
+            Ok(state) if alive.is_empty() && !state.running => Look::Ready(alive),
+            Ok(_) => Look::NotYet(format!("{} processes are still there, or it says that it runs", alive.len())),
+            Err(error) => Look::Never(error),
+        }
+    });
+    known.await.map_err(|error| match error {
+        Error::Failed(why) => Error::inconclusive(why),
+        other => other,
+    })
 }
 
-/// Prints `PID STATE WAITS-IN COMMAND` of each process in the container's control group. A
-/// process that has ended meanwhile has no state.
+/// Prints `PID OWN-PID STATE WAITS-IN COMMAND` of each process in the container's control group.
+/// A process that has ended meanwhile has no state.
 fn script(container: &str) -> String {
     format!(
         r#"for group in $(grep -l {container} /proc/[0-9]*/cgroup 2>/dev/null); do
-  folder=${{group%/cgroup}} state=Z waits_in= words=()
-  {{ while read -r key value _; do [ $key != State: ] || {{ state=$value; break; }}; done <$folder/status
+  folder=${{group%/cgroup}} own=0 state=Z waits_in= words=()
+  {{ while read -r key value more; do
+       case $key in State:) state=$value;; NSpid:) own=${{more##*[[:space:]]}}; break;; esac
+     done <$folder/status
      read -r waits_in <$folder/wchan; mapfile -d '' -t words <$folder/cmdline; }} 2>/dev/null
-  echo "${{folder#/proc/}} $state ${{waits_in:-0}} ${{words[*]//$'\n'/ }}"
+  echo "${{folder#/proc/}} ${{own:-0}} $state ${{waits_in:-0}} ${{words[*]//$'\n'/ }}"
 done"#
     )
 }
 
 /// One line of it; `None` for a zombie, which nobody has waited for yet.
 fn read(line: &str) -> Option<Alive> {
-    let [pid, state, waits_in, command] = line.splitn(4, ' ').collect::<Vec<_>>().try_into().ok()?;
+    let [pid, own, state, waits_in, command] = line.splitn(5, ' ').collect::<Vec<_>>().try_into().ok()?;
     let ended = matches!(state, "Z" | "X");
-    let alive =
-        Alive { pid: pid.parse().ok()?, state: state.into(), command: command.into(), waits_in: waits_in.into() };
+    let (pid, own) = (pid.parse().ok()?, own.parse().ok()?);
+    let alive = Alive { pid, own, state: state.into(), command: command.into(), waits_in: waits_in.into() };
     (!ended).then_some(alive)
 }
 
@@ -88,17 +102,18 @@ mod tests {
 
     #[test]
     fn a_process_is_read_with_its_arguments() {
-        let alive = read("4711 S do_wait sh -c sleep 1").expect("a process");
-        assert_eq!((alive.pid, alive.state.as_str(), alive.command.as_str()), (4711, "S", "sh -c sleep 1"));
+        let alive = read("4711 1 S do_wait sh -c sleep 1").expect("a process");
+        assert_eq!((alive.pid, alive.own, alive.state.as_str()), (4711, 1, "S"));
+        assert_eq!(alive.command, "sh -c sleep 1");
         assert!(!alive.is_frozen());
         // The kernel does not tell where it waits, or it has no arguments.
-        assert!(!read("4711 S 0 ").expect("a process").is_frozen());
-        assert!(read("4711 D hrtimer_nanosleep sleep 1").expect("a process").is_frozen());
+        assert!(!read("4711 7 S 0 ").expect("a process").is_frozen());
+        assert!(read("4711 7 D hrtimer_nanosleep sleep 1").expect("a process").is_frozen());
     }
 
     #[test]
     fn a_zombie_is_not_alive() {
-        assert_eq!(read("4711 Z 0 "), None);
+        assert_eq!(read("4711 7 Z 0 "), None);
         assert_eq!(read("grep: no such file"), None);
     }
 
@@ -110,7 +125,7 @@ mod tests {
             ("do_signal_stop", false),
             ("hrtimer_nanosleep", false),
         ] {
-            assert_eq!(read(&format!("1 S {waits_in} x")).expect("a process").is_frozen(), frozen, "{waits_in}");
+            assert_eq!(read(&format!("1 1 S {waits_in} x")).expect("a process").is_frozen(), frozen, "{waits_in}");
         }
     }
 }
