@@ -101,15 +101,18 @@ fn cause(servers: &[AskedServer<'_>]) -> Option<Cause> {
     let up = servers.iter().filter_map(|server| Some((server.said.ok()?.address.as_str(), &server.record.peers)));
     let up: Vec<_> = up.collect();
     let addresses: Vec<_> = up.iter().map(|(address, _)| *address).collect();
+    let dead = up.iter().any(|(own, peers)| has_dead_voters(servers, own, peers));
     if up.len() < majority(servers.len()) {
         let scaled_down = up.iter().any(|(_, peers)| !peers.is_empty() && reached(&addresses, peers) >= quorum(peers));
-        return (!scaled_down).then_some(Cause::Away);
+        // A server that calls dead voters hangs for seconds, again and again.
+        let cause = if dead { Cause::DeadVoters } else { Cause::Away };
+        return (!scaled_down).then_some(cause);
     }
     if up.iter().any(|(own, peers)| has_old_peers(&addresses, own, peers)) {
         Some(Cause::OldPeers)
     } else if up.iter().any(|(_, peers)| has_few_voters(&addresses, peers)) {
         Some(Cause::FewVoters)
-    } else if up.iter().any(|(own, peers)| has_dead_voters(servers, own, peers)) {
+    } else if dead {
         Some(Cause::DeadVoters)
     } else {
         Some(Cause::Away)
