@@ -67,7 +67,7 @@ fn leaderless(view: &DiegoView, wanted: Cause) -> Told {
         return Ok(Vec::new());
     }
     // A machine that stands still, or is too slow for us, hangs alike.
-    if servers.iter().all(|server| server.said.is_err_and(|how| how.starts_with("hangs"))) {
+    if all_hang(&servers) && !cannot_elect(&servers) {
         return Err(format!("{}: every server hangs, and none says that it has no leader", Consul::OF));
     }
     if !view.consul_led && view.may_be_set_up() {
@@ -88,6 +88,19 @@ fn leaderless(view: &DiegoView, wanted: Cause) -> Told {
     Ok(lines)
 }
 
+fn all_hang(servers: &[AskedServer<'_>]) -> bool {
+    servers.iter().all(|server| server.said.is_err_and(|how| how.starts_with("hangs")))
+}
+
+/// Whether by what was said last all servers together are no quorum, so that none could be
+/// elected even if all were well.
+fn cannot_elect(servers: &[AskedServer<'_>]) -> bool {
+    servers
+        .iter()
+        .map(|server| server.record)
+        .any(|Server { address, peers, .. }| address.as_ref().is_some_and(|own| has_dead_voters(servers, own, peers)))
+}
+
 fn peers(peers: &Peers) -> String {
     let peers = peers.iter().map(|(address, votes)| {
         let role = if *votes { "votes" } else { "does not vote" };
@@ -101,7 +114,8 @@ fn cause(servers: &[AskedServer<'_>]) -> Option<Cause> {
     let up = servers.iter().filter_map(|server| Some((server.said.ok()?.address.as_str(), &server.record.peers)));
     let up: Vec<_> = up.collect();
     let addresses: Vec<_> = up.iter().map(|(address, _)| *address).collect();
-    let dead = up.iter().any(|(own, peers)| has_dead_voters(servers, own, peers));
+    let dead = up.iter().any(|(own, peers)| has_dead_voters(servers, own, peers))
+        || (all_hang(servers) && cannot_elect(servers));
     if up.len() < majority(servers.len()) {
         let scaled_down = up.iter().any(|(_, peers)| !peers.is_empty() && reached(&addresses, peers) >= quorum(peers));
         // A server that calls dead voters hangs for seconds, again and again.

@@ -43,6 +43,7 @@ pub struct Member {
 #[derive(Debug, Clone)]
 pub struct Server {
     pub up: bool,
+    pub hangs: bool,
     pub has_leader: bool,
     pub address: String,
     pub peers: Vec<(String, bool)>,
@@ -151,7 +152,8 @@ impl Sim {
         };
         let address = |index: usize| format!("10.0.0.{index}:8300");
         let peers: Vec<_> = (0..3).map(|index| (address(index), true)).collect();
-        let server = |index| Server { up: true, has_leader: true, address: address(index), peers: peers.clone() };
+        let server =
+            |index| Server { up: true, hangs: false, has_leader: true, address: address(index), peers: peers.clone() };
         let apps: BTreeMap<_, _> = (0..6).map(|app| (format!("app-{app}"), 2)).collect();
         let mut sim = Self {
             tape: Tape::new("diego/", seed),
@@ -357,7 +359,10 @@ impl Sim {
     }
 
     fn consul(&self, index: usize) -> Answer {
-        let Server { up, has_leader, address, peers } = &self.consul[index];
+        let Server { up, hangs, has_leader, address, peers } = &self.consul[index];
+        if *hangs {
+            return hung("request");
+        }
         if !up {
             return Answer::Refused;
         }
