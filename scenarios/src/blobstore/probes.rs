@@ -50,7 +50,7 @@ impl Health {
 impl RoundTrip {
     pub(super) fn new(node: &Node) -> Self {
         let asker = Asker { node: node.name().into(), service: Service::patient(node) };
-        Self { asker, canary: Canary::every(Duration::ZERO) }
+        Self { asker, canary: Canary::every(Duration::ZERO, &["timed out"]) }
     }
 }
 

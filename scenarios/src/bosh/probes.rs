@@ -226,7 +226,7 @@ pub(super) struct SyntheticWrite {
 
 impl SyntheticWrite {
     pub(super) fn new(api: Api) -> Self {
-        Self { api, canary: Canary::every(WRITES), beat: 0 }
+        Self { api, canary: Canary::every(WRITES, &["timed out", "statement timeout"]), beat: 0 }
     }
 }
 

@@ -145,6 +145,9 @@ impl Probe for Asks {
     }
 }
 
+/// etcd's `ErrTimeout`: it gave a write up.
+const ERR_TIMEOUT: &str = "timed out";
+
 /// Writes a small key by one member of etcd, one write at a time.
 pub(super) struct SyntheticWrite {
     node: String,
@@ -154,7 +157,7 @@ pub(super) struct SyntheticWrite {
 
 impl SyntheticWrite {
     pub(super) fn new(node: &Node, member: Member) -> Self {
-        Self { node: node.name().into(), member, canary: Canary::every(Duration::ZERO) }
+        Self { node: node.name().into(), member, canary: Canary::every(Duration::ZERO, &[ERR_TIMEOUT]) }
     }
 }
 

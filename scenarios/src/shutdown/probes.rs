@@ -104,9 +104,18 @@ pub(super) struct SyntheticWrite {
     next: u64,
 }
 
+/// By which the service says that it gave a write up: its pool's limit, PostgreSQL's
+/// `statement_timeout`.
+const GAVE_UP: [&str; 2] = ["does not answer within", "statement timeout"];
+
 impl SyntheticWrite {
     pub(super) fn new(router: Arc<Router>) -> Self {
-        Self { router, http: reqwest::Client::new(), canary: Canary::every(Duration::ZERO), next: client::SYNTHETIC }
+        Self {
+            router,
+            http: reqwest::Client::new(),
+            canary: Canary::every(Duration::ZERO, &GAVE_UP),
+            next: client::SYNTHETIC,
+        }
     }
 }
 

@@ -31,16 +31,14 @@ impl Question for Tried {
 /// How long one look waits: the next look goes on with the same write.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// By which a service says that it gave a write up: etcd's `ErrTimeout`; the web service's pool;
-/// PostgreSQL's `statement_timeout`.
-const GAVE_UP: [&str; 3] = ["timed out", "does not answer within", "statement timeout"];
-
 /// One who writes, one write at a time: one that hangs is waited for, however often it is
 /// looked at, so that none piles up. One that the service or its client gives up is begun
 /// again, and counts as hanging since the first.
 pub struct Canary {
     /// Between two writes.
     pause: Duration,
+    /// By which the service says that it gave a write up.
+    gave_up: &'static [&'static str],
     /// When the first began of those that are not done.
     since: Option<Instant>,
     /// When the last one was done, and what came of it.
@@ -50,9 +48,10 @@ pub struct Canary {
 }
 
 impl Canary {
-    /// One that rests for so long after each write.
-    pub fn every(pause: Duration) -> Self {
-        Self { pause, since: None, last: None, pending: JoinSet::new() }
+    /// One that rests for so long after each write; an error that holds any of these words says
+    /// that the service gave the write up.
+    pub fn every(pause: Duration, gave_up: &'static [&'static str]) -> Self {
+        Self { pause, gave_up, since: None, last: None, pending: JoinSet::new() }
     }
 
     /// Writes, or waits on for the write under way. The answer is a [`Tried`], or what else the
@@ -86,7 +85,7 @@ impl Canary {
     fn failed(&mut self, since: Instant, answer: Answer) -> Answer {
         match answer {
             Answer::Hung { during } => hangs(since, format!("an answer to the {during}")),
-            Answer::Error { text, .. } if GAVE_UP.iter().any(|words| text.contains(words)) => hangs(since, text),
+            Answer::Error { text, .. } if self.gave_up.iter().any(|words| text.contains(words)) => hangs(since, text),
             answer => {
                 self.since = None;
                 answer
@@ -127,7 +126,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_write_that_hangs_is_waited_for_and_no_second_one_begins() {
-        let mut canary = Canary::every(Duration::ZERO);
+        let mut canary = Canary::every(Duration::ZERO, &["gave up"]);
         assert_eq!(tried(&look(&mut canary, 2_500, Ok(())).await), (false, 1_000));
         // A second write would be done at once.
         assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (false, 2_000));
@@ -137,19 +136,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_is_given_up_hangs_since_the_first() {
-        let mut canary = Canary::every(Duration::ZERO);
-        let timed_out = || Err(Answer::Error { code: "500".into(), text: "etcdserver: request timed out".into() });
+        let mut canary = Canary::every(Duration::ZERO, &["gave up"]);
+        let timed_out = || Err(Answer::Error { code: "500".into(), text: "we gave up".into() });
         for (takes_ms, ms) in [(900, 900), (1_900, 1_900), (0, 2_800), (900, 3_700)] {
             assert_eq!(tried(&look(&mut canary, takes_ms, timed_out()).await), (false, ms));
         }
         let hung = || Err(Answer::Hung { during: "request".into() });
+        let full = Answer::Error { code: "500".into(), text: "no room".into() };
         assert_eq!(tried(&look(&mut canary, 0, hung()).await), (false, 3_700));
         assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (true, 3_700));
+        assert_eq!(look(&mut canary, 0, Err(full.clone())).await, full, "another error is an answer");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_an_answer_and_no_hanging_write() {
-        let mut canary = Canary::every(Duration::ZERO);
+        let mut canary = Canary::every(Duration::ZERO, &["gave up"]);
         assert_eq!(tried(&look(&mut canary, 4_500, Err(Answer::Refused)).await), (false, 1_000));
         for _ in 0..3 {
             assert!(!tried(&look(&mut canary, 0, Ok(())).await).0);
@@ -160,7 +161,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn between_two_writes_it_tells_of_the_last() {
-        let mut canary = Canary::every(Duration::from_secs(5));
+        let mut canary = Canary::every(Duration::from_secs(5), &[]);
         assert_eq!(tried(&look(&mut canary, 0, Ok(())).await), (true, 0));
         sleep(Duration::from_secs(4)).await;
         assert_eq!(tried(&look(&mut canary, 9_000, Ok(())).await), (true, 0));
