@@ -1,9 +1,15 @@
 //! What the exporter on the director's machine says: `director watch`.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    time::Duration,
+};
 
 use reenact::{probe::Answer, testbed::Node};
 use serde::Deserialize;
+
+use super::detectors::process;
 
 /// The exporter's port.
 const PORT: u16 = 9100;
@@ -69,13 +75,40 @@ impl State {
             .count()
     }
 
-    /// How many processes run whose command lines hold these words.
+    /// How many processes run whose command lines hold these words. What one of them has forked
+    /// bears its command line until it becomes something else, and is not counted.
     pub(super) fn count(&self, words: &str) -> usize {
-        self.processes.iter().filter(|process| format!("{process} ").contains(&format!("{words} "))).count()
+        let wanted = format!("{words} ");
+        let named = self.processes.iter().filter(|process| format!("{process} ").contains(&wanted));
+        let named: Vec<_> = named.filter_map(|process| process::parse(process)).collect();
+        let pids: BTreeSet<_> = named.iter().filter_map(|process| process.pid).collect();
+        named.iter().filter(|process| process.parent.is_none_or(|parent| !pids.contains(&parent))).count()
     }
 
     /// Whether a process runs whose command line holds these words.
     pub(super) fn runs(&self, words: &str) -> bool {
         self.count(words) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fork_that_is_not_yet_something_else_is_no_second_worker() {
+        let count = |processes: &[&str]| {
+            let processes = processes.iter().map(|process| (*process).to_owned()).collect();
+            let state = State { now_ms: 0, processes, inflight: BTreeMap::new(), vms: BTreeMap::new() };
+            state.count("director worker --name worker_1")
+        };
+        let worker = "/usr/bin/director worker --name worker_1 --scale 0.02 pid=8 ppid=1";
+        let fork = "/usr/bin/director worker --name worker_1 --scale 0.02 pid=30 ppid=8";
+        let second = "/usr/bin/director worker --name worker_1 --scale 0.02 pid=30 ppid=1";
+        let other = "/usr/bin/director worker --name worker_10 --scale 0.02 pid=9 ppid=1";
+        assert_eq!(count(&[worker, other]), 1);
+        assert_eq!(count(&[fork, worker]), 1);
+        assert_eq!(count(&[worker, second]), 2);
+        assert_eq!(count(&[other]), 0);
     }
 }

@@ -56,7 +56,7 @@ mod history;
 mod iaas;
 mod lock;
 mod log;
-mod process;
+pub(super) mod process;
 mod task;
 mod view;
 mod writes;
