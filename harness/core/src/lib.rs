@@ -11,6 +11,7 @@ pub mod file;
 pub mod fingerprint;
 pub mod journal;
 pub mod judge;
+pub mod metrics;
 pub mod poll;
 pub mod probe;
 pub mod progress;
