@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use reenact_core::{
     Error, Result,
     detect::{self, Episode},
+    poll::Look,
     probe::Moment,
     runbook::{Conclusion, Hands, Operator, Runbook},
 };
@@ -142,7 +143,7 @@ async fn becomes_healthy<S: System>(run: &Run<S>, play: &Play<S>) -> Result<()> 
     for _ in 0..ROUNDS {
         lab.phase("wait: it heals itself");
         let began = lab.now();
-        let why = match run.until_healthy(play.patience).await {
+        let why = match settled(run, play.patience).await {
             Ok(()) => {
                 let help = if tried.is_empty() { "no help".to_owned() } else { tried.join(", ") };
                 lab.record("healthy", format!("after {:.1?}, with {help}", lab.now().since(began)));
@@ -157,6 +158,24 @@ async fn becomes_healthy<S: System>(run: &Run<S>, play: &Play<S>) -> Result<()> 
         tried.push(remedied(run, play, &why).await?);
     }
     Err(Error::failed(format!("still not healthy after the runbooks {}", tried.join(", "))))
+}
+
+/// Healthy, and so still when every supervisor has looked anew: what a fault has just done
+/// nobody may have noticed yet.
+async fn settled<S: System>(run: &Run<S>, patience: Duration) -> Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        run.until_healthy(deadline.saturating_duration_since(Instant::now())).await?;
+        run.quiet(contract::QUIET).await?;
+        match run.system().healthy().await {
+            Look::Ready(()) => return Ok(()),
+            Look::NotYet(why) if Instant::now() > deadline => {
+                return Err(Error::failed(format!("healthy for less than {:?}: {why}", contract::QUIET)));
+            }
+            Look::NotYet(_) => {}
+            Look::Never(error) => return Err(error),
+        }
+    }
 }
 
 /// Runs the first runbook that does not refuse, of those for what the detectors say.

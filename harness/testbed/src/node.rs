@@ -265,17 +265,69 @@ impl Node {
     /// Reads a text file of the node; `None`: there is no such file.
     ///
     /// # Errors
-    /// As [`Node::reach`] and [`Shell::run`].
+    /// As [`Node::read_each`].
     pub async fn read(&self, shell: &Shell, path: &str) -> Result<Option<String>> {
-        let path = self.reach(path).await?;
-        // `$(<…)` reads without a fork.
-        let (code, content) = shell.run(&format!("[ -e {path} ] || exit 44; printf '%s' \"$(<{path})\"")).await?;
-        match code {
-            0 => Ok(Some(content)),
-            44 => Ok(None),
-            _ => Err(Error::inconclusive(format!("cannot read {path}: {content}"))),
+        Ok(self.read_each(shell, &[path]).await?.pop().flatten())
+    }
+
+    /// Reads text files of the node in one look; `None`: there is no such file.
+    ///
+    /// # Errors
+    /// As [`Node::reach`] and [`Shell::run`]; [`Error::Inconclusive`] if one cannot be read.
+    pub async fn read_each<P: AsRef<str>>(&self, shell: &Shell, paths: &[P]) -> Result<Vec<Option<String>>> {
+        let mut script = String::new();
+        for path in paths {
+            // `read` takes it as it is, and without a fork; that it meets no NUL is no error.
+            let path = self.reach(path.as_ref()).await?;
+            script += &format!(
+                "if {{ IFS= read -r -d '' text || :; }} 2>/dev/null <{path}; then printf '\\036+%s' \"$text\"
+                 elif [ -e {path} ]; then echo {path}; exit 45; else printf '\\036-'; fi\n"
+            );
+        }
+        match shell.run(&script).await? {
+            (0, said) => {
+                let told = contents(&said).filter(|told| told.len() == paths.len());
+                told.ok_or_else(|| {
+                    Error::inconclusive(format!("cannot tell the files of {} apart in {said:?}", self.0.name))
+                })
+            }
+            (_, said) => Err(Error::inconclusive(format!("a file of {} cannot be read: {said}", self.0.name))),
         }
     }
+
+    /// The command lines of its processes, as its own `/proc` has them; none while it does not
+    /// run. No process is made for it.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if the daemon cannot tell whether it runs, [`Error::Inconclusive`] if the
+    /// helper is gone.
+    pub async fn commands(&self, shell: &Shell) -> Result<Vec<String>> {
+        let pid = match self.state().await?.pid {
+            0 => return Ok(Vec::new()),
+            pid => pid,
+        };
+        // One that has ended has no words, nor has a thread of the kernel's.
+        let said = shell
+            .must(&format!(
+                "for file in /proc/{pid}/root/proc/[0-9]*/cmdline; do
+                   {{ mapfile -d '' -t words <$file; }} 2>/dev/null || continue
+                   line=${{words[*]}}; [ -z \"$line\" ] || printf '%s\\n' \"${{line//$'\\n'/ }}\"
+                 done"
+            ))
+            .await?;
+        Ok(said.lines().map(str::to_owned).collect())
+    }
+}
+
+/// Reads what [`Node::read_each`] prints: for each file a record separator, then `+` and its text,
+/// or `-` for none. Line ends at a text's end are left out, as a shell does.
+fn contents(said: &str) -> Option<Vec<Option<String>>> {
+    let text = |told: &str| match told.split_at_checked(1)? {
+        ("+", text) => Some(Some(text.trim_end_matches('\n').to_owned())),
+        ("-", "") => Some(None),
+        _ => None,
+    };
+    said.split('\x1e').skip(1).map(text).collect()
 }
 
 /// A signal by its whole name: images may also have it as `QUIT` or `3`.
@@ -330,7 +382,16 @@ pub(super) fn named<'n>(nodes: &'n [Node], name: &str) -> Result<&'n Node> {
 
 #[cfg(test)]
 mod tests {
-    use super::signal_name;
+    use super::{contents, signal_name};
+
+    #[test]
+    fn files_are_told_apart() {
+        let text = |text: &str| Some(text.to_owned());
+        let all = contents("\x1e+a\n+b\n\x1e-\x1e+\x1e+-").expect("four files");
+        assert_eq!(all, [text("a\n+b"), None, text(""), text("-")]);
+        assert_eq!(contents(""), Some(Vec::new()));
+        assert_eq!(contents("\x1e+a \x1e b"), None, "a text that holds the separator");
+    }
 
     #[test]
     fn a_signal_has_one_name_however_an_image_writes_it() {

@@ -129,7 +129,8 @@ impl Playground for Blobstore {
     const PATIENCE: Duration = Duration::from_secs(30);
 
     fn plain() -> Setup {
-        Setup { new_disk: Some(SMALL_DISK), ..Setup::PLAIN }
+        // At an error of the file system of a disk that goes on, nothing shows.
+        Setup { new_disk: Some(SMALL_DISK), ..Setup::STOPS_AT_ERRORS }
     }
 
     fn faults() -> FaultSpace<Self> {
@@ -212,7 +213,7 @@ impl System for Blobstore {
             probes.push((ms(250), Box::new(RoundTrip::new(node))));
             probes.push((ms(500), Box::new(Monit::new(node))));
             probes.push((ms(500), Box::new(Files::new(node, self.bed.probe_shell(), &[PRE_START]))));
-            probes.push((ms(500), Box::new(Processes::new(node))));
+            probes.push((ms(500), Box::new(Processes::new(node, self.bed.probe_shell()))));
         }
         probes
     }

@@ -1,7 +1,12 @@
 //! What the director's database holds. Raw SQL: the API's `GET /locks` and `GET /tasks`
 //! change what they show.
 
-use std::{net::Ipv4Addr, str::FromStr, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use reenact::{Error, Result, judge::Contents, probe::Answer, testbed::Node};
 use serde_json::Value;
@@ -17,6 +22,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(super) struct Database {
     ip: Ipv4Addr,
+    /// A connection that works and that nobody uses just now: a server process that is forked
+    /// for one statement costs fifty times that statement.
+    idle: Arc<Mutex<Option<Client>>>,
 }
 
 /// A row of an answer; null is empty.
@@ -39,7 +47,7 @@ pub(super) struct Lock {
 
 impl Database {
     pub(super) fn of(node: &Node) -> Self {
-        Self { ip: node.ip() }
+        Self { ip: node.ip(), idle: Arc::default() }
     }
 
     /// A connection, to be used for as long as it works.
@@ -53,13 +61,25 @@ impl Database {
         Ok(client)
     }
 
-    /// Asks over a connection of its own.
+    /// Asks.
     ///
     /// # Errors
     /// [`Error::Failed`] with the database's answer.
     pub(super) async fn rows(&self, sql: &str) -> Result<Vec<Row>> {
-        let ask = async { ask(&self.connect().await?, sql).await };
-        ask.await.map_err(|answer: Answer| Error::failed(format!("cannot ask the director's database: {answer:?}")))
+        let asked = self.asked(sql).await;
+        asked.map_err(|answer| Error::failed(format!("cannot ask the director's database: {answer:?}")))
+    }
+
+    async fn asked(&self, sql: &str) -> Result<Vec<Row>, Answer> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().take().filter(|client| !client.is_closed());
+        let client = match kept {
+            Some(client) => client,
+            None => self.connect().await?,
+        };
+        let rows = ask(&client, sql).await?;
+        *idle() = Some(client);
+        Ok(rows)
     }
 
     async fn first(&self, sql: &str) -> Result<Option<Row>> {

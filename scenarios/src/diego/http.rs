@@ -3,15 +3,23 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use reenact::probe::Answer;
-use reqwest::{Client, Method};
+use reqwest::{Client, ClientBuilder, Method, Response};
 use serde_json::Value;
 
 use crate::answer;
 
-/// A client; cheap to clone. Each request goes over a connection of its own, so that none
-/// dies with a machine that is gone.
+/// A client; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Http(Client);
+pub(super) struct Http {
+    /// Reads over connections that are kept: a new one for each look is a fifth of what a look
+    /// costs, and the daemon pays for it once more when the network is removed.
+    kept: Client,
+    /// Over a connection of its own for each request: it cannot have died with its machine.
+    fresh: Client,
+}
+
+/// How long a connection is kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// One request.
 #[derive(Debug)]
@@ -58,7 +66,11 @@ tokio::task_local! {
 impl Http {
     pub(super) fn new() -> Self {
         // It fails only where a TLS library cannot be set up, and there is none.
-        Self(Client::builder().pool_max_idle_per_host(0).build().unwrap_or_default())
+        let built = |builder: ClientBuilder| builder.build().unwrap_or_default();
+        Self {
+            kept: built(Client::builder().pool_idle_timeout(IDLE).pool_max_idle_per_host(1)),
+            fresh: built(Client::builder().pool_max_idle_per_host(0)),
+        }
     }
 
     /// Asks, and gives what is answered with a status that means success; an empty answer
@@ -71,12 +83,7 @@ impl Http {
         if let Ok(answer) = IN_MEMORY.try_with(|answers| answers(ip, port, request.path)) {
             return answer;
         }
-        let Request { method, path, body, kind, limit } = request;
-        let mut sent = self.0.request(method, format!("http://{ip}:{port}{path}")).timeout(limit);
-        if let Some(body) = body {
-            sent = sent.header("content-type", kind).body(body);
-        }
-        let response = sent.send().await.map_err(|error| answer::of_error(&error))?;
+        let response = self.send(ip, port, &request).await.map_err(|error| answer::of_error(&error))?;
         let status = response.status();
         let text = response.text().await.map_err(|error| answer::of_error(&error))?;
         if !status.is_success() {
@@ -87,5 +94,63 @@ impl Http {
             "" => Value::Null,
             text => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into())),
         })
+    }
+
+    /// Only reads are sent twice: a write that was answered by nothing may have been done.
+    async fn send(&self, ip: Ipv4Addr, port: u16, request: &Request<'_>) -> Result<Response, reqwest::Error> {
+        let Request { method, path, body, kind, limit } = request;
+        let over = |client: &Client| {
+            let sent = client.request(method.clone(), format!("http://{ip}:{port}{path}")).timeout(*limit);
+            match body {
+                Some(body) => sent.header("content-type", *kind).body(body.clone()).send(),
+                None => sent.send(),
+            }
+        };
+        if method != Method::GET {
+            return over(&self.fresh).await;
+        }
+        match over(&self.kept).await {
+            // The connection had died before: what is there now only a new one tells.
+            Err(error) if !error.is_connect() && !error.is_timeout() => over(&self.fresh).await,
+            answered => answered,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    /// Answers one request on each connection, and closes it.
+    async fn closes_after_each(listener: TcpListener) {
+        for number in 1_u32.. {
+            let Ok((mut connection, _)) = listener.accept().await else { return };
+            let _ = connection.read(&mut [0; 1024]).await;
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{number}", number.to_string().len());
+            let _ = connection.write_all(answer.as_bytes()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_read_outlives_the_connection_that_was_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        let server = tokio::spawn(closes_after_each(listener));
+        let http = Http::new();
+        for number in 1..20 {
+            let read = http.ask(Ipv4Addr::LOCALHOST, port, Request::get("/", LIMIT)).await;
+            assert!(read.is_ok(), "{number}: {read:?}");
+        }
+        server.abort();
+        let _ = server.await;
+        let refused = http.ask(Ipv4Addr::LOCALHOST, port, Request::get("/", LIMIT)).await;
+        assert_eq!(refused, Err(Answer::Refused));
     }
 }

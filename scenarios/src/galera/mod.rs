@@ -205,7 +205,7 @@ impl System for Galera {
             probes.push((ms(1000), Box::new(SyntheticWrite::new(node))));
             probes.push((ms(250), Box::new(Machine::new(node))));
             probes.push((ms(250), Box::new(Files::new(node, self.bed.probe_shell(), &STATE_FILES))));
-            probes.push((ms(1000), Box::new(Processes::new(node))));
+            probes.push((ms(1000), Box::new(Processes::new(node, self.bed.probe_shell()))));
         }
         probes
     }

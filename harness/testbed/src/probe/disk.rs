@@ -57,7 +57,10 @@ impl Mounts {
             return Ok(Vec::new());
         }
         let shell = self.bed.probe_shell();
-        let table = table(&shell.must(&format!("cat /proc/{pid}/mountinfo")).await?, self.node.declared());
+        let table = table(
+            &shell.must(&format!("mapfile -t lines </proc/{pid}/mountinfo; printf '%s\\n' \"${{lines[@]}}\"")).await?,
+            self.node.declared(),
+        );
         let written = table.iter().filter(|mount| mount.declared == Some(Access::ReadWrite) && mount.path != "/");
         let paths: Vec<_> = written.map(|mount| mount.path.clone()).collect();
         let mut signals = declared(&table, self.node.declared());
@@ -74,7 +77,9 @@ impl Mounts {
         }
         for device in self.node.devices() {
             let name = &device.kernel;
-            let read = |name: &str, file: String| format!("[ ! -e {file} ] || echo \"{name} $(<{file})\"; ");
+            let read = |name: &str, file: String| {
+                format!("[ ! -e {file} ] || {{ read -r value <{file} && echo \"{name} $value\"; }}; ")
+            };
             let script = read("errors_count", format!("{SYS}/fs/ext4/{name}/errors_count"))
                 + &read("write_protected", format!("{SYS}/block/{name}/ro"));
             let mut values = values(&shell.must(&script).await?);

@@ -149,24 +149,27 @@ impl Probe for Machine {
 }
 
 /// Lists the command lines of a node's processes.
-pub struct Processes(Node);
+pub struct Processes {
+    node: Node,
+    shell: Arc<Shell>,
+}
 
 impl Processes {
     /// Looks at this node.
-    pub fn new(node: &Node) -> Self {
-        Self(node.clone())
+    pub fn new(node: &Node, shell: &Arc<Shell>) -> Self {
+        Self { node: node.clone(), shell: Arc::clone(shell) }
     }
 }
 
 #[async_trait]
 impl Probe for Processes {
     fn node(&self) -> &str {
-        self.0.name()
+        self.node.name()
     }
 
     async fn look(&mut self) -> Vec<Signal> {
-        vec![match self.0.processes().await {
-            Ok(list) => Signal::Processes { commands: list.into_iter().map(|process| process.command).collect() },
+        vec![match self.node.commands(&self.shell).await {
+            Ok(commands) => Signal::Processes { commands },
             Err(error) => blind("processes", error),
         }]
     }
@@ -193,14 +196,13 @@ impl Probe for Files {
     }
 
     async fn look(&mut self) -> Vec<Signal> {
-        let mut seen = Vec::new();
-        for path in &self.paths {
-            seen.push(match self.node.read(&self.shell, path).await {
-                Ok(content) => Signal::File { path: path.clone(), content },
-                Err(error) => blind("files", error),
-            });
+        match self.node.read_each(&self.shell, &self.paths).await {
+            Ok(all) => {
+                let file = |(path, content): (&String, _)| Signal::File { path: path.clone(), content };
+                self.paths.iter().zip(all).map(file).collect()
+            }
+            Err(error) => vec![blind("files", error)],
         }
-        seen
     }
 }
 

@@ -52,13 +52,14 @@ rescue=/var/vcap/data/rescue store=/var/vcap/store/shared/blobs
 mkdir -p $store
 chown vcap:vcap /var/vcap/store/shared $store
 cd $rescue/blobs
-find . -type d -exec mkdir -p $store/{} \\; -exec chown vcap:vcap $store/{} \\;
+find . -type d -print0 >$rescue/folders
+(cd $store && xargs -0 mkdir -p <$rescue/folders && xargs -0 chown vcap:vcap <$rescue/folders)
 count=0
-while IFS= read -r -d '' file; do
-  cmp -s \"$file\" \"$store/$file\" && continue
+while IFS= read -r file; do
   cp -a \"$file\" \"$store/$file\"
   count=$((count + 1))
-done < <(find . -type f -print0)
+done < <(find . -type f -print0 | xargs -0 -r sha256sum | (cd $store && sha256sum --check --quiet 2>/dev/null) |
+  sed -n 's/: FAILED.*//p')
 sync -f $store
 touch $rescue/restored
 echo \"put back $count\"";
