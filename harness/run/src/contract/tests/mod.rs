@@ -2,14 +2,18 @@
 
 mod toy;
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use reenact_core::{Error, Result};
 use tempfile::TempDir;
 
 use super::{Proof, Step, perform, table};
 use crate::{
+    campaign::{FaultSpec, Schedule, Span, Timed},
     incident::*,
     lab::{Lab, Plan},
+    play::{self, Play},
     score::Score,
 };
 use toy::{BROKEN, BURNS, Break, Does, Flaw, Handbook, Toy};
@@ -320,4 +324,21 @@ proptest! {
         let ended = runtime.block_on(run(toy, incident, FULL));
         prop_assert!(ended.result.is_err(), "{:?} pass", flaws);
     }
+}
+
+/// The toy's fault in a schedule, which ends with the schedule.
+fn schedule() -> Incident<Toy> {
+    let timed = Timed { at: Span(secs(1)), lasts: None, fault: FaultSpec::new("break", []) };
+    let schedule = Schedule { system: "toy".into(), seed: 7, faults: vec![timed], calls: vec![], heals_itself: false };
+    play::incident((), Play { schedule, faults: vec![Arc::new(Break)], remedies: &[], patience: secs(10) })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_s_system_is_healthy_only_where_it_stays_so() {
+    let healed = run(Toy::with([Flaw::HealsByItself]), schedule(), QUICK).await;
+    healed.result.expect("it heals itself");
+    let relapsed = run(Toy::with([Flaw::HealsByItself, Flaw::Relapses]), schedule(), QUICK).await;
+    let error = relapsed.result.expect_err("it was healthy for a moment");
+    assert_eq!(kind(&error), "failed", "{error}");
+    assert!(error.to_string().contains("not healthy, and no detector says so"), "{error}");
 }
