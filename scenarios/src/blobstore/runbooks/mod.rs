@@ -10,6 +10,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 mod thaw;
+mod workers;
 mod wrong;
 
 pub(super) use absent::MountAndBringOver;

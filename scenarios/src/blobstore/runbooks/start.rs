@@ -10,8 +10,8 @@ use reenact::{
 
 use super::{
     super::VM,
-    orphans::{self, MASTER, WORKER},
     survey::{self, Survey},
+    workers::{self, MASTER, WORKER},
 };
 
 /// Ends an nginx that monit does not know, asks nginx itself what keeps it from starting
@@ -133,11 +133,11 @@ enum Holder {
 
 impl Holder {
     async fn of(operator: &Operator<'_>) -> Result<Self> {
-        if orphans::runs(operator, MASTER).await? {
+        if workers::runs(operator, MASTER).await? {
             let known = operator.run(VM, &["bash", "-c", KNOWN]).await?.code == 0;
             return Ok(if known { Self::Known } else { Self::Stray });
         }
-        Ok(if orphans::runs(operator, WORKER).await? { Self::Orphans } else { Self::Nobody })
+        Ok(if workers::runs(operator, WORKER).await? { Self::Orphans } else { Self::Nobody })
     }
 
     /// Why a start is not what is missing.

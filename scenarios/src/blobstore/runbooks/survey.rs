@@ -8,7 +8,10 @@ use reenact::{
     runbook::Operator,
 };
 
-use super::super::{PORTS, STORE, VM, http::Service, probes};
+use super::{
+    super::{PORTS, STORE, VM, http::Service, probes},
+    workers,
+};
 use crate::answer::describe;
 
 /// How long the service may take to serve after a restart that succeeded.
@@ -228,8 +231,9 @@ pub(super) async fn until_serving(operator: &Operator<'_>) -> Result<()> {
     poll::until("the blobstore to serve", SERVES, || serves(operator, &service)).await
 }
 
-/// Restarts the jobs as the director does.
+/// Restarts the jobs as the director does, once nothing is left that keeps them from starting.
 pub(super) async fn restart(operator: &Operator<'_>) -> Result<()> {
+    workers::end_orphans(operator).await?;
     operator.must(VM, &["director", "restart"]).await.map(drop)
 }
 

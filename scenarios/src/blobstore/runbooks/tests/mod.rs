@@ -225,6 +225,18 @@ async fn orphaned_workers_are_ended() {
     }
 }
 
+/// They would keep the port, and the restart at the end of any recovery would fail.
+#[tokio::test]
+async fn a_restart_finds_no_orphaned_workers() {
+    let orphaned = |vm: Vm| {
+        vm.folder.set("master", false);
+        bench(vm)
+    };
+    is_done(&orphaned(Vm::with_error()), &RepairFilesystem).await;
+    is_done(&orphaned(Vm::read_only()), &RemountAndRestart).await;
+    is_done(&orphaned(Vm::without_disk()), &MountAndBringOver).await;
+}
+
 /// Killed after its step it finds an nginx that monit has started and not looked at yet.
 #[tokio::test]
 async fn a_master_that_is_a_moment_old_is_waited_for() {
