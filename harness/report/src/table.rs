@@ -44,15 +44,21 @@ fn listed_within(title: &str, names: &[&str], width: usize) -> String {
     lines.join("\n")
 }
 
-/// The scenarios there are.
+/// The scenarios there are, and which of them are the core.
 pub fn list(scenarios: &[&Scenario]) -> String {
-    let mut table = table(&["scenario", "kind", "must fire", "what happens"]);
+    let mut table = table(&["scenario", "core", "kind", "must fire", "what happens"]);
     for scenario in scenarios {
         let kind = if scenario.kind == Kind::Twin { "twin" } else { "incident" };
         let story = scenario.story.split_once(". ").map_or(scenario.story.as_str(), |(first, _)| first);
-        table.add_row([scenario.id.as_str(), kind, scenario.detector.unwrap_or("nothing"), story]);
+        let core = if scenario.core { "●" } else { "" };
+        table.add_row([scenario.id.as_str(), core, kind, scenario.detector.unwrap_or("nothing"), story]);
     }
-    table.to_string()
+    let core = scenarios.iter().filter(|scenario| scenario.core).count();
+    format!(
+        "{table}\n● the core, {core} of {}: what `cargo test --test scenarios` runs; the others are variants of what it \
+         tries, which `-- --include-ignored` runs too. `reenact explain SCENARIO` says why one is in it.",
+        scenarios.len()
+    )
 }
 
 /// What the contract proves of each scenario: `●` proved; a number stands for the reason why a
