@@ -49,6 +49,10 @@ pub struct Pool {
     limit: Duration,
     free: Semaphore,
     idle: Mutex<Vec<Client>>,
+    /// One connection is made at a time. A server that is short of processor time makes none
+    /// within the limit, and works on at each that was given up: asked for as many as there are
+    /// places, again and again, it would do nothing else.
+    connecting: tokio::sync::Mutex<()>,
 }
 
 impl Pool {
@@ -58,7 +62,13 @@ impl Pool {
     pub fn new(mut config: Config, size: usize, limit: Duration) -> Self {
         // Without it the kernel would keep trying for a quarter of an hour.
         config.connect_timeout(limit).tcp_user_timeout(limit);
-        Self { config, limit, free: Semaphore::new(size), idle: Mutex::default() }
+        Self {
+            config,
+            limit,
+            free: Semaphore::new(size),
+            idle: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+        }
     }
 
     /// A connection: an idle one, else a new one.
@@ -97,6 +107,7 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+        let _alone = self.connecting.lock().await;
         let (client, connection) = self.config.connect(NoTls).await?;
         // Its error is told to whoever waits for an answer over it.
         tokio::spawn(async move { drop(connection.await) });
@@ -153,5 +164,22 @@ mod tests {
         let config = format!("postgres://app@127.0.0.1:{port}/app").parse().expect("valid");
         let pool = Pool::new(config, 1, Duration::from_millis(100));
         assert!(matches!(pool.lease().await, Err(Failure::Late(_))));
+    }
+
+    #[tokio::test]
+    async fn a_slow_server_is_asked_for_one_connection_at_a_time() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let config = format!("postgres://app@127.0.0.1:{port}/app").parse().expect("valid");
+        let pool = Pool::new(config, 16, Duration::from_millis(200));
+        let leases = futures_util::future::join_all((0..16).map(|_| pool.lease()));
+        let all_late = async { leases.await.into_iter().all(|lease| matches!(lease, Err(Failure::Late(_)))) };
+        let asked = async {
+            let first = listener.accept().await;
+            let second = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+            (first, second.is_ok())
+        };
+        let (all_late, (_first, asked_twice)) = tokio::join!(all_late, asked);
+        assert_eq!((all_late, asked_twice), (true, false));
     }
 }
