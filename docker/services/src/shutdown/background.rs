@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Service, Variant, store::Execution};
@@ -35,9 +35,9 @@ impl Background {
             Variant::Queue => Self::Queue(start_queue(service)),
             Variant::Tracker => Self::Tracker(TaskTracker::new()),
             Variant::Outbox | Variant::AckFirst => {
-                let (stop, workers) = (CancellationToken::new(), TaskTracker::new());
+                let (stop, workers, looks) = (CancellationToken::new(), TaskTracker::new(), Arc::new(Mutex::new(())));
                 for _ in 0..service.settings.workers {
-                    workers.spawn(claimant(Arc::clone(service), stop.clone()));
+                    workers.spawn(claimant(Arc::clone(service), Arc::clone(&looks), stop.clone()));
                 }
                 Self::Claimants { stop, workers }
             }
@@ -112,12 +112,18 @@ async fn perform(service: Arc<Service>, id: i64) {
     service.gauges.work_is_done(id);
 }
 
-/// One worker over the table of intents.
-async fn claimant(service: Arc<Service>, stop: CancellationToken) {
+/// One worker over the table of intents. One of them at a time looks for an intent: eighty that
+/// all look twenty times a second, and find nothing, keep a database busy.
+async fn claimant(service: Arc<Service>, looks: Arc<Mutex<()>>, stop: CancellationToken) {
     while !stop.is_cancelled() {
+        let turn = tokio::select! {
+            turn = Arc::clone(&looks).lock_owned() => turn,
+            () = stop.cancelled() => return,
+        };
+        let mut turn = Some(turn);
         let found = match service.settings.variant {
-            Variant::AckFirst => forget_then_work(&service).await,
-            _ => work_then_finish(&service).await,
+            Variant::AckFirst => forget_then_work(&service, &mut turn).await,
+            _ => work_then_finish(&service, &mut turn).await,
         };
         let pause = match found {
             Ok(true) => continue,
@@ -127,6 +133,7 @@ async fn claimant(service: Arc<Service>, stop: CancellationToken) {
                 IDLE * 4
             }
         };
+        // Who has found nothing keeps its turn until then.
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => {}
@@ -134,13 +141,17 @@ async fn claimant(service: Arc<Service>, stop: CancellationToken) {
     }
 }
 
+/// A worker's turn to look; given up as soon as it has found an intent.
+type Turn = Option<OwnedMutexGuard<()>>;
+
 /// The outbox's order. Whatever ends it before the commit leaves the intent open.
-async fn work_then_finish(service: &Service) -> Result<bool, Failure> {
+async fn work_then_finish(service: &Service, turn: &mut Turn) -> Result<bool, Failure> {
     let mut lease = service.store.lease().await?;
     let Some(claim) = service.store.claim(&mut lease).await? else {
         lease.keep();
         return Ok(false);
     };
+    *turn = None;
     let id = claim.id;
     service.gauges.work_begins(id);
     tokio::time::sleep(service.settings.work).await;
@@ -153,9 +164,10 @@ async fn work_then_finish(service: &Service) -> Result<bool, Failure> {
 }
 
 /// The wrong order: from here to the effect, no row says that the work is owed.
-async fn forget_then_work(service: &Arc<Service>) -> Result<bool, Failure> {
+async fn forget_then_work(service: &Arc<Service>, turn: &mut Turn) -> Result<bool, Failure> {
     let claimed = service.store.claim_and_forget().await?;
     if let Some(id) = claimed {
+        *turn = None;
         perform(Arc::clone(service), id).await;
     }
     Ok(claimed.is_some())
