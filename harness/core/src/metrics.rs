@@ -4,6 +4,9 @@
 //! first seen, scrapes by what changed in them, and the moments at which the story's phases
 //! begin. Moments are milliseconds since the run began.
 
+mod story;
+mod text;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead, Write},
@@ -12,6 +15,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
+
+pub use story::story;
+pub use text::parse;
 
 /// The version of the format that is written, and the only one that is read.
 pub const FORMAT: u32 = 1;
@@ -48,6 +54,18 @@ pub enum Phase {
     Broken,
     /// Somebody acts: what follows is not judged.
     Over,
+}
+
+impl Phase {
+    /// Its name, as recordings have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::Onset => "onset",
+            Self::Broken => "broken",
+            Self::Over => "over",
+        }
+    }
 }
 
 /// What a series counts, as the exporter declares it.
@@ -197,9 +215,18 @@ impl<W: Write> Recorder<W> {
 
     /// Writes a line as it is, and hands it on at once: a run may be killed.
     pub fn put(&mut self, line: &Line) -> Result<()> {
+        self.write(line)?;
+        self.out.flush().map_err(unwritten)
+    }
+
+    /// Ends it, and gives back what it was written to.
+    pub fn end(self) -> W {
+        self.out
+    }
+
+    fn write(&mut self, line: &Line) -> Result<()> {
         let text = serde_json::to_string(line).map_err(|error| Error::Bug(format!("a line of metrics: {error}")))?;
-        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
-        written.map_err(|error| Error::failed(format!("cannot write the metrics: {error}")))
+        writeln!(self.out, "{text}").map_err(unwritten)
     }
 
     /// Writes what a scrape changed.
@@ -237,10 +264,14 @@ impl<W: Write> Recorder<W> {
             return Ok(*id);
         }
         let id = Id::try_from(self.ids.len()).map_err(|_| Error::Bug("four billion series".into()))?;
-        self.put(&Line::Series { id, target: target.clone(), kind, series: key.1.clone() })?;
+        self.write(&Line::Series { id, target: target.clone(), kind, series: key.1.clone() })?;
         self.ids.insert(key, id);
         Ok(id)
     }
+}
+
+fn unwritten(error: std::io::Error) -> Error {
+    Error::failed(format!("cannot write the metrics: {error}"))
 }
 
 /// Reads a recording's lines. A last line that was cut, by a kill, ends it.

@@ -65,7 +65,7 @@ async fn run(toy: Toy, incident: Incident<Toy>, plan: Plan) -> Ended {
     Ended { result, score, _dir: dir }
 }
 
-const FULL: Plan = Plan { seed: 7, full: true, no_fault: false };
+const FULL: Plan = Plan { seed: 7, full: true, no_fault: false, metrics: false };
 const QUICK: Plan = Plan { full: false, ..FULL };
 
 fn kind(error: &Error) -> &'static str {
