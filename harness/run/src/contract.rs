@@ -112,7 +112,7 @@ async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
     }
     if !matches!(act.ends.how, How::GoesOn) {
         lab.begins(Step::Stuck);
-        stands(lab);
+        stands(run).await;
         run.heal_all().await?;
     }
     stuck(run, act).await?;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use reenact_core::{Result, metrics::Phase};
+use reenact_core::{Result, metrics::Phase, poll::Look};
 
 use crate::{
     incident::{Act, Incident, Lab, Run, Stated, System},
@@ -13,6 +13,9 @@ use crate::{
 /// For how long nothing is done once the detector has fired. A rule that looks at a rate sees
 /// nothing in less: two or three scrapes.
 const HELD: Duration = Duration::from_secs(20);
+
+/// How long a look at whether every node serves may take.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Begins to record what a Prometheus would scrape.
 pub(super) async fn record<S: System>(lab: &Lab, system: &S, incident: &Incident<S>) -> Result<()> {
@@ -67,10 +70,14 @@ pub(super) async fn stays_broken<S: System>(run: &Run<S>, time: Duration) -> Res
     Ok(())
 }
 
-/// Says that a look-alike's disturbance stands, before it is healed.
-pub(super) fn stands(lab: &Lab) {
+/// Says that a look-alike's disturbance stands, before it is healed, where not every node serves.
+pub(super) async fn stands<S: System>(run: &Run<S>) {
+    let lab = run.lab();
     if lab.metrics(|recording| recording.is_twin()) == Some(true) {
-        lab.enters(Phase::Broken);
+        let looked = tokio::time::timeout(LOOK, run.system().healthy()).await;
+        if !matches!(looked, Ok(Look::Ready(()))) {
+            lab.enters(Phase::Broken);
+        }
     }
 }
 

@@ -62,3 +62,58 @@ fn told<const N: usize>(module: &str, succeeds: bool, began: Instant, more: [(&s
     let (success, took) = (f64::from(u8::from(succeeds)), began.elapsed().as_secs_f64());
     [("probe_success", success), ("probe_duration_seconds", took)].into_iter().chain(more).map(sample).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    fn value(samples: &[Sample], name: &str) -> Option<f64> {
+        samples.iter().find(|sample| sample.series.name == name).map(|sample| sample.value)
+    }
+
+    #[tokio::test]
+    async fn a_port_that_takes_connections_succeeds_and_a_closed_one_fails_and_is_an_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut probe = Tcp(listener.local_addr().expect("an address"));
+        let told = probe.samples().await.expect("an answer");
+        assert_eq!(value(&told, "probe_success"), Some(1.0));
+        assert_eq!(told[0].series.labels["module"], "tcp_connect");
+        drop(listener);
+        assert_eq!(value(&probe.samples().await.expect("an answer"), "probe_success"), Some(0.0));
+    }
+
+    #[tokio::test]
+    async fn only_a_page_that_answers_with_success_succeeds() {
+        for (answer, succeeds, code) in [
+            ("HTTP/1.1 204 No Content\r\n\r\n", 1.0, 204.0),
+            ("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", 0.0, 503.0),
+            ("nonsense\r\n\r\n", 0.0, 0.0),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let mut probe = Http::new(format!("http://{}/", listener.local_addr().expect("an address")));
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.expect("a client");
+                // One that is closed with the request unread is reset.
+                stream.read(&mut [0; 4096]).await.expect("a request");
+                stream.write_all(answer.as_bytes()).await
+            });
+            let told = probe.samples().await.expect("an answer");
+            assert_eq!(value(&told, "probe_success"), Some(succeeds), "{answer}");
+            assert_eq!(value(&told, "probe_http_status_code"), Some(code), "{answer}");
+            server.await.expect("it ends").expect("it is written");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_never_answers_fails_before_the_scrape_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut probe = Http::new(format!("http://{}/", listener.local_addr().expect("an address")));
+        let told = timeout(TIMEOUT, probe.samples()).await.expect("in time").expect("an answer");
+        assert_eq!(value(&told, "probe_success"), Some(0.0));
+    }
+}

@@ -53,3 +53,57 @@ fn why(error: &reqwest::Error) -> String {
         None => innermost.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// What a page gives when the server answers so, and what the server was asked.
+    async fn scraped(answer: &'static str) -> (Result<Vec<Sample>, String>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/metrics", listener.local_addr().expect("an address"));
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let mut asked = vec![0; 4096];
+            let read = stream.read(&mut asked).await.expect("a request");
+            stream.write_all(answer.as_bytes()).await.expect("it is read");
+            String::from_utf8_lossy(&asked[..read]).into_owned()
+        });
+        let samples = Page::new(url).samples().await;
+        (samples, server.await.expect("it ends"))
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_and_the_exporter_is_told_the_time_that_it_has() {
+        let (samples, asked) = scraped("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nup 1\n").await;
+        assert_eq!(samples.expect("an answer").len(), 1);
+        assert!(asked.starts_with("GET /metrics "), "{asked}");
+        assert!(asked.to_lowercase().contains("x-prometheus-scrape-timeout-seconds: 10\r\n"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_page_of_metrics_is_told() {
+        for (answer, why) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n<html>\n", "line 1"),
+            ("HTTP/1.1 415 Unsupported Media Type\r\ncontent-length: 0\r\n\r\n", "415"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nup 1\n", "unexpected"),
+            ("gopher\r\n\r\n", ""),
+        ] {
+            let error = scraped(answer).await.0.expect_err(answer);
+            assert!(error.contains(why), "{answer:?}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn where_nobody_listens_the_reason_is_the_system_s() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/metrics", listener.local_addr().expect("an address"));
+        drop(listener);
+        assert_eq!(Page::new(url).samples().await, Err("connection refused".into()));
+    }
+}

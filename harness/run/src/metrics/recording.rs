@@ -48,11 +48,12 @@ struct Kept {
     recorder: Mutex<Result<Option<Recorder<GzEncoder<File>>>>>,
 }
 
-/// When a target was last asked with success, in milliseconds since the run began, and what it
-/// says since.
+/// What is known of a target.
 struct Answered {
     target: Target,
+    /// The millisecond of the run after that in which the last scrape began that it answered.
     asked: AtomicU64,
+    /// Why there was no answer since.
     trouble: Mutex<Option<String>>,
 }
 
@@ -185,18 +186,18 @@ impl Kept {
 impl Answered {
     fn silent_since(&self, moment: u64) -> Option<String> {
         let trouble = lock(&self.trouble).clone();
-        let waits = self.asked.load(Ordering::Relaxed) < moment;
+        let waits = self.asked.load(Ordering::Relaxed) <= moment;
         let Target { job, instance, .. } = &self.target;
         waits.then(|| format!("{job} of {instance}: {}", trouble.as_deref().unwrap_or("asked again")))
     }
 }
 
 /// Scrapes one target for ever, with one request at a time. The targets' scrapes are spread over
-/// the interval.
+/// the interval. One that takes longer leaves scrapes out, and the next begins when it ends, as
+/// with Prometheus.
 async fn scrape(kept: Arc<Kept>, at: usize, mut target: Monitored, count: u32) {
     let first = Instant::now() + INTERVAL * at as u32 / count.max(1);
     let mut ticks = interval_at(first, INTERVAL);
-    // One that takes longer than the interval leaves scrapes out.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
@@ -207,7 +208,7 @@ async fn scrape(kept: Arc<Kept>, at: usize, mut target: Monitored, count: u32) {
         let Answered { asked, trouble, .. } = &kept.answered[at];
         *lock(trouble) = answer.as_ref().err().cloned();
         if answer.is_ok() {
-            asked.store(moment, Ordering::Relaxed);
+            asked.store(moment + 1, Ordering::Relaxed);
         }
         kept.write(|recorder| recorder.scrape(moment, &target.target, took, answer));
     }
