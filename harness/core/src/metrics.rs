@@ -8,7 +8,7 @@ mod story;
 mod text;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io::{BufRead, Write},
 };
 
@@ -198,8 +198,16 @@ pub struct Sample {
 #[derive(Debug)]
 pub struct Recorder<W> {
     out: W,
-    ids: BTreeMap<(Target, Series), Id>,
-    values: BTreeMap<Target, BTreeMap<Id, u64>>,
+    next: Id,
+    known: BTreeMap<Target, Known>,
+}
+
+/// What is known of a target: its series, and the values of the last scrape that was answered, as
+/// bits.
+#[derive(Debug, Default)]
+struct Known {
+    ids: HashMap<Series, Id>,
+    values: BTreeMap<Id, u64>,
 }
 
 impl<W: Write> Recorder<W> {
@@ -208,7 +216,7 @@ impl<W: Write> Recorder<W> {
     /// # Errors
     /// If it cannot be written; so with all that follow.
     pub fn begin(out: W, head: Head) -> Result<Self> {
-        let mut recorder = Self { out, ids: BTreeMap::new(), values: BTreeMap::new() };
+        let mut recorder = Self { out, next: 0, known: BTreeMap::new() };
         recorder.put(&Line::Head(head))?;
         Ok(recorder)
     }
@@ -239,33 +247,37 @@ impl<W: Write> Recorder<W> {
     ) -> Result<()> {
         let mut scrape =
             Scrape { at, target: target.clone(), took_ms, set: BTreeMap::new(), gone: BTreeSet::new(), down: None };
+        // Out of the way while series that are new are written.
+        let mut known = self.known.remove(target).unwrap_or_default();
         match answer {
             Ok(samples) => {
                 let mut values = BTreeMap::new();
                 for Sample { series, kind, value } in samples {
-                    values.insert(self.id(target, series, kind)?, value.to_bits());
+                    values.insert(self.id(&mut known.ids, target, series, kind)?, value.to_bits());
                 }
-                let before = self.values.insert(target.clone(), values.clone()).unwrap_or_default();
+                let before = &known.values;
                 scrape.gone = before.keys().filter(|id| !values.contains_key(id)).copied().collect();
-                let changed = values.into_iter().filter(|(id, bits)| before.get(id) != Some(bits));
-                scrape.set = changed.map(|(id, bits)| (id, Value(f64::from_bits(bits)))).collect();
+                let changed = values.iter().filter(|(id, bits)| before.get(id) != Some(bits));
+                scrape.set = changed.map(|(id, bits)| (*id, Value(f64::from_bits(*bits)))).collect();
+                known.values = values;
             }
             Err(why) => {
-                self.values.remove(target);
+                known.values.clear();
                 scrape.down = Some(why);
             }
         }
+        self.known.insert(target.clone(), known);
         self.put(&Line::Scrape(scrape))
     }
 
-    fn id(&mut self, target: &Target, series: Series, kind: Kind) -> Result<Id> {
-        let key = (target.clone(), series);
-        if let Some(id) = self.ids.get(&key) {
+    fn id(&mut self, ids: &mut HashMap<Series, Id>, target: &Target, series: Series, kind: Kind) -> Result<Id> {
+        if let Some(id) = ids.get(&series) {
             return Ok(*id);
         }
-        let id = Id::try_from(self.ids.len()).map_err(|_| Error::Bug("four billion series".into()))?;
-        self.write(&Line::Series { id, target: target.clone(), kind, series: key.1.clone() })?;
-        self.ids.insert(key, id);
+        let id = self.next;
+        self.next = id.checked_add(1).ok_or_else(|| Error::Bug("four billion series".into()))?;
+        self.write(&Line::Series { id, target: target.clone(), kind, series: series.clone() })?;
+        ids.insert(series, id);
         Ok(id)
     }
 }

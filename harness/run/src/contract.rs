@@ -22,7 +22,7 @@ use crate::{
     lab::Lab,
 };
 use ending::{ended, unharmed};
-use held::{hold, is_held, record, stands};
+use held::{hold, record, stands};
 
 pub use step::{Proof, Step, table};
 
@@ -82,8 +82,9 @@ async fn acts<S: System>(run: &Run<S>, incident: &Incident<S>) -> Result<()> {
     steady(run).await?;
     run.story_begins();
     run.lab().enters(Phase::Onset);
+    let held = held::act(run.lab(), incident);
     for act in &incident.acts {
-        perform_act(run, act).await?;
+        perform_act(run, act, held.is_some_and(|held| std::ptr::eq(held, act))).await?;
     }
     run.lab().enters(Phase::Over);
     match incident.acts.last().map(|act| &act.ends.how) {
@@ -93,7 +94,8 @@ async fn acts<S: System>(run: &Run<S>, incident: &Incident<S>) -> Result<()> {
     }
 }
 
-async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
+/// `is_held`: its state is the one that recorded metrics show as broken.
+async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>, is_held: bool) -> Result<()> {
     let lab = run.lab();
     lab.begins(Step::Injected);
     for action in &act.breaks {
@@ -102,7 +104,9 @@ async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
     lab.proved(Step::Injected);
     faithful(run, &act.fingerprints).await?;
     detected(run, act).await?;
-    hold(run, act).await;
+    if is_held {
+        hold(run, act).await;
+    }
     let wrong = match &act.wrong {
         Stated::Given(wrong) => &wrong[..],
         Stated::Not(_) => &[],
@@ -115,7 +119,7 @@ async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
         stands(run).await;
         run.heal_all().await?;
     }
-    stuck(run, act).await?;
+    stuck(run, act, is_held).await?;
     for wrong in wrong.iter().filter(|wrong| !wrong.beside_faults) {
         tried(run, wrong).await?;
     }
@@ -210,19 +214,18 @@ async fn detected<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
 
 /// 5. With every fault healed and nothing done it stays broken: else a success of a runbook
 ///    proves nothing.
-async fn stuck<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
+async fn stuck<S: System>(run: &Run<S>, act: &Act<S>, is_held: bool) -> Result<()> {
     let lab = run.lab();
     lab.begins(Step::Stuck);
     let Stated::Given(time) = act.control else {
         stated(lab, Step::Stuck, &act.control);
         return Ok(());
     };
-    let held = is_held(run, act);
-    if !held && !is_made(Check::Control, lab) {
+    if !is_held && !is_made(Check::Control, lab) {
         lab.left_out(Step::Stuck, "a quick run");
         return Ok(());
     }
-    if held {
+    if is_held {
         held::stays_broken(run, time).await?;
     } else {
         stays_broken(run, time).await?;

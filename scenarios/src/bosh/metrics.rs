@@ -160,7 +160,7 @@ fn healthy(row: &Row, is_there: impl Fn(&str) -> bool) -> Option<Sample> {
         ("bosh_job_id", id),
         ("bosh_job_index", index),
         ("bosh_job_az", az),
-        ("bosh_job_ip", ip),
+        ("bosh_job_ip", ip.split('/').next().unwrap_or_default()),
     ];
     let healthy = state == "started" && is_there(cid);
     Some(sample(Kind::Gauge, "bosh_job_healthy", labels, u8::from(healthy).into()))
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn an_instance_is_healthy_while_it_should_run_and_the_iaas_has_its_vm() {
         for (state, cid, value) in [("started", "vm-1", 1.0), ("started", "vm-2", 0.0), ("stopped", "vm-1", 0.0)] {
-            let instance = row(&["paasta", "web", "u1", "0", "z1", "10.0.0.4", state, cid]);
+            let instance = row(&["paasta", "web", "u1", "0", "z1", "10.0.0.4/32", state, cid]);
             let told = healthy(&instance, |cid| cid == "vm-1").expect("a sample");
             assert_eq!((told.series.name.as_str(), told.value), ("bosh_job_healthy", value), "{state} {cid}");
             assert_eq!(told.series.labels["bosh_job_ip"], "10.0.0.4");

@@ -128,7 +128,8 @@ mod tests {
     #[test]
     fn one_that_never_was_steady_or_never_came_to_its_end_has_no_story() {
         for phases in [&PHASES[..1], &PHASES[1..], &[]] {
-            assert_eq!(story(lines(phases, &[&[("x", 1.0)]; 5])), None);
+            let all: [&[_]; 5] = [&[("x", 1.0)]; 5];
+            assert_eq!(story(lines(phases, &all)), None);
         }
     }
 }

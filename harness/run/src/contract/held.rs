@@ -37,16 +37,16 @@ pub(super) async fn steady(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// Whether this act's state is the one that is recorded as broken: the first that a detector must
-/// notice.
-pub(super) fn is_held<S: System>(run: &Run<S>, act: &Act<S>) -> bool {
-    let is_noticed = matches!(act.detected.by, Stated::Given(_));
-    is_noticed && run.lab().metrics(|recording| recording.phase() == Some(Phase::Onset)) == Some(true)
+/// The act whose state is recorded as broken, where metrics are: the last that a detector must
+/// notice. The acts before it lead there.
+pub(super) fn act<'i, S: System>(lab: &Lab, incident: &'i Incident<S>) -> Option<&'i Act<S>> {
+    let noticed = incident.acts.iter().rfind(|act| matches!(act.detected.by, Stated::Given(_)));
+    noticed.filter(|_| lab.plan().metrics)
 }
 
 /// Holds what is broken with its faults in force, where no control holds it without them.
 pub(super) async fn hold<S: System>(run: &Run<S>, act: &Act<S>) {
-    if !is_held(run, act) || matches!(act.control, Stated::Given(_)) {
+    if matches!(act.control, Stated::Given(_)) {
         return;
     }
     let lab = run.lab();

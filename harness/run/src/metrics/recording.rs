@@ -134,11 +134,6 @@ impl Recording {
         begins
     }
 
-    /// The phase of the story, once it is steady.
-    pub fn phase(&self) -> Option<Phase> {
-        self.phase
-    }
-
     /// Whether it is of a benign look-alike.
     pub fn is_twin(&self) -> bool {
         self.is_twin

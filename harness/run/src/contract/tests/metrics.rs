@@ -129,3 +129,17 @@ async fn a_look_alike_s_disturbance_that_stands_is_broken_until_it_has_passed() 
     // Only what the contract does anyway: the end, and the silence after it.
     assert!(held(&phases) < 10_000, "{phases:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_several_acts_the_last_that_is_noticed_is_held() {
+    let toy = Toy::default();
+    let mut all = incident(&toy);
+    let first = Act { ends: goes_on(), wrong: none("the next act"), control: none("the next act"), ..all.acts.remove(0) };
+    let second = Act { breaks: vec![quiet(secs(30))], ..incident(&toy).acts.remove(0) };
+    all.acts = vec![first, second];
+    let ended = run(toy, all, RECORDED).await;
+    ended.result.as_ref().expect("it passes");
+    let (phases, _) = told(&ended);
+    assert_eq!(names(&phases), ALL);
+    assert!(phases[2].1 - phases[1].1 > 30_000, "the first act is a part of the onset: {phases:?}");
+}
