@@ -139,7 +139,8 @@ fn manifest(row: &Row) -> Vec<Sample> {
     let text = |value: &Value, field: &str| value[field].as_str().unwrap_or_default().to_owned();
     let release = |release: Value| {
         let (release, version) = (text(&release, "name"), text(&release, "version"));
-        let labels = [("bosh_deployment", &name[..]), ("bosh_release_name", &release), ("bosh_release_version", &version)];
+        let labels =
+            [("bosh_deployment", &name[..]), ("bosh_release_name", &release), ("bosh_release_version", &version)];
         sample(Kind::Gauge, "bosh_deployment_release_info", labels, 1.0)
     };
     let stemcell = |stemcell: Value| {
@@ -199,7 +200,8 @@ mod tests {
 
     #[test]
     fn a_manifest_tells_of_releases_and_stemcells_and_one_that_is_none_of_nothing() {
-        let text = r#"{"releases": [{"name": "cf", "version": "1.2"}], "stemcells": [{"os": "jammy", "version": "3"}]}"#;
+        let text =
+            r#"{"releases": [{"name": "cf", "version": "1.2"}], "stemcells": [{"os": "jammy", "version": "3"}]}"#;
         let told = manifest(&row(&["paasta", text]));
         assert_eq!(told.len(), 2);
         assert_eq!(told[0].series.labels["bosh_release_version"], "1.2");

@@ -25,7 +25,8 @@ pub fn parse(text: &str) -> Result<Vec<Sample>, String> {
                 declared.insert(name, kind);
             }
         } else if !line.is_empty() && !OF_THE_EXPORTER.iter().any(|prefix| line.starts_with(prefix)) {
-            let unreadable = |why| format!("line {} of the answer cannot be read, {why}: {}", number + 1, shortened(line));
+            let unreadable =
+                |why| format!("line {} of the answer cannot be read, {why}: {}", number + 1, shortened(line));
             let (series, value) = sample(line).map_err(unreadable)?;
             samples.push(Sample { kind: kind(&declared, &series), series, value });
         }
@@ -119,7 +120,8 @@ mod tests {
 
     /// Each sample in one line.
     fn told(text: &str) -> Vec<String> {
-        let told = |Sample { series, kind, value }: Sample| format!("{kind:?} {} {:?} {value}", series.name, series.labels);
+        let told =
+            |Sample { series, kind, value }: Sample| format!("{kind:?} {} {:?} {value}", series.name, series.labels);
         parse(text).expect("readable").into_iter().map(told).collect()
     }
 
@@ -141,7 +143,8 @@ mod tests {
 
     #[test]
     fn no_number_and_the_infinities_are_values() {
-        let values: Vec<_> = parse("a NaN\nb +Inf\nc -Inf\nd Inf").expect("readable").iter().map(|it| it.value).collect();
+        let values: Vec<_> =
+            parse("a NaN\nb +Inf\nc -Inf\nd Inf").expect("readable").iter().map(|it| it.value).collect();
         assert!(values[0].is_nan());
         assert_eq!(values[1..], [f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY]);
     }
@@ -167,7 +170,8 @@ mod tests {
 
     #[test]
     fn what_tells_of_the_exporter_itself_is_left_out() {
-        let text = "go_goroutines 8\nprocess_open_fds 9\npromhttp_metric_handler_requests_total{code=\"200\"} 1\ngolden 1\n";
+        let text =
+            "go_goroutines 8\nprocess_open_fds 9\npromhttp_metric_handler_requests_total{code=\"200\"} 1\ngolden 1\n";
         assert_eq!(told(text), ["Untyped golden {} 1"]);
     }
 

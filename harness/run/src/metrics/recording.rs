@@ -94,11 +94,8 @@ impl Recording {
             asked: AtomicU64::new(0),
             trouble: Mutex::new(Some("it was not asked yet".into())),
         };
-        let kept = Kept {
-            clock,
-            answered: targets.iter().map(answered).collect(),
-            recorder: Mutex::new(Ok(Some(recorder))),
-        };
+        let kept =
+            Kept { clock, answered: targets.iter().map(answered).collect(), recorder: Mutex::new(Ok(Some(recorder))) };
         let (kept, count) = (Arc::new(kept), targets.len() as u32);
         let scrape = |(at, target)| tokio::spawn(scrape(Arc::clone(&kept), at, target, count));
         let scrapes = targets.into_iter().enumerate().map(scrape).collect();

@@ -17,7 +17,11 @@ const CERTIFICATES: &str = "ca-certificates.crt";
 /// from.
 static OWN: [Image; 3] = [
     Image { name: "base", files: &BASE, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
-    Image { name: "exporters", files: &EXPORTERS, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
+    Image {
+        name: "exporters",
+        files: &EXPORTERS,
+        at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")),
+    },
     Image { name: "helper", files: &HELPER, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
 ];
 static BASE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/base");

@@ -134,7 +134,8 @@ async fn a_look_alike_s_disturbance_that_stands_is_broken_until_it_has_passed() 
 async fn of_several_acts_the_last_that_is_noticed_is_held() {
     let toy = Toy::default();
     let mut all = incident(&toy);
-    let first = Act { ends: goes_on(), wrong: none("the next act"), control: none("the next act"), ..all.acts.remove(0) };
+    let first =
+        Act { ends: goes_on(), wrong: none("the next act"), control: none("the next act"), ..all.acts.remove(0) };
     let second = Act { breaks: vec![quiet(secs(30))], ..incident(&toy).acts.remove(0) };
     all.acts = vec![first, second];
     let ended = run(toy, all, RECORDED).await;

@@ -131,12 +131,15 @@ async fn it_is_steady_only_once_every_target_has_answered() {
 #[tokio::test(start_paused = true)]
 async fn phases_never_go_back_and_are_kept() {
     let (mut recording, folder) = begin(vec![vec![Does::Say(&[])]]).await;
-    let entered = [Phase::Steady, Phase::Broken, Phase::Onset, Phase::Broken, Phase::Over].map(|it| recording.enters(it));
+    let entered =
+        [Phase::Steady, Phase::Broken, Phase::Onset, Phase::Broken, Phase::Over].map(|it| recording.enters(it));
     assert_eq!(entered, [true, true, false, false, true]);
     recording.end().expect("it is kept");
     let lines = load_metrics(&folder.path().join(METRICS)).expect("readable");
-    let phases: Vec<_> =
-        lines.iter().filter_map(|line| if let Line::Phase { phase, .. } = line { Some(*phase) } else { None }).collect();
+    let phases: Vec<_> = lines
+        .iter()
+        .filter_map(|line| if let Line::Phase { phase, .. } = line { Some(*phase) } else { None })
+        .collect();
     assert_eq!(phases, [Phase::Steady, Phase::Broken, Phase::Over]);
 }
 
@@ -147,6 +150,9 @@ async fn one_that_is_killed_keeps_every_scrape_so_far() {
     // Nothing ends the stream: what is in the file is all there is.
     let copied = folder.path().join("copied");
     std::fs::copy(folder.path().join(METRICS), &copied).expect("a copy");
-    assert_eq!(load_metrics(&copied).expect("readable").iter().filter(|line| matches!(line, Line::Scrape(_))).count(), 3);
+    assert_eq!(
+        load_metrics(&copied).expect("readable").iter().filter(|line| matches!(line, Line::Scrape(_))).count(),
+        3
+    );
     drop(recording);
 }
