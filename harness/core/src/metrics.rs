@@ -202,12 +202,25 @@ pub struct Recorder<W> {
     known: BTreeMap<Target, Known>,
 }
 
-/// What is known of a target: its series, and the values of the last scrape that was answered, as
-/// bits.
+/// What is known of a target.
 #[derive(Debug, Default)]
 struct Known {
-    ids: HashMap<Series, Id>,
-    values: BTreeMap<Id, u64>,
+    series: Vec<Entry>,
+    by_series: HashMap<Series, usize>,
+    /// The order in which they came last: they mostly come so again.
+    order: Vec<usize>,
+    scrapes: u64,
+}
+
+/// One series of a target.
+#[derive(Debug)]
+struct Entry {
+    id: Id,
+    series: Series,
+    /// The value, as its bits; `None`: it is not there.
+    value: Option<u64>,
+    /// The scrape that had it last.
+    seen: u64,
 }
 
 impl<W: Write> Recorder<W> {
@@ -250,19 +263,9 @@ impl<W: Write> Recorder<W> {
         // Out of the way while series that are new are written.
         let mut known = self.known.remove(target).unwrap_or_default();
         match answer {
-            Ok(samples) => {
-                let mut values = BTreeMap::new();
-                for Sample { series, kind, value } in samples {
-                    values.insert(self.id(&mut known.ids, target, series, kind)?, value.to_bits());
-                }
-                let before = &known.values;
-                scrape.gone = before.keys().filter(|id| !values.contains_key(id)).copied().collect();
-                let changed = values.iter().filter(|(id, bits)| before.get(id) != Some(bits));
-                scrape.set = changed.map(|(id, bits)| (*id, Value(f64::from_bits(*bits)))).collect();
-                known.values = values;
-            }
+            Ok(samples) => self.changes(&mut known, samples, &mut scrape)?,
             Err(why) => {
-                known.values.clear();
+                known.series.iter_mut().for_each(|entry| entry.value = None);
                 scrape.down = Some(why);
             }
         }
@@ -270,15 +273,44 @@ impl<W: Write> Recorder<W> {
         self.put(&Line::Scrape(scrape))
     }
 
-    fn id(&mut self, ids: &mut HashMap<Series, Id>, target: &Target, series: Series, kind: Kind) -> Result<Id> {
-        if let Some(id) = ids.get(&series) {
-            return Ok(*id);
+    /// What these samples change.
+    fn changes(&mut self, known: &mut Known, samples: Vec<Sample>, scrape: &mut Scrape) -> Result<()> {
+        known.scrapes += 1;
+        let mut order = Vec::with_capacity(samples.len());
+        for Sample { series, kind, value } in samples {
+            let likely = known.order.get(order.len()).copied();
+            let at = match likely.filter(|at| known.series[*at].series == series) {
+                Some(at) => at,
+                None => self.place(known, &scrape.target, series, kind)?,
+            };
+            order.push(at);
+            let entry = &mut known.series[at];
+            entry.seen = known.scrapes;
+            if entry.value.replace(value.to_bits()) != Some(value.to_bits()) {
+                scrape.set.insert(entry.id, Value(value));
+            }
+        }
+        known.order = order;
+        for entry in known.series.iter_mut().filter(|entry| entry.seen != known.scrapes) {
+            if entry.value.take().is_some() {
+                scrape.gone.insert(entry.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a series is among those of its target; it is written if it is new.
+    fn place(&mut self, known: &mut Known, target: &Target, series: Series, kind: Kind) -> Result<usize> {
+        if let Some(at) = known.by_series.get(&series) {
+            return Ok(*at);
         }
         let id = self.next;
         self.next = id.checked_add(1).ok_or_else(|| Error::Bug("four billion series".into()))?;
         self.write(&Line::Series { id, target: target.clone(), kind, series: series.clone() })?;
-        ids.insert(series, id);
-        Ok(id)
+        let at = known.series.len();
+        known.by_series.insert(series.clone(), at);
+        known.series.push(Entry { id, series, value: None, seen: 0 });
+        Ok(at)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The text format in which exporters give their samples:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{Kind, Sample, Series};
 
@@ -15,20 +15,18 @@ const OF_THE_EXPORTER: [&str; 3] = ["go_", "process_", "promhttp_"];
 /// # Errors
 /// What line cannot be read, and why.
 pub fn parse(text: &str) -> Result<Vec<Sample>, String> {
-    let mut declared = HashMap::new();
-    let mut samples = Vec::new();
+    let (mut family, mut samples) = (Family::default(), Vec::new());
     for (number, line) in text.lines().enumerate() {
+        if line.starts_with('#') {
+            family = Family::declared(line).unwrap_or(family);
+            continue;
+        }
         let line = line.trim();
-        if let Some(comment) = line.strip_prefix('#') {
-            let mut words = comment.split_whitespace();
-            if let (Some("TYPE"), Some(name), Some(kind)) = (words.next(), words.next(), words.next()) {
-                declared.insert(name, kind);
-            }
-        } else if !line.is_empty() && !OF_THE_EXPORTER.iter().any(|prefix| line.starts_with(prefix)) {
+        if !line.is_empty() && !OF_THE_EXPORTER.iter().any(|prefix| line.starts_with(prefix)) {
             let unreadable =
                 |why| format!("line {} of the answer cannot be read, {why}: {}", number + 1, shortened(line));
             let (series, value) = sample(line).map_err(unreadable)?;
-            samples.push(Sample { kind: kind(&declared, &series), series, value });
+            samples.push(Sample { kind: family.kind(&series.name), series, value });
         }
     }
     Ok(samples)
@@ -38,25 +36,35 @@ fn shortened(line: &str) -> String {
     line.chars().take(120).collect()
 }
 
-/// Of a histogram and a summary, all but a summary's quantiles only go up.
-fn kind(declared: &HashMap<&str, &str>, series: &Series) -> Kind {
-    match declared.get(series.name.as_str()) {
-        Some(&"counter") => return Kind::Counter,
-        // Quantiles of a summary have its own name.
-        Some(&"gauge" | &"summary") => return Kind::Gauge,
-        Some(_) => return Kind::Untyped,
-        None => {}
+/// What was declared last. All samples of a metric follow their declaration.
+#[derive(Debug, Default, Clone, Copy)]
+struct Family<'t> {
+    name: &'t str,
+    kind: &'t str,
+}
+
+impl<'t> Family<'t> {
+    /// `# TYPE name kind`.
+    fn declared(line: &'t str) -> Option<Self> {
+        let mut words = line.strip_prefix("# TYPE ")?.split_ascii_whitespace();
+        Some(Self { name: words.next()?, kind: words.next()? })
     }
-    let is_part = |ending| {
-        let of = series.name.strip_suffix(ending).and_then(|whole| declared.get(whole));
-        matches!(of, Some(&"histogram" | &"summary"))
-    };
-    if ["_bucket", "_sum", "_count"].into_iter().any(is_part) { Kind::Counter } else { Kind::Untyped }
+
+    /// Of a histogram and a summary, all but a summary's quantiles only go up.
+    fn kind(&self, series: &str) -> Kind {
+        let Some(part) = series.strip_prefix(self.name) else { return Kind::Untyped };
+        match (self.kind, part) {
+            ("counter", "") | ("histogram" | "summary", "_sum" | "_count") | ("histogram", "_bucket") => Kind::Counter,
+            // Quantiles of a summary have its own name.
+            ("gauge" | "summary", "") => Kind::Gauge,
+            _ => Kind::Untyped,
+        }
+    }
 }
 
 /// `name{label="value",…} value [stamp]`.
 fn sample(line: &str) -> Result<(Series, f64), &'static str> {
-    let end = line.find(|c: char| c == '{' || c.is_whitespace()).ok_or("there is no value")?;
+    let end = line.bytes().position(|byte| byte == b'{' || byte.is_ascii_whitespace()).ok_or("there is no value")?;
     let (name, rest) = line.split_at(end);
     if !is_name(name) {
         return Err("that is no metric's name");
@@ -65,7 +73,7 @@ fn sample(line: &str) -> Result<(Series, f64), &'static str> {
         Some(inner) => labels(inner)?,
         None => (BTreeMap::new(), rest),
     };
-    let word = rest.split_whitespace().next().ok_or("there is no value")?;
+    let word = rest.split_ascii_whitespace().next().ok_or("there is no value")?;
     // Rust reads NaN, Inf, +Inf and -Inf as they are written there.
     let value = word.parse().map_err(|_| "that is no number")?;
     Ok((Series { name: name.into(), labels }, value))
