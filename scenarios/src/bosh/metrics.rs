@@ -117,7 +117,7 @@ impl BoshExporter {
         let deployments = self.database.rows(deployments).await.ok()?;
         let instances = self.database.rows(INSTANCES).await.ok()?;
         let vms = self.machine.state().await.ok()?.vms;
-        let mut samples: Vec<_> = deployments.iter().flat_map(|row| manifest(row)).collect();
+        let mut samples: Vec<_> = deployments.iter().flat_map(manifest).collect();
         samples.extend(instances.iter().filter_map(|row| healthy(row, |cid| vms.contains_key(cid))));
         samples.extend(counts(&instances));
         Some(samples)
