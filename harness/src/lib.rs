@@ -19,6 +19,12 @@ pub use reenact_run::incident;
 pub use reenact_run::{archive, campaign, contract, incidents, playable, score, trial};
 pub use reenact_testbed::{self as testbed, fault, images};
 
+/// What a Prometheus would scrape of a system, and the recordings of it.
+pub mod metrics {
+    pub use reenact_core::metrics::*;
+    pub use reenact_run::metrics::*;
+}
+
 /// Readers of one signal each, and what they see.
 pub mod probe {
     pub use reenact_core::probe::*;

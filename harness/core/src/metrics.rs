@@ -4,14 +4,20 @@
 //! first seen, scrapes by what changed in them, and the moments at which the story's phases
 //! begin. Moments are milliseconds since the run began.
 
+mod story;
+mod text;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io::{BufRead, Write},
 };
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
+
+pub use story::story;
+pub use text::parse;
 
 /// The version of the format that is written, and the only one that is read.
 pub const FORMAT: u32 = 1;
@@ -48,6 +54,18 @@ pub enum Phase {
     Broken,
     /// Somebody acts: what follows is not judged.
     Over,
+}
+
+impl Phase {
+    /// Its name, as recordings have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::Onset => "onset",
+            Self::Broken => "broken",
+            Self::Over => "over",
+        }
+    }
 }
 
 /// What a series counts, as the exporter declares it.
@@ -180,8 +198,29 @@ pub struct Sample {
 #[derive(Debug)]
 pub struct Recorder<W> {
     out: W,
-    ids: BTreeMap<(Target, Series), Id>,
-    values: BTreeMap<Target, BTreeMap<Id, u64>>,
+    next: Id,
+    known: BTreeMap<Target, Known>,
+}
+
+/// What is known of a target.
+#[derive(Debug, Default)]
+struct Known {
+    series: Vec<Entry>,
+    by_series: HashMap<Series, usize>,
+    /// The order in which they came last: they mostly come so again.
+    order: Vec<usize>,
+    scrapes: u64,
+}
+
+/// One series of a target.
+#[derive(Debug)]
+struct Entry {
+    id: Id,
+    series: Series,
+    /// The value, as its bits; `None`: it is not there.
+    value: Option<u64>,
+    /// The scrape that had it last.
+    seen: u64,
 }
 
 impl<W: Write> Recorder<W> {
@@ -190,16 +229,25 @@ impl<W: Write> Recorder<W> {
     /// # Errors
     /// If it cannot be written; so with all that follow.
     pub fn begin(out: W, head: Head) -> Result<Self> {
-        let mut recorder = Self { out, ids: BTreeMap::new(), values: BTreeMap::new() };
+        let mut recorder = Self { out, next: 0, known: BTreeMap::new() };
         recorder.put(&Line::Head(head))?;
         Ok(recorder)
     }
 
     /// Writes a line as it is, and hands it on at once: a run may be killed.
     pub fn put(&mut self, line: &Line) -> Result<()> {
+        self.write(line)?;
+        self.out.flush().map_err(unwritten)
+    }
+
+    /// Ends it, and gives back what it was written to.
+    pub fn end(self) -> W {
+        self.out
+    }
+
+    fn write(&mut self, line: &Line) -> Result<()> {
         let text = serde_json::to_string(line).map_err(|error| Error::Bug(format!("a line of metrics: {error}")))?;
-        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
-        written.map_err(|error| Error::failed(format!("cannot write the metrics: {error}")))
+        writeln!(self.out, "{text}").map_err(unwritten)
     }
 
     /// Writes what a scrape changed.
@@ -212,35 +260,62 @@ impl<W: Write> Recorder<W> {
     ) -> Result<()> {
         let mut scrape =
             Scrape { at, target: target.clone(), took_ms, set: BTreeMap::new(), gone: BTreeSet::new(), down: None };
+        // Out of the way while series that are new are written.
+        let mut known = self.known.remove(target).unwrap_or_default();
         match answer {
-            Ok(samples) => {
-                let mut values = BTreeMap::new();
-                for Sample { series, kind, value } in samples {
-                    values.insert(self.id(target, series, kind)?, value.to_bits());
-                }
-                let before = self.values.insert(target.clone(), values.clone()).unwrap_or_default();
-                scrape.gone = before.keys().filter(|id| !values.contains_key(id)).copied().collect();
-                let changed = values.into_iter().filter(|(id, bits)| before.get(id) != Some(bits));
-                scrape.set = changed.map(|(id, bits)| (id, Value(f64::from_bits(bits)))).collect();
-            }
+            Ok(samples) => self.changes(&mut known, samples, &mut scrape)?,
             Err(why) => {
-                self.values.remove(target);
+                known.series.iter_mut().for_each(|entry| entry.value = None);
                 scrape.down = Some(why);
             }
         }
+        self.known.insert(target.clone(), known);
         self.put(&Line::Scrape(scrape))
     }
 
-    fn id(&mut self, target: &Target, series: Series, kind: Kind) -> Result<Id> {
-        let key = (target.clone(), series);
-        if let Some(id) = self.ids.get(&key) {
-            return Ok(*id);
+    /// What these samples change.
+    fn changes(&mut self, known: &mut Known, samples: Vec<Sample>, scrape: &mut Scrape) -> Result<()> {
+        known.scrapes += 1;
+        let mut order = Vec::with_capacity(samples.len());
+        for Sample { series, kind, value } in samples {
+            let likely = known.order.get(order.len()).copied();
+            let at = match likely.filter(|at| known.series[*at].series == series) {
+                Some(at) => at,
+                None => self.place(known, &scrape.target, series, kind)?,
+            };
+            order.push(at);
+            let entry = &mut known.series[at];
+            entry.seen = known.scrapes;
+            if entry.value.replace(value.to_bits()) != Some(value.to_bits()) {
+                scrape.set.insert(entry.id, Value(value));
+            }
         }
-        let id = Id::try_from(self.ids.len()).map_err(|_| Error::Bug("four billion series".into()))?;
-        self.put(&Line::Series { id, target: target.clone(), kind, series: key.1.clone() })?;
-        self.ids.insert(key, id);
-        Ok(id)
+        known.order = order;
+        for entry in known.series.iter_mut().filter(|entry| entry.seen != known.scrapes) {
+            if entry.value.take().is_some() {
+                scrape.gone.insert(entry.id);
+            }
+        }
+        Ok(())
     }
+
+    /// Where a series is among those of its target; it is written if it is new.
+    fn place(&mut self, known: &mut Known, target: &Target, series: Series, kind: Kind) -> Result<usize> {
+        if let Some(at) = known.by_series.get(&series) {
+            return Ok(*at);
+        }
+        let id = self.next;
+        self.next = id.checked_add(1).ok_or_else(|| Error::Bug("four billion series".into()))?;
+        self.write(&Line::Series { id, target: target.clone(), kind, series: series.clone() })?;
+        let at = known.series.len();
+        known.by_series.insert(series.clone(), at);
+        known.series.push(Entry { id, series, value: None, seen: 0 });
+        Ok(at)
+    }
+}
+
+fn unwritten(error: std::io::Error) -> Error {
+    Error::failed(format!("cannot write the metrics: {error}"))
 }
 
 /// Reads a recording's lines. A last line that was cut, by a kill, ends it.

@@ -4,12 +4,14 @@
 //! cannot be proved is inconclusive, never a pass.
 
 mod ending;
+mod held;
 mod step;
 
 use std::time::Duration;
 
 use reenact_core::{
     Error, Result,
+    metrics::Phase,
     poll::{self, Look},
     runbook::{Conclusion, Runbook},
 };
@@ -20,6 +22,7 @@ use crate::{
     lab::Lab,
 };
 use ending::{ended, unharmed};
+use held::{hold, record, stands};
 
 pub use step::{Proof, Step, table};
 
@@ -61,6 +64,9 @@ fn is_made(check: Check, lab: &Lab) -> bool {
 /// [`Error::Failed`] with what does not hold, [`Error::Inconclusive`] with what could not be
 /// proved; [`Lab::step`] tells at which step.
 pub async fn perform<S: System>(lab: &Lab, system: S, incident: &Incident<S>) -> Result<()> {
+    if lab.plan().metrics {
+        record(lab, &system, incident).await?;
+    }
     let run = Run::begin(lab, system).await?;
     let performed = acts(&run, incident).await;
     let unhealed = run.unhealed().await;
@@ -75,9 +81,12 @@ pub async fn perform<S: System>(lab: &Lab, system: S, incident: &Incident<S>) ->
 async fn acts<S: System>(run: &Run<S>, incident: &Incident<S>) -> Result<()> {
     steady(run).await?;
     run.story_begins();
+    run.lab().enters(Phase::Onset);
+    let held = held::act(run.lab(), incident);
     for act in &incident.acts {
-        perform_act(run, act).await?;
+        perform_act(run, act, held.is_some_and(|held| std::ptr::eq(held, act))).await?;
     }
+    run.lab().enters(Phase::Over);
     match incident.acts.last().map(|act| &act.ends.how) {
         Some(How::Harm(_)) => Ok(()),
         Some(How::GoesOn) | None => Err(Error::Bug("an incident ends in the middle of its story".into())),
@@ -85,7 +94,8 @@ async fn acts<S: System>(run: &Run<S>, incident: &Incident<S>) -> Result<()> {
     }
 }
 
-async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
+/// `is_held`: its state is the one that recorded metrics show as broken.
+async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>, is_held: bool) -> Result<()> {
     let lab = run.lab();
     lab.begins(Step::Injected);
     for action in &act.breaks {
@@ -94,6 +104,9 @@ async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
     lab.proved(Step::Injected);
     faithful(run, &act.fingerprints).await?;
     detected(run, act).await?;
+    if is_held {
+        hold(run, act).await;
+    }
     let wrong = match &act.wrong {
         Stated::Given(wrong) => &wrong[..],
         Stated::Not(_) => &[],
@@ -103,9 +116,10 @@ async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
     }
     if !matches!(act.ends.how, How::GoesOn) {
         lab.begins(Step::Stuck);
+        stands(run).await;
         run.heal_all().await?;
     }
-    stuck(run, &act.control).await?;
+    stuck(run, act, is_held).await?;
     for wrong in wrong.iter().filter(|wrong| !wrong.beside_faults) {
         tried(run, wrong).await?;
     }
@@ -130,6 +144,7 @@ fn stated<T>(lab: &Lab, step: Step, stated: &Stated<T>) {
 /// 1. Healthy under its workload, and no detector says a word.
 async fn steady<S: System>(run: &Run<S>) -> Result<()> {
     let lab = run.lab();
+    held::steady(lab).await?;
     let before = run.ledger().acknowledged();
     run.quiet(QUIET).await?;
     let first = poll::until("a write to be acknowledged", FIRST_WRITE, || async {
@@ -199,19 +214,30 @@ async fn detected<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
 
 /// 5. With every fault healed and nothing done it stays broken: else a success of a runbook
 ///    proves nothing.
-async fn stuck<S: System>(run: &Run<S>, control: &Stated<Duration>) -> Result<()> {
+async fn stuck<S: System>(run: &Run<S>, act: &Act<S>, is_held: bool) -> Result<()> {
     let lab = run.lab();
     lab.begins(Step::Stuck);
-    let Stated::Given(time) = control else {
-        stated(lab, Step::Stuck, control);
+    let Stated::Given(time) = act.control else {
+        stated(lab, Step::Stuck, &act.control);
         return Ok(());
     };
-    if !is_made(Check::Control, lab) {
+    if !is_held && !is_made(Check::Control, lab) {
         lab.left_out(Step::Stuck, "a quick run");
         return Ok(());
     }
+    if is_held {
+        held::stays_broken(run, time).await?;
+    } else {
+        stays_broken(run, time).await?;
+    }
+    lab.proved(Step::Stuck);
+    Ok(())
+}
+
+async fn stays_broken<S: System>(run: &Run<S>, time: Duration) -> Result<()> {
+    let lab = run.lab();
     lab.phase(format!("control: stays broken for {time:.0?}"));
-    let end = Instant::now() + *time;
+    let end = Instant::now() + time;
     while Instant::now() < end {
         match run.system().healthy().await {
             Look::NotYet(_) => tokio::time::sleep(poll::EVERY * 5).await,
@@ -224,7 +250,6 @@ async fn stuck<S: System>(run: &Run<S>, control: &Stated<Duration>) -> Result<()
         }
     }
     lab.record("control", format!("stayed broken for {time:.0?} with every fault healed"));
-    lab.proved(Step::Stuck);
     Ok(())
 }
 

@@ -8,12 +8,14 @@ use std::{
 
 use crate::{
     contract::{Proof, Step},
+    metrics::Recording,
     score::Score,
 };
 use reenact_core::{
     Error, Result,
     detect::{self, Board, Episode},
     journal::Journal,
+    metrics::Phase,
     probe::{Clock, Moment, StateChange, Stream},
     workload::Ledger,
 };
@@ -29,6 +31,8 @@ pub struct Plan {
     /// The no-fault control: the faults themselves are left out, and the run must come to
     /// nothing.
     pub no_fault: bool,
+    /// Also what a Prometheus would scrape; what is broken is held for a while then.
+    pub metrics: bool,
 }
 
 /// One run of one scenario; cheap to clone.
@@ -48,6 +52,7 @@ struct Inner {
     phase: Mutex<String>,
     score: Mutex<Score>,
     bed: Mutex<Option<Testbed>>,
+    metrics: Mutex<Option<Recording>>,
 }
 
 impl Lab {
@@ -77,6 +82,7 @@ impl Lab {
             phase: Mutex::default(),
             score: Mutex::default(),
             bed: Mutex::default(),
+            metrics: Mutex::default(),
         })))
     }
 
@@ -195,6 +201,28 @@ impl Lab {
         *lock(&self.0.bed) = Some(bed.clone());
     }
 
+    /// The testbed, if one was taken into care.
+    pub(crate) fn bed(&self) -> Option<Testbed> {
+        lock(&self.0.bed).clone()
+    }
+
+    /// Takes a recording of the metrics into the run's care.
+    pub(crate) fn record_metrics(&self, recording: Recording) {
+        *lock(&self.0.metrics) = Some(recording);
+    }
+
+    /// Looks at the recording of the metrics, if there is one.
+    pub(crate) fn metrics<T>(&self, look: impl FnOnce(&mut Recording) -> T) -> Option<T> {
+        lock(&self.0.metrics).as_mut().map(look)
+    }
+
+    /// Says that a phase of the story begins, where metrics are recorded.
+    pub(crate) fn enters(&self, phase: Phase) {
+        if self.metrics(|recording| recording.enters(phase)) == Some(true) {
+            self.record("story", phase.name());
+        }
+    }
+
     /// Holds that no detector but the allowed ones ever fired.
     ///
     /// # Errors
@@ -219,7 +247,8 @@ impl Lab {
         let score = self.final_score();
         let states = self.keep_states();
         let saved = self.0.ledger.save(&self.0.dir.join("ledger.jsonl"));
-        (score, closed.and(saved).and(states))
+        let metrics = lock(&self.0.metrics).take().map_or(Ok(()), Recording::end);
+        (score, closed.and(saved).and(states).and(metrics))
     }
 
     fn final_score(&self) -> Score {

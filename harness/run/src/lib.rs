@@ -7,6 +7,7 @@ pub mod contract;
 pub mod incident;
 pub mod lab;
 pub mod machine;
+pub mod metrics;
 pub mod play;
 pub mod score;
 

@@ -222,6 +222,11 @@ impl Testbed {
         held.none_is_left()
     }
 
+    /// The session that made it.
+    pub(super) fn session(&self) -> &Session {
+        &self.0.session
+    }
+
     /// The run that it belongs to.
     pub fn lab(&self) -> &str {
         &self.0.lab
@@ -241,7 +246,7 @@ fn labels(session: &Session, lab: &str) -> HashMap<String, String> {
 
 /// A run's name on the daemon. Runs of other sessions may have the same id: without
 /// the session in it one run's clean-up would take another's nodes away.
-fn lab_of(session: &Session, lab: &str) -> String {
+pub(super) fn lab_of(session: &Session, lab: &str) -> String {
     format!("{}/{lab}", session.id())
 }
 

@@ -10,7 +10,7 @@ use bollard::{
 use futures::StreamExt;
 use jiff::Timestamp;
 
-use super::{Device, NodeSpec, Shell};
+use super::{Device, EXPORTERS, NodeSpec, Shell};
 use reenact_core::{Error, Result, probe::Access, runbook::Output};
 
 /// A node of a testbed; cheap to clone.
@@ -135,7 +135,7 @@ impl Node {
         Ok(signal_name(config.stop_signal.as_deref().unwrap_or_default()))
     }
 
-    /// Its processes; none while it does not run.
+    /// Its processes, without the exporters; none while it does not run.
     ///
     /// # Errors
     /// [`Error::Docker`] if the daemon cannot tell.
@@ -148,8 +148,9 @@ impl Node {
             Err(_) => return Ok(Vec::new()),
         };
         let process = |row: Vec<String>| {
-            let [pid, command] = row.try_into().ok()?;
-            Some(Process { pid: pid.parse().ok()?, command })
+            let [pid, command]: [String; 2] = row.try_into().ok()?;
+            let is_own = !command.starts_with(EXPORTERS);
+            is_own.then_some(Process { pid: pid.parse().ok()?, command })
         };
         Ok(listed.processes.unwrap_or_default().into_iter().filter_map(process).collect())
     }

@@ -40,6 +40,7 @@ pub struct Session {
     helper: OnceCell<Helper>,
     disk_helper: OnceCell<Helper>,
     images: Mutex<HashMap<String, String>>,
+    exporters: OnceCell<String>,
     kept: AtomicBool,
     cut_off: AtomicBool,
     bursts: Semaphore,
@@ -107,6 +108,7 @@ impl Session {
             helper,
             disk_helper,
             images,
+            exporters: OnceCell::new(),
             kept,
             cut_off,
             bursts,
@@ -131,6 +133,11 @@ impl Session {
     /// The images that are ready, by name; locked while one is being built.
     pub(super) fn images(&self) -> &Mutex<HashMap<String, String>> {
         &self.images
+    }
+
+    /// The volume with the exporters' programs, where they are offered.
+    pub(super) fn exporters(&self) -> &OnceCell<String> {
+        &self.exporters
     }
 
     /// The helper container that reaches so far, started at the first call.

@@ -30,6 +30,7 @@ use reenact::{
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
+    metrics::{Monitored, exporters},
     poll::Look,
     probe::{Files, KernelLog, LogTail, Machine, Mounts, Ports, Probe, Processes, Writer},
     runbook::Hands,
@@ -216,6 +217,15 @@ impl System for Blobstore {
             probes.push((ms(500), Box::new(Processes::new(node, self.bed.probe_shell()))));
         }
         probes
+    }
+
+    fn monitored(&self) -> Vec<Monitored> {
+        let mut all: Vec<_> = self.bed.nodes().iter().map(exporters::node).collect();
+        for vm in self.bed.nodes().iter().filter(|node| node.name() == VM) {
+            all.extend([exporters::nginx(vm, PORTS[0], "/stub_status"), Monitored::http(vm, PORTS[0], "/health")]);
+            all.extend(PORTS.map(|port| Monitored::tcp(vm, port)));
+        }
+        all
     }
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {

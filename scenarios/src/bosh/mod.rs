@@ -18,6 +18,7 @@ mod incidents {
     automod::dir!("src/bosh/incidents");
 }
 mod manifest;
+mod metrics;
 mod probes;
 mod report;
 mod runbooks;
@@ -40,6 +41,7 @@ use reenact::{
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
+    metrics::Monitored,
     poll::{self, Look},
     probe::{LogTail, Machine, Probe},
     runbook::Hands,
@@ -250,6 +252,14 @@ impl System for Director {
             probes.push((Duration::ZERO, Box::new(LogTail::new(node))));
         }
         probes
+    }
+
+    fn monitored(&self) -> Vec<Monitored> {
+        metrics::monitored(self)
+    }
+
+    fn pace(&self) -> f64 {
+        self.setup.pace.factor()
     }
 
     fn traffic(&self) -> Traffic {

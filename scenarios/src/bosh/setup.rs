@@ -13,6 +13,11 @@ impl Pace {
     /// A fiftieth of production's intervals.
     pub(crate) const PLAIN: Self = Self(0.02);
 
+    /// How many seconds of production one second here stands for.
+    pub(super) fn factor(self) -> f64 {
+        self.0.recip()
+    }
+
     /// So many seconds of production as they pass here.
     pub(super) fn production(self, seconds: u64) -> Duration {
         Duration::from_secs(seconds).mul_f64(self.0)

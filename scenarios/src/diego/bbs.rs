@@ -11,7 +11,7 @@ use crate::answer::garbled;
 /// The BBS's port; open while it leads.
 const BBS: u16 = 8889;
 /// The port of its metrics; always open.
-const METRICS: u16 = 8890;
+pub(super) const METRICS: u16 = 8890;
 /// The Cloud Controller's port.
 const CLOUD_CONTROLLER: u16 = 9022;
 
@@ -71,9 +71,14 @@ impl Bbs {
         self.post("/v1/tasks/desire", &task, limit).await.map(drop)
     }
 
+    /// The page of its metrics.
+    pub(super) async fn metrics(&self, limit: Duration) -> Result<Value, Answer> {
+        self.http.ask(self.ip, METRICS, Request::get("/metrics", limit)).await
+    }
+
     /// Whether it holds the lock, by its metrics.
     pub(super) async fn holds_lock(&self, limit: Duration) -> Result<bool, Answer> {
-        let page = self.http.ask(self.ip, METRICS, Request::get("/metrics", limit)).await?;
+        let page = self.metrics(limit).await?;
         let held = |line: &str| line.strip_prefix("LockHeld.")?.rsplit(' ').next().map(|value| value == "1");
         page.as_str().unwrap_or_default().lines().find_map(held).ok_or_else(|| garbled("LockHeld", &page))
     }

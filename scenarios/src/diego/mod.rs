@@ -15,6 +15,7 @@ mod etcd;
 mod faults;
 mod health;
 mod http;
+mod metrics;
 mod incidents {
     //! One file per incident or twin.
     automod::dir!("src/diego/incidents");
@@ -37,6 +38,7 @@ use reenact::{
     fault::OnTestbed,
     incident::{Deploy, Lab, System},
     judge::Contents,
+    metrics::Monitored,
     poll::{self, Look},
     probe::{LogTail, Machine, Probe},
     runbook::Hands,
@@ -326,6 +328,10 @@ impl System for Diego {
             probes.push((Duration::from_secs(3600), Box::new(Intervals::new(node, Setup::NSYNC, Setup::RETRY))));
         }
         probes
+    }
+
+    fn monitored(&self) -> Vec<Monitored> {
+        metrics::monitored(self)
     }
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {

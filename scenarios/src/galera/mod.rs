@@ -29,6 +29,7 @@ use reenact::{
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
+    metrics::{Monitored, exporters},
     poll::Look,
     probe::{Files, LogTail, Machine, Ports, Probe, Processes},
     runbook::Hands,
@@ -53,6 +54,9 @@ const DATA: &str = "/var/lib/mysql";
 /// Room for the seed (41 MiB once up) and for every write of a run; a donor's and a
 /// joiner's caches included.
 const DISK: Disk = Disk::volume(DATA, 256);
+
+/// SQL's port, and that of the group.
+const PORTS: [u16; 2] = [3306, 4567];
 
 /// What a node writes of itself: the view and the position that it would return to,
 /// whether it is being sent a copy of the data, and its process.
@@ -200,7 +204,7 @@ impl System for Galera {
         let mut probes: Vec<(Duration, Box<dyn Probe>)> = Vec::new();
         for node in self.bed.nodes() {
             probes.push((Duration::ZERO, Box::new(LogTail::new(node))));
-            probes.push((ms(100), Box::new(Ports::new(node, &[3306, 4567]))));
+            probes.push((ms(100), Box::new(Ports::new(node, &PORTS))));
             probes.push((ms(200), Box::new(SqlStatus::new(node))));
             probes.push((ms(1000), Box::new(SyntheticWrite::new(node))));
             probes.push((ms(250), Box::new(Machine::new(node))));
@@ -208,6 +212,15 @@ impl System for Galera {
             probes.push((ms(1000), Box::new(Processes::new(node, self.bed.probe_shell()))));
         }
         probes
+    }
+
+    fn monitored(&self) -> Vec<Monitored> {
+        let of = |node| {
+            let mut all = vec![exporters::node(node), exporters::mysqld(node, "reenact:reenact")];
+            all.extend(PORTS.map(|port| Monitored::tcp(node, port)));
+            all
+        };
+        self.bed.nodes().iter().flat_map(of).collect()
     }
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {

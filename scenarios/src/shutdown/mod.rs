@@ -36,12 +36,15 @@ use reenact::{
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
+    metrics::{Monitored, exporters},
     poll::Look,
     probe::{LogTail, Machine, Ports, Probe},
     runbook::Hands,
     testbed::{Node, NodeSpec, Session, Testbed},
     workload::{Traffic, Workload},
 };
+
+use crate::postgres;
 
 use client::Requester;
 use db::Database;
@@ -193,6 +196,16 @@ impl System for Service {
         probes.push((ms(250), Box::new(Reconciliation::new(DB, self.database.clone(), self.setup.age_limit()))));
         probes.push((ms(1000), Box::new(SyntheticWrite::new(Arc::clone(&self.router)))));
         probes
+    }
+
+    fn monitored(&self) -> Vec<Monitored> {
+        let mut all: Vec<_> = self.bed.nodes().iter().map(exporters::node).collect();
+        all.extend(self.bed.nodes().iter().filter(|node| node.name() == DB).flat_map(postgres::monitored));
+        for node in self.apps() {
+            all.extend([Monitored::page("service", node, PORT, "/metrics"), Monitored::http(node, PORT, "/health")]);
+            all.push(Monitored::tcp(node, PORT));
+        }
+        all
     }
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {

@@ -35,6 +35,10 @@ pub(super) struct Pack {
     /// Where the packed runs are kept, beside those that are there
     #[arg(long, value_name = "DIR")]
     into: PathBuf,
+
+    /// Keep their metrics instead, one file a scenario: for tests/metrics
+    #[arg(long)]
+    metrics: bool,
 }
 
 impl Rescore {
@@ -73,6 +77,12 @@ fn accept(all: &[Rescored]) -> Result<u8> {
 
 impl Pack {
     pub(super) fn execute(self) -> Result<u8> {
+        if self.metrics {
+            let (packed, skipped) = archive::pack_metrics(&self.folders, &self.into)?;
+            tell_skipped(&skipped);
+            packed.iter().for_each(|path| say(path.display().to_string()));
+            return Ok(u8::from(packed.is_empty()));
+        }
         let packed = archive::pack(&self.folders, &self.into)?;
         for run in &packed {
             say(run.run_dir.display().to_string());

@@ -42,6 +42,10 @@ pub(super) struct Run {
     #[arg(long, alias = "sham")]
     no_fault: bool,
 
+    /// Also keep what a Prometheus would have scraped; what is broken is held for 20 s
+    #[arg(long)]
+    metrics: bool,
+
     /// Print one JSON object per run, a line each
     #[arg(long)]
     json: bool,
@@ -80,6 +84,7 @@ impl Run {
         let runner = Runner {
             full: self.full,
             no_fault: self.no_fault,
+            metrics: self.metrics,
             keep: self.keep,
             require_all: std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all"),
             ..Runner::new(session, crate::keep_picture)

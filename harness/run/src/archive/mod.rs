@@ -5,6 +5,7 @@
 //! found counts, not where its score says that it was.
 
 mod merge;
+mod metrics;
 mod pack;
 mod recording;
 mod rescore;
@@ -23,6 +24,7 @@ use crate::{
 use reenact_core::{Error, Result};
 
 pub use merge::{Merged, merge};
+pub use metrics::{load_metrics, pack_metrics};
 pub use pack::pack;
 pub use recording::Recording;
 pub use rescore::{Change, Rescored, VerdictChange, accept, rescore};

@@ -170,3 +170,51 @@ fn nothing_is_merged_into_what_is_no_session() {
     told(&merge(&sources, other.path()).expect_err("not a session"), 2, &["holds other folders"]);
     told(&merge(&sources, &run).expect_err("a run"), 2, &["is no place for a session"]);
 }
+
+/// Metrics of a run with these phases, one scrape a second.
+fn record(folder: &Path, id: &str, phases: &[(u64, reenact_core::metrics::Phase)]) {
+    use reenact_core::metrics::*;
+    let head = Head {
+        format: FORMAT,
+        scenario: id.into(),
+        system: "a".into(),
+        is_twin: false,
+        interval_ms: 1000,
+        timeout_ms: 10_000,
+    };
+    let file = fs::File::create(folder.join(crate::metrics::METRICS)).expect("a file");
+    let mut recorder =
+        Recorder::begin(flate2::write::GzEncoder::new(file, flate2::Compression::fast()), head).expect("it begins");
+    for (at, phase) in phases {
+        recorder.put(&Line::Phase { at: *at, phase: *phase }).expect("it is written");
+    }
+    let target = Target { job: "job".into(), node: "n1".into(), instance: "n1:1".into() };
+    for second in 0..9 {
+        let series = Series { name: "x".into(), labels: Default::default() };
+        let sample = Sample { series, kind: Kind::Gauge, value: second as f64 };
+        recorder.scrape(second * 1000, &target, 1, Ok(vec![sample])).expect("it is written");
+    }
+    recorder.end().finish().expect("it is whole");
+}
+
+#[test]
+fn metrics_are_packed_of_what_passed_and_the_rest_is_named() {
+    use reenact_core::metrics::{Line, Phase};
+    let (session, into) = (folder(), folder());
+    let told = [(2000, Phase::Steady), (4000, Phase::Onset), (6000, Phase::Over)];
+    let keep = |id: &str, outcome| keep(session.path(), &RunResult { outcome, ..result(id, 1, 1) }, "");
+    record(&keep("a::good", Outcome::Pass), "a::good", &told);
+    record(&keep("a::bad", Outcome::Fail), "a::bad", &told);
+    record(&keep("a::short", Outcome::Pass), "a::short", &told[..2]);
+    keep("a::none", Outcome::Pass);
+    for _ in 0..2 {
+        let (packed, skipped) = pack_metrics(&[session.path().into()], into.path()).expect("it is packed");
+        assert_eq!(packed, [into.path().join("a.good.jsonl.gz")]);
+        let why: Vec<_> = skipped.iter().map(|skipped| skipped.why.as_str()).collect();
+        assert_eq!(why, ["it did not pass", "it recorded no metrics", "its story has no end"]);
+        let lines = load_metrics(&packed[0]).expect("it is read back");
+        let at: Vec<_> =
+            lines.iter().filter_map(|line| if let Line::Scrape(it) = line { Some(it.at) } else { None }).collect();
+        assert_eq!(at, [2000, 3000, 4000, 5000, 6000]);
+    }
+}

@@ -166,6 +166,8 @@ pub struct Runner {
     pub full: bool,
     /// The no-fault control: leave the faults out.
     pub no_fault: bool,
+    /// Also keep what a Prometheus would have scraped.
+    pub metrics: bool,
     /// Do not remove the testbed of a run that did not pass.
     pub keep: bool,
     /// A skip is a failure.
@@ -179,11 +181,12 @@ pub struct Runner {
 impl Runner {
     /// One that runs scenarios quickly, with their faults, and takes a skip for what it is.
     pub fn new(session: Arc<Session>, picture: fn(&RunResult) -> Result<()>) -> Self {
-        let admission = Arc::default();
-        Self { session, full: false, no_fault: false, keep: false, require_all: false, picture, admission }
+        let (full, no_fault, metrics, keep, require_all) = (false, false, false, false, false);
+        Self { session, full, no_fault, metrics, keep, require_all, picture, admission: Arc::default() }
     }
 
-    /// Makes the images that are needed, so that no run pays for it.
+    /// Makes the images that are needed, and where metrics are recorded the exporters, so that
+    /// no run pays for it.
     ///
     /// # Errors
     /// [`Error::Environment`] if one cannot be made.
@@ -192,7 +195,7 @@ impl Runner {
         for image in images {
             self.session.image(image).await?;
         }
-        Ok(())
+        if self.metrics { self.session.offer_exporters().await } else { Ok(()) }
     }
 
     /// Runs each scenario `repeat` times, at most `jobs` at once, and hands over
@@ -279,7 +282,7 @@ impl Runner {
         let began = std::time::Instant::now();
         let Work { id, run, seed, limit, expected } = work;
         let name = format!("{}.{run}", id.replace("::", "."));
-        let plan = Plan { seed, full: self.full, no_fault: self.no_fault };
+        let plan = Plan { seed, full: self.full, no_fault: self.no_fault, metrics: self.metrics };
         let task = progress::task(id.clone());
         let label = format!("{}-{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"), self.session.next());
         let (score, ended) = match Lab::open(self.session.results().join(&name), label, plan, expected) {

@@ -180,6 +180,11 @@ impl<S: System> Run<S> {
         active.iter().filter(|fault| !fault.lasts).map(|fault| fault.active.to_string()).collect()
     }
 
+    /// Whether any fault is in force.
+    pub(crate) async fn has_faults(&self) -> bool {
+        !self.active.lock().await.is_empty()
+    }
+
     async fn heal_at(&self, active: &mut Vec<InForce<S>>, at: usize) -> Result<()> {
         let others = active.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| &other.active);
         let took = active[at].active.heal_beside(&self.system, others).await?;

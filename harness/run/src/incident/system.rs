@@ -14,6 +14,7 @@ use reenact_core::{
 use reenact_testbed::Session;
 
 use super::Lab;
+use crate::metrics::Monitored;
 
 /// A system under test, deployed.
 #[async_trait]
@@ -26,6 +27,16 @@ pub trait System: Sized + Send + Sync + 'static {
 
     /// The probes that watch it, each with its interval.
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)>;
+
+    /// Who is scraped where a run records metrics: see [`crate::metrics`].
+    fn monitored(&self) -> Vec<Monitored> {
+        Vec::new()
+    }
+
+    /// How many seconds of production one second here stands for.
+    fn pace(&self) -> f64 {
+        1.0
+    }
 
     /// How its clients behave.
     fn traffic(&self) -> Traffic {

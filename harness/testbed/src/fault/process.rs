@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Fault, OnTestbed, Undo};
 use crate::{
-    Testbed,
+    EXPORTERS, Testbed,
     alive::{Alive, alive},
 };
 use reenact_core::{Error, Result};
@@ -75,7 +75,8 @@ impl fmt::Display for Kill {
 impl Kill {
     async fn targets(&self, bed: &Testbed) -> Result<Vec<Alive>> {
         let all = alive(bed, bed.node(&self.node)?).await?;
-        Ok(all.into_iter().filter(|process| process.command.contains(&self.process)).collect())
+        let is_meant = |command: &str| command.contains(&self.process) && !command.starts_with(EXPORTERS);
+        Ok(all.into_iter().filter(|process| is_meant(&process.command)).collect())
     }
 }
 

@@ -13,12 +13,19 @@ const OTHER_IMAGE: &str = "ARG IMAGE_";
 /// Under this name a Dockerfile finds the certificates that this machine trusts.
 const CERTIFICATES: &str = "ca-certificates.crt";
 
-/// The images of the engine's own: what all others stand on, and what faults act from.
-static OWN: [Image; 2] = [
+/// The images of the engine's own: what all others stand on, the exporters, and what faults act
+/// from.
+static OWN: [Image; 3] = [
     Image { name: "base", files: &BASE, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
+    Image {
+        name: "exporters",
+        files: &EXPORTERS,
+        at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")),
+    },
     Image { name: "helper", files: &HELPER, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
 ];
 static BASE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/base");
+static EXPORTERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/exporters");
 static HELPER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/helper");
 
 /// A folder of a crate that holds image sources, one folder an image: see [`crate::images`].
@@ -187,7 +194,7 @@ mod tests {
     #[test]
     fn an_unknown_image_names_the_known_ones() {
         let error = Image::named("nonesuch").expect_err("unknown").to_string();
-        assert!(error.contains("base, blobstore, diego, galera, helper,"), "{error}");
+        assert!(error.contains("base, blobstore, diego, exporters, galera, helper,"), "{error}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use reenact_core::{
 };
 
 use super::blind;
-use crate::{Lines, Node, SYS, Testbed};
+use crate::{EXPORTERS, Lines, Node, SYS, Testbed};
 
 /// How long a look at a mount may take, in seconds, before writing counts as hung.
 const HUNG_AFTER: u32 = 3;
@@ -143,7 +143,8 @@ fn answers(path: &str, said: &str) -> Vec<Signal> {
     statfs.map(|answer| query("statfs", answer)).into_iter().chain(write.map(|answer| query("write", answer))).collect()
 }
 
-/// Reads `/proc/PID/mountinfo`. Of several mounts at one place the last one counts.
+/// Reads `/proc/PID/mountinfo`. Of several mounts at one place the last one counts. Where the
+/// exporters' programs are mounted is the harness's doing and none of the node's.
 fn table(mountinfo: &str, declared: &[(String, Access)]) -> Vec<Mount> {
     let row = |line: &str| {
         let info = MountInfo::from_line(line).ok()?;
@@ -159,7 +160,7 @@ fn table(mountinfo: &str, declared: &[(String, Access)]) -> Vec<Mount> {
         })
     };
     let mut table: Vec<Mount> = Vec::new();
-    for mount in mountinfo.lines().filter_map(row) {
+    for mount in mountinfo.lines().filter_map(row).filter(|mount| mount.path != EXPORTERS) {
         table.retain(|earlier| earlier.path != mount.path);
         table.push(mount);
     }

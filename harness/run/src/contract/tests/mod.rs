@@ -1,5 +1,6 @@
 //! Each rule of the contract, broken by a toy that only this rule catches.
 
+mod metrics;
 mod toy;
 
 use std::sync::Arc;
@@ -56,7 +57,7 @@ fn harmful(toy: &Toy, does: Does, kinds: &[Harm]) -> Incident<Toy> {
 struct Ended {
     result: Result<()>,
     score: Score,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 async fn run(toy: Toy, incident: Incident<Toy>, plan: Plan) -> Ended {
@@ -66,10 +67,10 @@ async fn run(toy: Toy, incident: Incident<Toy>, plan: Plan) -> Ended {
     let result = perform(&lab, toy, &incident).await;
     let (score, kept) = lab.close();
     kept.expect("the books are kept");
-    Ended { result, score, _dir: dir }
+    Ended { result, score, dir }
 }
 
-const FULL: Plan = Plan { seed: 7, full: true, no_fault: false };
+const FULL: Plan = Plan { seed: 7, full: true, no_fault: false, metrics: false };
 const QUICK: Plan = Plan { full: false, ..FULL };
 
 fn kind(error: &Error) -> &'static str {

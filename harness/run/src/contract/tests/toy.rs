@@ -19,6 +19,7 @@ use reenact_core::{
     detector,
     fingerprint::Fingerprint,
     judge::Contents,
+    metrics::{Kind, Sample, Series},
     poll::Look,
     probe::{Answer, Observation, Probe, Signal},
     runbook::{Conclusion, Hands, Operator, Output, Runbook},
@@ -27,7 +28,10 @@ use reenact_core::{
 use reenact_testbed::fault::{Effect, Fault, Undo};
 use tokio::time::Instant;
 
-use crate::incident::*;
+use crate::{
+    incident::*,
+    metrics::{Exports, Monitored},
+};
 
 /// How a toy, its fault, its detectors or its runbooks misbehave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -162,6 +166,8 @@ pub(super) struct Toy {
     state: Arc<Mutex<State>>,
     /// How many calls the right runbook had.
     calls: Arc<AtomicUsize>,
+    /// How often it was asked for its metrics.
+    scrapes: Arc<AtomicUsize>,
 }
 
 impl Toy {
@@ -170,6 +176,11 @@ impl Toy {
         toy.state().broken = toy.has(Flaw::NeverUp);
         toy.state().faulted = toy.has(Flaw::BrokenFromTheStart);
         toy
+    }
+
+    /// How often it was asked for its metrics.
+    pub(super) fn scrapes(&self) -> usize {
+        self.scrapes.load(Ordering::Relaxed)
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -186,6 +197,17 @@ impl Toy {
         if self.has(Flaw::LosesAWrite) {
             state.rows.pop_first();
         }
+    }
+}
+
+struct Gauge(Toy);
+
+#[async_trait]
+impl Exports for Gauge {
+    async fn samples(&mut self) -> Result<Vec<Sample>, String> {
+        self.0.scrapes.fetch_add(1, Ordering::Relaxed);
+        let series = Series { name: "toy_broken".into(), labels: BTreeMap::new() };
+        Ok(vec![Sample { series, kind: Kind::Gauge, value: f64::from(u8::from(self.0.state().broken)) }])
     }
 }
 
@@ -304,6 +326,10 @@ impl System for Toy {
 
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {
         vec![(Duration::from_millis(100), Box::new(Health(self.clone())))]
+    }
+
+    fn monitored(&self) -> Vec<Monitored> {
+        vec![Monitored::made("toy", "n1", "n1:1", Gauge(self.clone()))]
     }
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
