@@ -6,6 +6,7 @@
 //! is put in, and the page allows no script and no style but its own.
 
 mod about;
+mod alerts;
 mod folder;
 mod group;
 mod logs;
@@ -26,6 +27,7 @@ use reenact_core::{Error, Result};
 use reenact_run::campaign::{self, RunResult, Scenario};
 
 pub use about::{About, How};
+pub use alerts::alerts;
 
 /// The page's name in the session's folder.
 const PAGE: &str = "report.html";
