@@ -19,7 +19,7 @@ use crate::{
 use candidates::{Candidate, candidates};
 
 /// How many candidates are scored, and how many are offered, for an incident.
-const TRIED: usize = 12;
+const TRIED: usize = 8;
 const OFFERED: usize = 2;
 
 /// A rule that notices an incident and fires in no look-alike.

@@ -17,6 +17,7 @@ pub(super) struct Candidate {
     holds_in: usize,
     /// Simpler ones first.
     rank: usize,
+    length: usize,
     expr: String,
     wait: &'static str,
 }
@@ -29,6 +30,9 @@ struct Key {
     /// The instance's port, where one name is of many.
     port: Option<String>,
 }
+
+/// Labels that tell one thing of production from another: a rule with them is of this lab alone.
+const OF_THE_LAB: [&str; 5] = ["_id", "_ip", "_uuid", "_index", "pid"];
 
 /// How a value is when it is broken.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,29 +67,58 @@ impl Candidate {
 pub(super) fn candidates(incident: &Recording, twins: &[Recording]) -> Vec<Candidate> {
     let mut all = Vec::new();
     let twins: Vec<_> = twins.iter().filter(|twin| twin.head.system == incident.head.system).collect();
-    for (key, series) in grouped(incident) {
-        let parts = Parts::of(incident);
-        all.extend(of_key(&key, &series, &parts, &twins));
+    let (groups, parts) = (grouped(incident), Parts::of(incident));
+    for (key, series) in &groups {
+        let selector = selector(key, &groups);
+        all.extend(of_key(key, &selector, series, &parts, &twins));
     }
+    all.extend(closed_beside_open(&groups, &parts, &twins));
     all.sort();
+    all.dedup_by(|a, b| a.expr == b.expr);
     all
 }
 
-fn of_key(key: &Key, series: &[(&Scraped, &Kept)], parts: &Parts, twins: &[&Recording]) -> Vec<Candidate> {
+/// A probe of one port fails on every node, while one of another port succeeds on every node: what
+/// is up refuses its clients.
+fn closed_beside_open(groups: &Groups<'_>, parts: &Parts, twins: &[&Recording]) -> Vec<Candidate> {
+    let probes = || groups.iter().filter(|(key, _)| key.name == "probe_success" && key.port.is_some());
+    let all = |series: &[(&Scraped, &Kept)], value: f64| {
+        let mut looks = series.iter().map(|(scraped, kept)| Look::of(scraped, kept, parts));
+        looks.all(|look| !look.held.is_empty() && look.held.iter().all(|held| *held == value))
+    };
+    let mut found = Vec::new();
+    for (closed, _) in probes().filter(|(_, series)| all(series, 0.0)) {
+        for (open, _) in probes().filter(|(_, series)| all(series, 1.0)) {
+            let expr = (selector(closed, groups), selector(open, groups));
+            let expr = format!("max({}) == 0 and on() min({}) == 1", expr.0, expr.1);
+            let every = |values: &[Vec<f64>]| !values.is_empty() && values.iter().flatten().all(|value| *value == 0.0);
+            let holds_in = twins.iter().filter(|twin| holds_at_some_moment(twin, closed, &every)).count();
+            found.push(Candidate { holds_in, rank: 0, length: expr.len(), expr, wait: waits(holds_in) });
+        }
+    }
+    found
+}
+
+/// How long a rule waits: longer, where a look-alike meets its condition for a moment.
+fn waits(holds_in: usize) -> &'static str {
+    if holds_in == 0 { "1m" } else { "5m" }
+}
+
+fn of_key(key: &Key, selector: &str, series: &[(&Scraped, &Kept)], parts: &Parts, twins: &[&Recording]) -> Vec<Candidate> {
     let looks: Vec<Look> = series.iter().map(|(scraped, kept)| Look::of(scraped, kept, parts)).collect();
     let steady: Vec<f64> = looks.iter().flat_map(|look| look.steady.iter().copied()).collect();
-    let selector = key.selector();
     let mut found = Vec::new();
     let mut add = |rank: usize, expr: String, holds: &dyn Fn(&[Vec<f64>]) -> bool| {
         let holds_in = twins.iter().filter(|twin| holds_at_some_moment(twin, key, holds)).count();
-        found.extend(["1m", "5m"].map(|wait| Candidate { holds_in, rank, expr: expr.clone(), wait }));
+        found.push(Candidate { holds_in, rank, length: expr.len(), expr, wait: waits(holds_in) });
     };
     if !steady.is_empty() && looks.iter().all(|look| look.is_lost) {
         add(3, format!("absent({selector})"), &|values| values.iter().all(Vec::is_empty));
         return found;
     }
     let (least, most) = steady.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
-    for sign in [Sign::Below(least), Sign::Above(most)].into_iter().filter(|_| least.is_finite() && most.is_finite()) {
+    // What is the same all the time is a state; what varies is a measure, which varies by chance.
+    for sign in [Sign::Below(least), Sign::Above(most)].into_iter().filter(|_| least == most) {
         let broken = looks.iter().filter(|look| !look.held.is_empty() && look.held.iter().all(|v| sign.holds(*v)));
         let (broken, there) = (broken.count(), looks.iter().filter(|look| !look.held.is_empty()).count());
         let (word, limit, worst) = match sign {
@@ -94,7 +127,7 @@ fn of_key(key: &Key, series: &[(&Scraped, &Kept)], parts: &Parts, twins: &[&Reco
         };
         if broken > 0 {
             let any = move |values: &[Vec<f64>]| values.iter().flatten().any(|value| sign.holds(*value));
-            add(0, format!("{selector} {word} {limit}"), &any);
+            add(2, format!("{selector} {word} {limit}"), &any);
         }
         if broken > 1 && broken == there {
             let every = move |values: &[Vec<f64>]| {
@@ -115,12 +148,21 @@ impl Key {
         labels.remove("instance");
         Self { name: kept.name.clone(), labels, port }
     }
+}
 
-    fn selector(&self) -> String {
-        let mut matchers: Vec<_> = self.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        matchers.extend(self.port.as_ref().map(|port| format!("instance=~\".+:{port}\"")));
-        format!("{}{{{}}}", self.name, matchers.join(","))
-    }
+/// The series of a recording, by what they are.
+type Groups<'r> = BTreeMap<Key, Vec<(&'r Scraped, &'r Kept)>>;
+
+/// What selects these series: their job, and those labels by which others of their name differ.
+fn selector(key: &Key, groups: &Groups<'_>) -> String {
+    let named = || groups.keys().filter(|other| other.name == key.name);
+    let tells = |name: &str, value: &str| {
+        name == "job" || named().any(|other| other.labels.get(name).is_none_or(|theirs| theirs != value))
+    };
+    let labels = key.labels.iter().filter(|(name, value)| tells(name, value));
+    let mut matchers: Vec<_> = labels.map(|(name, value)| format!("{name}={value:?}")).collect();
+    matchers.extend(key.port.as_ref().map(|port| format!("instance=~\".+:{port}\"")));
+    format!("{}{{{}}}", key.name, matchers.join(","))
 }
 
 /// What a series was in each part.
@@ -141,12 +183,15 @@ impl Look {
 
 /// The gauges of a recording, by what they are; what tells of exporters and not of the system is
 /// left out.
-fn grouped(recording: &Recording) -> BTreeMap<Key, Vec<(&Scraped, &Kept)>> {
-    let mut all: BTreeMap<Key, Vec<_>> = BTreeMap::new();
+fn grouped(recording: &Recording) -> Groups<'_> {
+    let mut all = Groups::new();
     for (scraped, kept) in recording.series() {
         let is_of_exporter = ["go_", "process_", "promhttp_", "scrape_", "probe_duration", "mysql_exporter"];
         let is_moment = kept.values.iter().flatten().any(|value| value.abs() > 1e9);
-        let is_left_out = is_of_exporter.iter().any(|head| kept.name.starts_with(head)) || is_moment;
+        let is_of_lab = |name: &String| OF_THE_LAB.iter().any(|end| name.ends_with(end));
+        let is_left_out = is_of_exporter.iter().any(|head| kept.name.starts_with(head))
+            || is_moment
+            || kept.labels.keys().any(is_of_lab);
         if kept.kind != Kind::Counter && !is_left_out {
             all.entry(Key::of(scraped, kept)).or_default().push((scraped, kept));
         }

@@ -7,7 +7,7 @@ use reenact_alerts::{Scored, Spell};
 
 /// In pixels, as all lengths here.
 const LABELS: f64 = 190.0;
-const WIDTH: f64 = 900.0;
+const WIDTH: f64 = 820.0;
 const MARGIN: f64 = 8.0;
 const LANE: f64 = 18.0;
 const STEP: f64 = 24.0;
