@@ -174,7 +174,7 @@ fn scenario(scores: &Scores, scored: &Scored, number: usize) -> Markup {
     };
     html! {
         details.scenario data-name=(short(&scored.scenario, NAME)) open[scores.all.len() == 1] {
-            summary { h3 { (badge(scored)) " " (name(&short(&scored.scenario, NAME))) } span.soft { (short(&first, NAME)) } }
+            summary { h3 { (badge(scored)) " " (name(&short(&scored.scenario, NAME))) } span.soft.first { (short(&first, NAME)) } }
             span.anchor id={ "s" (number) } {}
             p.soft { (recorded(scored)) }
             @if let Some(twin) = scores.looks_like(scored).filter(|_| !scored.is_twin) {

@@ -73,4 +73,6 @@ pub(super) fn picture(run: &RunResult) -> Timeline {
 }
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 use scraper::{Html, Selector};
 
 use super::*;
+use crate::html::browser;
 use crate::alerts::tests::{loud_twin, noticed, quiet_twin, scores, unnoticed};
 
 fn count(page: &Html, selector: &str) -> usize {
@@ -36,4 +37,9 @@ fn whatever_a_reason_holds_is_text() {
 #[test]
 fn a_page_without_scenarios_is_a_page() {
     assert!(alerts(&scores(Vec::new())).contains("</html>"));
+}
+
+#[test]
+fn the_page_works_in_a_browser() {
+    browser::hold(&alerts(&scores(vec![noticed(), unnoticed(), quiet_twin(), loud_twin()])), "twin_l", 1);
 }
