@@ -101,6 +101,8 @@ pub struct Scored {
     pub is_twin: bool,
     /// Where it was recorded.
     pub recording: PathBuf,
+    /// When the first fault was injected, in milliseconds since the run began.
+    pub onset_ms: u64,
     /// How long after the onset the detector has fired or the disturbance stands, in seconds.
     pub broken_s: f64,
     /// For how long that was recorded, in seconds.

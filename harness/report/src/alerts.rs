@@ -1,5 +1,6 @@
 //! Alert rules against incidents and look-alikes, for people and machines.
 
+mod beside;
 mod junit;
 mod table;
 
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use reenact_alerts::{Offer, Row, Rules, Scored, Verdict};
 
+pub use beside::{Beside, keep_beside};
 pub use junit::junit;
 pub use table::{details, summary};
 

@@ -34,6 +34,11 @@ struct Key {
 /// Labels that tell one thing of production from another: a rule with them is of this lab alone.
 const OF_THE_LAB: [&str; 5] = ["_id", "_ip", "_uuid", "_index", "pid"];
 
+/// The largest value that is taken for a state.
+const STATES: f64 = 1000.0;
+/// So many hexadecimal digits are an id.
+const ID: usize = 12;
+
 /// How a value is when it is broken.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Sign {
@@ -117,8 +122,10 @@ fn of_key(key: &Key, selector: &str, series: &[(&Scraped, &Kept)], parts: &Parts
         return found;
     }
     let (least, most) = steady.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
-    // What is the same all the time is a state; what varies is a measure, which varies by chance.
-    for sign in [Sign::Below(least), Sign::Above(most)].into_iter().filter(|_| least == most) {
+    // What is the same all the time, and a small whole number, is a state; all else is a measure,
+    // which varies by chance.
+    let is_state = least == most && least.fract() == 0.0 && least.abs() <= STATES;
+    for sign in [Sign::Below(least), Sign::Above(most)].into_iter().filter(|_| is_state) {
         let broken = looks.iter().filter(|look| !look.held.is_empty() && look.held.iter().all(|v| sign.holds(*v)));
         let (broken, there) = (broken.count(), looks.iter().filter(|look| !look.held.is_empty()).count());
         let (word, limit, worst) = match sign {
@@ -188,10 +195,11 @@ fn grouped(recording: &Recording) -> Groups<'_> {
     for (scraped, kept) in recording.series() {
         let is_of_exporter = ["go_", "process_", "promhttp_", "scrape_", "probe_duration", "mysql_exporter"];
         let is_moment = kept.values.iter().flatten().any(|value| value.abs() > 1e9);
-        let is_of_lab = |name: &String| OF_THE_LAB.iter().any(|end| name.ends_with(end));
+        let is_id = |value: &String| value.len() >= ID && value.chars().all(|letter| letter.is_ascii_hexdigit());
+        let is_of_lab = |(name, value): (&String, &String)| OF_THE_LAB.iter().any(|end| name.ends_with(end)) || is_id(value);
         let is_left_out = is_of_exporter.iter().any(|head| kept.name.starts_with(head))
             || is_moment
-            || kept.labels.keys().any(is_of_lab);
+            || kept.labels.iter().any(is_of_lab);
         if kept.kind != Kind::Counter && !is_left_out {
             all.entry(Key::of(scraped, kept)).or_default().push((scraped, kept));
         }

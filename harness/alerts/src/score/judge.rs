@@ -67,6 +67,7 @@ pub(super) fn scored(
         scenario: recording.head.scenario.clone(),
         is_twin: recording.head.is_twin,
         recording: Default::default(),
+        onset_ms: parts.onset,
         broken_s: parts.broken.saturating_sub(parts.onset) as f64 / 1e3,
         held_s: parts.held_ms() as f64 / 1e3,
         lasts_s: recording.lasts_s,

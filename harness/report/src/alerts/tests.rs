@@ -21,6 +21,7 @@ fn scored(scenario: &str, words: [Verdict; 3]) -> Scored {
         scenario: scenario.into(),
         is_twin: scenario.contains("twin"),
         recording: "r.jsonl.gz".into(),
+        onset_ms: 6000,
         broken_s: 9.0,
         held_s: 24.0,
         lasts_s: Some(120),

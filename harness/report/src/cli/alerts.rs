@@ -77,19 +77,29 @@ fn interval(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
+/// Reads rules, and holds that Prometheus takes them.
+///
+/// # Errors
+/// [`Error::Usage`] with promtool's words if it does not; [`Error::Environment`] if there is no
+/// promtool.
+pub(super) async fn read(files: &[PathBuf], results: &Path) -> Result<(Rules, Promtool)> {
+    let promtool = match Promtool::on_path() {
+        Some(promtool) => promtool,
+        None => promtool::from_image(results).await?,
+    };
+    promtool.check(files)?;
+    let rules = Rules::read(files)?;
+    if rules.alerts().next().is_none() {
+        return Err(Error::usage("these files hold no alert", "give files with `alert:` rules"));
+    }
+    Ok((rules, promtool))
+}
+
 impl Alerts {
     pub(super) async fn execute(self, results: &Path) -> Result<u8> {
         let (files, patterns) = self.sorted()?;
         let recordings = self.recordings(results, &patterns)?;
-        let promtool = match Promtool::on_path() {
-            Some(promtool) => promtool,
-            None => promtool::from_image(results).await?,
-        };
-        promtool.check(&files)?;
-        let rules = Rules::read(&files)?;
-        if rules.alerts().next().is_none() {
-            return Err(Error::usage("these files hold no alert", "give files with `alert:` rules"));
-        }
+        let (rules, promtool) = read(&files, results).await?;
         let interval_ms = u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX);
         let options = Options { interval_ms, relabel: self.labels.clone(), ..Options::default() };
         let all = reenact_alerts::score(&rules, &recordings, &options, &promtool)?;

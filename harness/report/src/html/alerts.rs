@@ -1,7 +1,7 @@
 //! The page of `reenact alerts`: rules against scenarios, and for each scenario when each rule was
 //! pending and when it fired.
 
-mod picture;
+pub(super) mod picture;
 
 use maud::{Markup, html};
 
@@ -60,7 +60,7 @@ fn sign(verdict: Verdict) -> (&'static str, char) {
     }
 }
 
-fn word(verdict: Verdict) -> Markup {
+pub(super) fn word(verdict: Verdict) -> Markup {
     let (class, sign) = sign(verdict);
     html! { span.badge.(if class.is_empty() { "quiet" } else { class }) { (sign) " " (verdict.words()) } }
 }
@@ -180,7 +180,7 @@ fn scenario(scores: &Scores, scored: &Scored, number: usize) -> Markup {
             @if let Some(twin) = scores.looks_like(scored).filter(|_| !scored.is_twin) {
                 p.gap { "Only alerts that also fire in " (twin) ": whoever is called cannot tell them apart." }
             }
-            (picture::picture(scores, scored))
+            (picture::picture(scored, &|rule| scores.name(rule), &[]))
             div.box tabindex="0" role="region" aria-label="the rules" {
                 table.events {
                     thead { tr { th scope="col" { "rule" } th scope="col" { "verdict" } th scope="col" { "after" } th scope="col" { "why" } } }

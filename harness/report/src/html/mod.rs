@@ -7,6 +7,7 @@
 
 mod about;
 mod alerts;
+mod beside;
 mod folder;
 mod group;
 mod logs;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use crate::{alerts::Scores, text::short};
+use crate::text::short;
 use reenact_alerts::{Scored, Spell};
 
 /// In pixels, as all lengths here.
@@ -33,14 +33,14 @@ impl Scale {
     }
 }
 
-/// The picture; nothing where no rule did anything.
-pub(super) fn picture(scores: &Scores, scored: &Scored) -> Markup {
+/// The picture. Each mark is a moment with what happened then, in seconds after the onset.
+pub(in crate::html) fn picture(scored: &Scored, name: &dyn Fn(usize) -> String, marks: &[(f64, String)]) -> Markup {
     let rows: Vec<_> = scored.rows.iter().filter(|row| row.pending.is_some() || row.firing.is_some()).collect();
     let recorded = scored.broken_s + scored.held_s;
     let begins = rows.iter().filter_map(|row| row.firing.or(row.pending)).map(|spell| spell.from);
     let scale = Scale { end_s: begins.fold(recorded, f64::max) * 1.08 + 45.0 };
     let height = STEP * (rows.len() as f64 + 1.0) + 24.0;
-    let words: Vec<_> = rows.iter().map(|row| format!("{} {}", scores.name(row.rule), row.verdict.words())).collect();
+    let words: Vec<_> = rows.iter().map(|row| format!("{} {}", name(row.rule), row.verdict.words())).collect();
     let bars = rows.iter().enumerate().map(|(at, row)| {
         let y = STEP * (at as f64 + 1.0) + 4.0;
         html! { (spell(&scale, row.pending, y, "wait", "pending")) (spell(&scale, row.firing, y, "fires", "fires")) }
@@ -50,13 +50,19 @@ pub(super) fn picture(scores: &Scores, scored: &Scored) -> Markup {
             svg.timeline.labels aria-hidden="true" width=(n(LABELS)) height=(n(height)) {
                 text x="6" y=(n(LANE)) { "phase" }
                 @for (at, row) in rows.iter().enumerate() {
-                    text x="6" y=(n(STEP * (at as f64 + 1.0) + LANE)) { (short(&scores.name(row.rule), LABEL)) }
+                    text x="6" y=(n(STEP * (at as f64 + 1.0) + LANE)) { (short(&name(row.rule), LABEL)) }
                 }
             }
             svg.timeline role="img" aria-label=(words.join("; ")) width=(n(WIDTH + 2.0 * MARGIN)) height=(n(height)) {
                 (axis(&scale, height))
                 (phases(&scale, scored))
                 @for bar in bars { (bar) }
+                @for (at, what) in marks {
+                    g {
+                        title { (short(what, LABEL * 4)) }
+                        line.detector x1=(n(scale.x(*at))) y1="2" x2=(n(scale.x(*at))) y2=(n(height - 18.0)) {}
+                    }
+                }
             }
         }
     }
