@@ -14,7 +14,8 @@ use crate::{
     axis::{self, Axis, Drawn, Parts},
     duration,
     promtool::{Said, Samples},
-    recording::Recording,
+    promql::Selector,
+    recording::{Kept, Recording},
     rules::Rules,
     score::Options,
 };
@@ -36,6 +37,9 @@ pub(crate) struct Batch {
     pub(crate) eval_ms: u64,
     /// What the rule that waits longest needs.
     needs_ms: u64,
+    /// Nothing that its rules read changes in the recording: they are true all the time or never,
+    /// however the scrapes fall.
+    is_still: bool,
 }
 
 /// What became of a rule over one extension, in seconds of production after the onset.
@@ -51,13 +55,16 @@ pub(crate) struct Seen {
 
 impl Batch {
     /// Sorts rules by how long they wait and by how often they are evaluated.
-    pub(crate) fn all(rules: &Rules, alerts: &[usize], options: &Options) -> Vec<Self> {
-        let mut by_class: BTreeMap<(u64, usize), Self> = BTreeMap::new();
+    pub(crate) fn all(rules: &Rules, alerts: &[usize], recording: &Recording, options: &Options) -> Vec<Self> {
+        let mut by_class: BTreeMap<(u64, usize, bool), Self> = BTreeMap::new();
+        let still = recording.still();
         for &number in alerts {
             let needs_ms = rules.needs_ms(number);
             let eval_ms = rules.group_of(number).and_then(|group| group.interval_ms).unwrap_or(options.interval_ms);
             let class = CLASSES.iter().position(|most| needs_ms <= *most).unwrap_or_default();
-            let batch = by_class.entry((eval_ms, class)).or_insert(Self { alerts: Vec::new(), eval_ms, needs_ms: 0 });
+            let is_still = is_still(rules, number, &still);
+            let empty = Self { alerts: Vec::new(), eval_ms, needs_ms: 0, is_still };
+            let batch = by_class.entry((eval_ms, class, is_still)).or_insert(empty);
             batch.alerts.push(number);
             batch.needs_ms = batch.needs_ms.max(needs_ms);
         }
@@ -67,7 +74,12 @@ impl Batch {
     /// All of them together.
     pub(crate) fn whole(rules: &Rules, alerts: &[usize], options: &Options) -> Self {
         let needs_ms = alerts.iter().map(|at| rules.needs_ms(*at)).max().unwrap_or_default();
-        Self { alerts: alerts.to_vec(), eval_ms: options.interval_ms, needs_ms }
+        Self { alerts: alerts.to_vec(), eval_ms: options.interval_ms, needs_ms, is_still: false }
+    }
+
+    /// How many alignments of the scrapes are tried.
+    fn seeds(&self, options: &Options) -> u64 {
+        if self.is_still { 1 } else { options.seeds }
     }
 
     /// The extension for one seed.
@@ -76,13 +88,15 @@ impl Batch {
         let steps = |ms: u64| usize::try_from(ms.div_ceil(interval_ms)).unwrap_or(usize::MAX);
         let recorded = parts.over.saturating_sub(parts.onset);
         let goes_on = parts.lasts || parts.returns;
-        let after = if goes_on { recorded + self.needs_ms + MARGIN_MS } else { recorded };
+        let after = if self.is_still {
+            2 * self.eval_ms.max(interval_ms)
+        } else if goes_on { recorded + self.needs_ms + MARGIN_MS } else { recorded };
         let spread_ms = interval_ms.max(self.eval_ms);
         Axis {
             parts,
             interval_ms,
             spread_ms,
-            before: steps((self.needs_ms + MARGIN_MS).max(HEALTHY_MS)),
+            before: steps((self.needs_ms + MARGIN_MS).max(if self.is_still { 0 } else { HEALTHY_MS })),
             after: steps(after).max(1),
             seed,
             seeds: options.seeds,
@@ -152,6 +166,19 @@ impl Batch {
     }
 }
 
+/// Whether nothing that a rule reads changes, and it does not ask for the time.
+fn is_still(rules: &Rules, number: usize, still: &[(&Kept, bool)]) -> bool {
+    let through = rules.recorded_for(number).into_iter().chain([number]);
+    let mut reads = through.map(|at| &rules.rules[at].reads);
+    reads.all(|reads| {
+        let is_moving = |selector: &Selector| {
+            let of_alerts = selector.name.as_deref().is_none_or(|name| name.starts_with("ALERTS"));
+            of_alerts || still.iter().any(|(kept, still)| !still && selector.selects(&kept.name, &kept.labels))
+        };
+        !reads.words.contains("time") && !reads.words.contains("timestamp") && !reads.selectors.iter().any(is_moving)
+    })
+}
+
 fn rule(rules: &Rules, at: usize) -> Value {
     let rule = &rules.rules[at];
     let mut labels = rule.labels.clone();
@@ -189,7 +216,7 @@ pub(crate) fn written(
         let tests = json!({
             "rule_files": [rule_file],
             "evaluation_interval": duration::written(batch.eval_ms),
-            "tests": (0..options.seeds).map(test).collect::<Vec<_>>(),
+            "tests": (0..batch.seeds(options)).map(test).collect::<Vec<_>>(),
         });
         files.push(keep(format!("tests-{number}.json"), &tests)?);
     }
@@ -206,7 +233,7 @@ pub(crate) fn seen(
     let parts = Parts::of(recording);
     let mut all: BTreeMap<usize, Vec<Seen>> = BTreeMap::new();
     for (number, batch) in batches.iter().enumerate() {
-        for seed in 0..options.seeds {
+        for seed in 0..batch.seeds(options) {
             let onset_s = batch.axis(parts, options, seed).onset_clock() as f64 / 1e3;
             let answer = |what: &str| said.got.get(&format!("{number}/{seed}/{what}"));
             for at in &batch.alerts {

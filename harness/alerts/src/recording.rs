@@ -122,6 +122,17 @@ impl Recording {
         self.targets.iter().flat_map(|scraped| scraped.series.iter().map(move |kept| (scraped, kept)))
     }
 
+    /// All series, and whether each is the same from the steady phase to the end of the broken one.
+    pub(crate) fn still(&self) -> Vec<(&Kept, bool)> {
+        let (from, to) = (self.phases.get(&Phase::Steady).copied().unwrap_or_default(), self.begins(Phase::Over));
+        let is_still = |scraped: &Scraped, kept: &Kept| {
+            let mut told = scraped.scrapes.iter().zip(&kept.values).filter(|(seen, _)| seen.at >= from && seen.at < to);
+            let first = told.next().and_then(|(_, value)| value.map(f64::to_bits));
+            told.all(|(_, value)| value.map(f64::to_bits) == first)
+        };
+        self.series().map(|(scraped, kept)| (kept, is_still(scraped, kept))).collect()
+    }
+
     /// The names of all metrics.
     pub(crate) fn metrics(&self) -> BTreeSet<&str> {
         self.series().map(|(_, kept)| kept.name.as_str()).collect()

@@ -127,7 +127,7 @@ fn ask(
             return Ok((BTreeMap::new(), failed));
         }
         let folder = tempfile::tempdir().map_err(Error::file("create", std::env::temp_dir()))?;
-        let batches = Batch::all(rules, &asked, options);
+        let batches = Batch::all(rules, &asked, recording, options);
         let files = plan::written(folder.path(), rules, recording, &batches, options)?;
         let said = promtool.ask(&files)?;
         if said.failed.is_empty() {

@@ -62,7 +62,7 @@ impl<'s> Shape<'s> {
     ) -> Self {
         let how = match (is_moment(kept), epoch) {
             (true, Some(epoch)) => moment(kept, track, axis, epoch),
-            _ if is_counter(kept, counters) => How::Climbs(Climb::of(&kept.values, scraped, track, axis)),
+            _ if is_counter(kept, counters) => How::Climbs(Climb::of(kept, scraped, track, axis)),
             _ => How::Again { steady: born(&kept.values, &track.steady), held: stays(&kept.values, &track.held) },
         };
         Self { values: &kept.values, scraped, how }
@@ -97,9 +97,12 @@ fn is_moment(kept: &Kept) -> bool {
 }
 
 /// Uptimes are clocks, whatever is declared of them.
+fn is_clock(kept: &Kept) -> bool {
+    kept.name.ends_with("_uptime") || kept.name.ends_with("_uptime_seconds")
+}
+
 fn is_counter(kept: &Kept, counters: &BTreeSet<String>) -> bool {
-    let is_clock = kept.name.ends_with("_uptime") || kept.name.ends_with("_uptime_seconds");
-    is_clock || kept.kind == Kind::Counter || kept.kind == Kind::Untyped && counters.contains(&kept.name)
+    is_clock(kept) || kept.kind == Kind::Counter || kept.kind == Kind::Untyped && counters.contains(&kept.name)
 }
 
 /// The wall clock at which the run began, in seconds: by a node's own clock, else by the youngest
@@ -143,8 +146,8 @@ fn stays(values: &[Option<f64>], part: &[usize]) -> usize {
 }
 
 impl Climb {
-    fn of(values: &[Option<f64>], scraped: &Scraped, track: &Track<'_>, axis: &Axis) -> Self {
-        let parts = &axis.parts;
+    fn of(kept: &Kept, scraped: &Scraped, track: &Track<'_>, axis: &Axis) -> Self {
+        let (values, parts) = (&kept.values, &axis.parts);
         let run = |part: &[usize], lasts: u64| Run::of(values, scraped, part, lasts);
         let steady = run(&track.steady, parts.onset.saturating_sub(parts.steady));
         let held = run(&track.held, parts.held_ms());
@@ -153,7 +156,10 @@ impl Climb {
         let falls = there.windows(2).find(|pair| pair[1].1 < pair[0].1).map(|pair| pair[1].0);
         let restarts = falls.unwrap_or(values.len());
         let copies = (axis.before as u64 * axis.interval_ms).div_ceil(parts.onset.saturating_sub(parts.steady).max(1)) + 1;
-        let before = if steady.falls { 0.0 } else { (copies as f64 * steady.gains - steady.first).max(0.0) };
+        let before = (copies as f64 * steady.gains - steady.first).max(0.0);
+        // The lab's processes are young, and those of production are not.
+        let older = if is_clock(kept) { OLDER_S } else { 0.0 };
+        let before = if steady.falls { 0.0 } else { before + older };
         let mut climb = Self { steady, held, before, restarts, left_at: 0.0 };
         let last = track.held.last().or(track.onset.last());
         climb.left_at = last.and_then(|at| Some(values[*at]? + climb.carried(*at))).unwrap_or_default();
