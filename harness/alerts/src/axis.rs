@@ -33,10 +33,12 @@ pub(crate) enum Part {
 }
 
 /// A sample: which scrape of its target it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Point {
     pub(crate) part: Part,
     pub(crate) scrape: usize,
+    /// How much of its part has passed, from 0 to 1.
+    pub(crate) share: f64,
     /// When it is taken, in milliseconds of promtool's clock.
     pub(crate) clock: i64,
 }
@@ -70,6 +72,16 @@ impl Parts {
     /// For how long the broken state was held.
     pub(crate) fn held_ms(&self) -> u64 {
         self.over.saturating_sub(self.broken)
+    }
+
+    /// How much of a part has passed at a moment of the recording.
+    fn share(&self, part: Part, at: u64) -> f64 {
+        let (from, to) = match part {
+            Part::Before(_) | Part::After(_) => (self.steady, self.onset),
+            Part::Onset => (self.onset, self.broken),
+            Part::Held(_) => (self.broken, self.over),
+        };
+        at.saturating_sub(from) as f64 / to.saturating_sub(from).max(1) as f64
     }
 
     /// The part at so many milliseconds after the onset, and the recording's moment there; `None`
@@ -142,7 +154,8 @@ impl Axis {
         let taken = |step: i64| {
             let clock = step * self.interval_ms as i64 - lag as i64;
             let (part, at) = self.parts.place(clock - self.onset_clock())?;
-            Some(Point { part, scrape: track.scrape(part, at)?, clock })
+            let pick = hash(self.seed, &format!("{} {step}", scraped.target.instance));
+            Some(Point { part, scrape: track.scrape(part, at, pick)?, share: self.parts.share(part, at), clock })
         };
         let steps = 0..self.steps() as i64;
         let shown = steps.map(|step| {
@@ -179,18 +192,21 @@ impl<'s> Track<'s> {
         }
     }
 
-    /// The scrape that is the last at a moment of a part.
-    fn scrape(&self, part: Part, at: u64) -> Option<usize> {
+    /// The scrape that is the last at a moment of a part. Of what is repeated any one, as it is
+    /// picked: in their order, a part whose length divides the interval would show one moment of it
+    /// for ever.
+    fn scrape(&self, part: Part, at: u64, pick: u64) -> Option<usize> {
+        let any = |all: &[usize]| usize::try_from(pick % (all.len().max(1) as u64)).ok().and_then(|at| all.get(at).copied());
         let until = |all: &[usize]| {
             let passed = all.partition_point(|number| self.scraped.scrapes[*number].at <= at);
             passed.checked_sub(1).map(|last| all[last])
         };
         match part {
-            // Around the seam it is the last of the time before.
-            Part::Before(_) | Part::After(_) => until(&self.steady).or(self.steady.last().copied()),
+            Part::Before(0) => until(&self.steady).or(self.steady.first().copied()),
+            Part::Before(_) | Part::After(_) => any(&self.steady),
             Part::Onset => until(&self.onset),
             Part::Held(0) => until(&self.held).or(self.onset.last().copied()),
-            Part::Held(_) => until(&self.held).or(self.held.last().copied()),
+            Part::Held(_) => any(&self.held),
         }
     }
 }

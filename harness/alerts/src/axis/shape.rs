@@ -173,17 +173,19 @@ impl Climb {
 
     fn at(&self, point: Point, value: Option<f64>) -> Option<f64> {
         let carried = self.carried(point.scrape);
+        // What is repeated is a straight line: the scrapes of it come in no order.
+        let line = |run: &Run, parts: f64| run.first + run.gains * (parts + point.share);
         match point.part {
-            Part::Before(copy) if !self.steady.falls => Some(value? + carried - copy as f64 * self.steady.gains),
+            Part::Before(copy @ 1..) if !self.steady.falls => {
+                value.map(|_| line(&self.steady, -(copy as f64)) + carried)
+            }
             Part::Before(_) | Part::Onset | Part::Held(0) => Some(value? + carried),
             Part::Held(_) if self.held.falls => value,
             Part::Held(copy) => {
-                let born = self.held.is_born_within && self.held.is_there_at_the_end;
-                let value = if born { value.or(Some(self.held.first)) } else { value };
-                let value = value.filter(|_| self.held.is_there_at_the_end)?;
-                Some(value + carried + copy as f64 * self.held.gains)
+                let is_there = self.held.is_there_at_the_end && (value.is_some() || self.held.is_born_within);
+                is_there.then(|| line(&self.held, copy as f64) + carried)
             }
-            Part::After(copy) => Some(value? - self.steady.first + self.left_at + copy as f64 * self.steady.gains),
+            Part::After(copy) => value.map(|_| self.left_at + self.steady.gains * (copy as f64 + point.share)),
         }
     }
 }

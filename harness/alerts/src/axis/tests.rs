@@ -45,6 +45,18 @@ fn a_gauge_is_repeated_and_turns_at_the_onset_only() {
 }
 
 #[test]
+fn a_flicker_is_not_caught_at_one_moment_for_ever() {
+    // On for one second of three; a scrape each 15 s would always find the same one.
+    let flickers = |now: Now| Ok(vec![gauge("x", f64::from(u8::from(now.second % 3 == 0)))]);
+    let recording = Story { steady: 3, ..Story::default() }.recorded(flickers);
+    for seed in 0..5 {
+        let values = values(&recording, "x", &[], seed);
+        let on = values[..19].iter().filter(|value| **value == Some(1.0)).count();
+        assert!((1..19).contains(&on), "seed {seed}: {values:?}");
+    }
+}
+
+#[test]
 fn a_gauge_that_turns_once_while_it_is_held_does_not_turn_back() {
     let late = |now: Now| Ok(vec![gauge("x", if now.since >= 10 { 1.0 } else { 0.0 })]);
     let values = values(&Story::default().recorded(late), "x", &[], 0);
