@@ -284,7 +284,8 @@ async fn what_rules_cannot_be_scored_with_is_told() {
         alerts(GOOD, &["galera::non_primary_wedgy"]).await.ends(2, &["did you mean", "galera::non_primary_wedge"]);
         let mut command = reenact(&["alerts", "Cargo.toml", "--runs", "../tests/metrics"]);
         let cache = folder();
-        let without = command.env("PATH", "/nonexistent").env("XDG_CACHE_HOME", cache.path()).env("DOCKER_HOST", NO_DAEMON);
+        let without =
+            command.env("PATH", "/nonexistent").env("XDG_CACHE_HOME", cache.path()).env("DOCKER_HOST", NO_DAEMON);
         run(without).await.ends(3, &["no promtool", "prometheus"]);
     }
 }
@@ -298,7 +299,8 @@ fn shipped() -> bool {
 
 #[tokio::test]
 async fn rules_are_scored_without_docker() {
-    let is_there = env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|path| path.join("promtool").is_file());
+    let is_there =
+        env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|path| path.join("promtool").is_file());
     assert!(is_there || env::var("REENACT_REQUIRE").as_deref() != Ok("all"), "no promtool");
     if !is_there || !shipped() {
         eprintln!("skipped: no promtool or no recordings of metrics");

@@ -196,7 +196,8 @@ impl<'s> Track<'s> {
     /// picked: in their order, a part whose length divides the interval would show one moment of it
     /// for ever.
     fn scrape(&self, part: Part, at: u64, pick: u64) -> Option<usize> {
-        let any = |all: &[usize]| usize::try_from(pick % (all.len().max(1) as u64)).ok().and_then(|at| all.get(at).copied());
+        let any =
+            |all: &[usize]| usize::try_from(pick % (all.len().max(1) as u64)).ok().and_then(|at| all.get(at).copied());
         let until = |all: &[usize]| {
             let passed = all.partition_point(|number| self.scraped.scrapes[*number].at <= at);
             passed.checked_sub(1).map(|last| all[last])
@@ -214,7 +215,8 @@ impl<'s> Track<'s> {
 /// Spreads seeds and names evenly: FNV-1a, and a last mixing of its bits.
 fn hash(seed: u64, text: &str) -> u64 {
     let bytes = seed.to_le_bytes().into_iter().chain(text.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     let hash = (hash ^ (hash >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     hash ^ (hash >> 32)
 }

@@ -1,7 +1,14 @@
 //! Durations as Prometheus writes them: `90s`, `5m`, `1h30m`.
 
-const UNITS: [(&str, u64); 7] =
-    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000), ("y", 31_536_000_000)];
+const UNITS: [(&str, u64); 7] = [
+    ("ms", 1),
+    ("s", 1000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 604_800_000),
+    ("y", 31_536_000_000),
+];
 
 /// In milliseconds; `None` if it is no duration. A number without a unit is of seconds, as newer
 /// versions of Prometheus have it.

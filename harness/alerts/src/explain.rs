@@ -86,7 +86,8 @@ fn why_nothing(selector: &Selector, recording: &Recording) -> String {
         .map(|matcher| {
             let values: BTreeSet<_> = named.iter().filter_map(|(_, kept)| kept.labels.get(&matcher.label)).collect();
             let more = if values.len() > NAMED { ", …" } else { "" };
-            let values: Vec<_> = values.into_iter().take(NAMED).map(|value| format!("{}={value}", matcher.label)).collect();
+            let values: Vec<_> =
+                values.into_iter().take(NAMED).map(|value| format!("{}={value}", matcher.label)).collect();
             let recorded = if values.is_empty() { format!("no label {}", matcher.label) } else { values.join(", ") };
             format!("matcher {matcher} matches none; recorded: {recorded}{more}")
         })

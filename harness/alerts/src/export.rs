@@ -123,7 +123,8 @@ impl<'t> Test<'t> {
 
     /// Silent while all is well, firing from the first moment on at which they do.
     fn expectations(&self, first: &BTreeMap<String, u64>) -> Vec<Query> {
-        let firing = |name: &str| format!("group by (alertname) (ALERTS{{alertname=\"{name}\",alertstate=\"firing\"}})");
+        let firing =
+            |name: &str| format!("group by (alertname) (ALERTS{{alertname=\"{name}\",alertstate=\"firing\"}})");
         let healthy = (self.axis.onset_clock().unsigned_abs() - 1) / self.axis.interval_ms * self.axis.interval_ms;
         let silent = first.keys().map(|name| Query { expr: firing(name), at: healthy, samples: Vec::new() });
         let fires = first.iter().map(|(name, at)| {
@@ -177,7 +178,8 @@ mod tests {
     use super::*;
     use crate::testing::{Story, gauge, kept, promtool};
 
-    const RULES: &str = "groups:\n- name: g\n  rules:\n  - {alert: Down, expr: x == 0, for: 5m}\n  - {alert: Never, expr: x == 7}\n";
+    const RULES: &str =
+        "groups:\n- name: g\n  rules:\n  - {alert: Down, expr: x == 0, for: 5m}\n  - {alert: Never, expr: x == 7}\n";
 
     #[test]
     fn the_test_passes_and_fails_when_the_rule_is_broken() {

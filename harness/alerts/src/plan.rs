@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::{
     axis::{self, Axis, Drawn, Parts},
     duration,
-    promtool::{Said, Samples},
     promql::Selector,
+    promtool::{Said, Samples},
     recording::{Kept, Recording},
     rules::Rules,
     score::Options,
@@ -90,7 +90,11 @@ impl Batch {
         let goes_on = parts.lasts || parts.returns;
         let after = if self.is_still {
             2 * self.eval_ms.max(interval_ms)
-        } else if goes_on { recorded + self.needs_ms + MARGIN_MS } else { recorded };
+        } else if goes_on {
+            recorded + self.needs_ms + MARGIN_MS
+        } else {
+            recorded
+        };
         let spread_ms = interval_ms.max(self.eval_ms);
         Axis {
             parts,

@@ -105,7 +105,8 @@ impl Expression {
 
     /// Whether it may be true where nothing is recorded that it names.
     pub(crate) fn may_be_true_of_nothing(&self) -> bool {
-        self.selectors.is_empty() || ["absent", "absent_over_time", "vector"].iter().any(|word| self.words.contains(*word))
+        self.selectors.is_empty()
+            || ["absent", "absent_over_time", "vector"].iter().any(|word| self.words.contains(*word))
     }
 
     /// Whether one selector that finds nothing leaves the others something to say.

@@ -180,7 +180,12 @@ impl Building {
         let made = |value: fn(&Seen) -> f64| scrapes.iter().map(|seen| Some(value(seen))).collect();
         let mut kept = vec![
             keep("up".into(), BTreeMap::new(), Kind::Gauge, made(|seen| f64::from(u8::from(seen.is_answered)))),
-            keep("scrape_duration_seconds".into(), BTreeMap::new(), Kind::Gauge, made(|seen| seen.took_ms as f64 / 1e3)),
+            keep(
+                "scrape_duration_seconds".into(),
+                BTreeMap::new(),
+                Kind::Gauge,
+                made(|seen| seen.took_ms as f64 / 1e3),
+            ),
         ];
         let own = series.into_values().filter(|(_, series, _)| series.name != "up");
         kept.extend(own.map(|(kind, series, values)| keep(series.name, series.labels, kind, values)));

@@ -41,7 +41,8 @@ impl std::str::FromStr for Relabel {
         let pair = |pair: &str| {
             let (name, value) = pair.split_once('=').ok_or(help)?;
             let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-            let is_right = !name.is_empty() && name.chars().all(is_name) && !name.starts_with(|l: char| l.is_ascii_digit());
+            let is_right =
+                !name.is_empty() && name.chars().all(is_name) && !name.starts_with(|l: char| l.is_ascii_digit());
             if is_right { Ok((name.to_owned(), value.to_owned())) } else { Err(help) }
         };
         Ok(Self { job, labels: rest.split(',').map(pair).collect::<Result<_, _>>()? })

@@ -113,7 +113,9 @@ impl Scores {
             let says = |verdict: Verdict| rows().any(|row| row.verdict == verdict);
             let is_dead = !says(Verdict::Detected) && !says(Verdict::Pending) && !says(Verdict::NeverTrue);
             // A matcher that matches none is more telling than a metric of another system.
-            let why = rows().filter(|row| row.verdict == Verdict::NoSeries).max_by_key(|row| row.reason.contains("matches none"));
+            let why = rows()
+                .filter(|row| row.verdict == Verdict::NoSeries)
+                .max_by_key(|row| row.reason.contains("matches none"));
             if let (true, Some(why)) = (is_dead && !says(Verdict::Blind), why) {
                 told.entry(why.reason.clone()).or_default().insert(self.name(number));
             }

@@ -61,7 +61,8 @@ fn by_system<'s>(scenarios: &[&'s Scenario]) -> BTreeMap<&'s str, Vec<&'s Scenar
 pub fn alerts(scores: &Scores, scenarios: &[&Scenario]) -> String {
     let mut page = String::from("| scenario | first alert | after | besides |\n|---|---|---|---|\n");
     for scored in &scores.all {
-        let detector = scenarios.iter().find(|scenario| scenario.id == scored.scenario).and_then(|known| known.detector);
+        let detector =
+            scenarios.iter().find(|scenario| scenario.id == scored.scenario).and_then(|known| known.detector);
         let alarms = scored.alarms();
         let (first, after) = match (alarms.first(), scored.is_twin) {
             (Some(row), false) => (format!("`{}`", scores.name(row.rule)), after(row)),

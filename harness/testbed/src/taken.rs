@@ -25,8 +25,11 @@ impl Session {
         let reference = self.image(image).await?;
         let name = format!("reenact-{}-take-{image}", self.id());
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
-        let body =
-            ContainerCreateBody { image: Some(reference), labels: Some(self.labels()), ..ContainerCreateBody::default() };
+        let body = ContainerCreateBody {
+            image: Some(reference),
+            labels: Some(self.labels()),
+            ..ContainerCreateBody::default()
+        };
         let cannot = || Error::docker(format!("give {path} of the image {image}"));
         self.docker().create_container(Some(options), body).await.map_err(cannot())?;
         let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
@@ -38,7 +41,8 @@ impl Session {
         let archive = archive.await.map_err(cannot());
         let options = RemoveContainerOptionsBuilder::new().force(true).build();
         self.docker().remove_container(&name, Some(options)).await.map_err(cannot())?;
-        only_file(&archive?).ok_or_else(|| Error::Bug(format!("the daemon's archive of {path} is no archive of a file")))
+        only_file(&archive?)
+            .ok_or_else(|| Error::Bug(format!("the daemon's archive of {path} is no archive of a file")))
     }
 }
 

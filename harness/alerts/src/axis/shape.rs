@@ -71,11 +71,13 @@ impl<'s> Shape<'s> {
     /// Its value in a sample.
     pub(crate) fn at(&self, point: Point) -> Option<f64> {
         match &self.how {
-            How::Again { steady, held } => self.values[match point.part {
-                Part::Before(1..) | Part::After(_) => point.scrape.max(*steady),
-                Part::Held(1..) => point.scrape.max(*held),
-                Part::Before(0) | Part::Onset | Part::Held(0) => point.scrape,
-            }],
+            How::Again { steady, held } => {
+                self.values[match point.part {
+                    Part::Before(1..) | Part::After(_) => point.scrape.max(*steady),
+                    Part::Held(1..) => point.scrape.max(*held),
+                    Part::Before(0) | Part::Onset | Part::Held(0) => point.scrape,
+                }]
+            }
             How::Climbs(climb) => climb.at(point, self.values[point.scrape]),
             How::Moment { moves, freezes, epoch, onset_s, turns } => {
                 let value = self.values[point.scrape]?;
@@ -129,7 +131,13 @@ fn moment(kept: &Kept, track: &Track<'_>, axis: &Axis, epoch: f64) -> How {
     let turns = kept.values.iter().position(|value| value.is_some() && *value != first).unwrap_or(kept.values.len());
     let onset_s = (axis.parts.onset as f64 - axis.onset_clock() as f64) / 1e3;
     let moves = changes(&track.steady) > 1 || changes(&track.held) > 1;
-    How::Moment { moves, freezes: changes(&track.held) == 0, epoch, onset_s, turns: if first.is_some() { turns } else { 0 } }
+    How::Moment {
+        moves,
+        freezes: changes(&track.held) == 0,
+        epoch,
+        onset_s,
+        turns: if first.is_some() { turns } else { 0 },
+    }
 }
 
 /// The scrape of a part from which a series that was born in it is there.
@@ -141,7 +149,8 @@ fn born(values: &[Option<f64>], part: &[usize]) -> usize {
 
 /// The scrape of a part from which a value is as it stays, where it turned once only.
 fn stays(values: &[Option<f64>], part: &[usize]) -> usize {
-    let turned: Vec<_> = part.windows(2).filter(|pair| values[pair[0]] != values[pair[1]]).map(|pair| pair[1]).collect();
+    let turned: Vec<_> =
+        part.windows(2).filter(|pair| values[pair[0]] != values[pair[1]]).map(|pair| pair[1]).collect();
     if let [once] = turned[..] { once } else { 0 }
 }
 
@@ -155,7 +164,8 @@ impl Climb {
         let there: Vec<_> = (from..values.len()).filter_map(|at| Some((at, values[at]?))).collect();
         let falls = there.windows(2).find(|pair| pair[1].1 < pair[0].1).map(|pair| pair[1].0);
         let restarts = falls.unwrap_or(values.len());
-        let copies = (axis.before as u64 * axis.interval_ms).div_ceil(parts.onset.saturating_sub(parts.steady).max(1)) + 1;
+        let copies =
+            (axis.before as u64 * axis.interval_ms).div_ceil(parts.onset.saturating_sub(parts.steady).max(1)) + 1;
         let before = (copies as f64 * steady.gains - steady.first).max(0.0);
         // The lab's processes are young, and those of production are not.
         let older = if is_clock(kept) { OLDER_S } else { 0.0 };

@@ -109,7 +109,13 @@ fn waits(holds_in: usize) -> &'static str {
     if holds_in == 0 { "1m" } else { "5m" }
 }
 
-fn of_key(key: &Key, selector: &str, series: &[(&Scraped, &Kept)], parts: &Parts, twins: &[&Recording]) -> Vec<Candidate> {
+fn of_key(
+    key: &Key,
+    selector: &str,
+    series: &[(&Scraped, &Kept)],
+    parts: &Parts,
+    twins: &[&Recording],
+) -> Vec<Candidate> {
     let looks: Vec<Look> = series.iter().map(|(scraped, kept)| Look::of(scraped, kept, parts)).collect();
     let steady: Vec<f64> = looks.iter().flat_map(|look| look.steady.iter().copied()).collect();
     let mut found = Vec::new();
@@ -196,7 +202,8 @@ fn grouped(recording: &Recording) -> Groups<'_> {
         let is_of_exporter = ["go_", "process_", "promhttp_", "scrape_", "probe_duration", "mysql_exporter"];
         let is_moment = kept.values.iter().flatten().any(|value| value.abs() > 1e9);
         let is_id = |value: &String| value.len() >= ID && value.chars().all(|letter| letter.is_ascii_hexdigit());
-        let is_of_lab = |(name, value): (&String, &String)| OF_THE_LAB.iter().any(|end| name.ends_with(end)) || is_id(value);
+        let is_of_lab =
+            |(name, value): (&String, &String)| OF_THE_LAB.iter().any(|end| name.ends_with(end)) || is_id(value);
         let is_left_out = is_of_exporter.iter().any(|head| kept.name.starts_with(head))
             || is_moment
             || kept.labels.iter().any(is_of_lab);
@@ -211,7 +218,8 @@ fn grouped(recording: &Recording) -> Groups<'_> {
 fn holds_at_some_moment(twin: &Recording, key: &Key, holds: &dyn Fn(&[Vec<f64>]) -> bool) -> bool {
     let parts = Parts::of(twin);
     let series: Vec<_> = twin.series().filter(|(scraped, kept)| Key::of(scraped, kept) == *key).collect();
-    let times: BTreeSet<u64> = series.iter().flat_map(|(scraped, _)| scraped.scrapes.iter().map(|seen| seen.at)).collect();
+    let times: BTreeSet<u64> =
+        series.iter().flat_map(|(scraped, _)| scraped.scrapes.iter().map(|seen| seen.at)).collect();
     times.into_iter().filter(|at| *at >= parts.onset && *at < parts.over.max(parts.onset + 1)).any(|at| {
         let value = |(scraped, kept): &(&Scraped, &Kept)| {
             let passed = scraped.scrapes.partition_point(|seen| seen.at <= at);

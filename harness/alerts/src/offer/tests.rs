@@ -13,7 +13,8 @@ fn nodes() -> [Target; 3] {
 
 /// An incident in which all nodes say that they are not ready, and a look-alike in which one does.
 fn recordings(folder: &Path) -> Vec<std::path::PathBuf> {
-    let incident = Story::default().lines(&nodes(), |_, now| (5, Ok(vec![gauge("ready", on(now.since < 1)), gauge("x", 3.0)])));
+    let incident =
+        Story::default().lines(&nodes(), |_, now| (5, Ok(vec![gauge("ready", on(now.since < 1)), gauge("x", 3.0)])));
     let twin = Story { held: 700, ..Story::twin() }.lines(&nodes(), |target, now| {
         let is_off = target.node == "n1" && matches!(now.phase, Phase::Onset | Phase::Broken);
         (5, Ok(vec![gauge("ready", on(!is_off)), gauge("x", 3.0)]))

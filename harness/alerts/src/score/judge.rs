@@ -13,9 +13,8 @@ use crate::{
 };
 
 /// Functions that ask for the time of the day or of the year.
-const CALENDAR: [&str; 8] = [
-    "hour", "minute", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year",
-];
+const CALENDAR: [&str; 8] =
+    ["hour", "minute", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year"];
 /// Functions that draw a line through hours.
 const FORECASTS: [&str; 4] = ["predict_linear", "deriv", "holt_winters", "double_exponential_smoothing"];
 /// The furthest that a rule may look back, and the longest that it may wait, in milliseconds.
@@ -167,7 +166,8 @@ impl Case<'_> {
 
     /// Whether it stops firing although the incident goes on.
     fn resolves(&self) -> String {
-        let (Some(lasts), Some((_, to))) = (self.recording.lasts_s, self.seen.first().and_then(|seen| seen.firing)) else {
+        let (Some(lasts), Some((_, to))) = (self.recording.lasts_s, self.seen.first().and_then(|seen| seen.firing))
+        else {
             return String::new();
         };
         let needs_s = self.rules.needs_ms(self.number) as f64 / 1e3;
@@ -205,7 +205,8 @@ impl Case<'_> {
             let through = self.rules.recorded_for(self.number).into_iter().chain([self.number]);
             through.into_iter().any(|at| self.rules.rules[at].reads.selectors.iter().any(|s| s.selects(name, labels)))
         };
-        let read = self.recording.targets.iter().filter(|t| t.series.iter().any(|kept| reads(&kept.name, &kept.labels)));
+        let read =
+            self.recording.targets.iter().filter(|t| t.series.iter().any(|kept| reads(&kept.name, &kept.labels)));
         let unseen: Vec<_> = read
             .filter(|scraped| Track::of(scraped, &self.parts).held.is_empty())
             .map(|scraped| scraped.target.instance.as_str())
@@ -217,7 +218,8 @@ impl Case<'_> {
 /// Selectors that found series while all was healthy, and find none now.
 fn blind(found: &[Found]) -> Option<String> {
     let is_blind = |found: &&Found| !found.absence && !found.before.is_empty() && found.now.is_empty();
-    let blind: Vec<_> = found.iter().filter(is_blind).map(|found| format!("{} on {}", found.text, found.lost().join(", "))).collect();
+    let blind: Vec<_> =
+        found.iter().filter(is_blind).map(|found| format!("{} on {}", found.text, found.lost().join(", "))).collect();
     (!blind.is_empty()).then(|| format!("lost {}", blind.join("; ")))
 }
 

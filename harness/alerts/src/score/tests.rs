@@ -68,7 +68,10 @@ fn a_look_alike_would_page_if_it_lasted() {
     let word = |name: &str| row(&rules, &scored, name).verdict;
     assert_eq!(word("Patient"), Verdict::WouldPage);
     assert!(row(&rules, &scored, "Patient").reason.starts_with("if it lasted 5m"));
-    assert_eq!((word("Hasty"), word("Calm"), word("Eager")), (Verdict::FalseAlarm, Verdict::Silent, Verdict::FalseAlarm));
+    assert_eq!(
+        (word("Hasty"), word("Calm"), word("Eager")),
+        (Verdict::FalseAlarm, Verdict::Silent, Verdict::FalseAlarm)
+    );
     assert!(!scored.is_good());
 }
 
@@ -182,7 +185,8 @@ fn a_condition_between_two_scrapes_fires_with_some_alignments_only() {
     // Two die at once; between their scrapes one is seen to be down.
     let rules = alerts(&[("One", "count(p_up == 0) % 2 == 1", "")]);
     let both = [target("made", "n1"), target("made", "n2")];
-    let lines = Story::default().lines(&both, |_, now| (5, Ok(vec![gauge("p_up", f64::from(u8::from(now.since < 1)))])));
+    let lines =
+        Story::default().lines(&both, |_, now| (5, Ok(vec![gauge("p_up", f64::from(u8::from(now.since < 1)))])));
     let row = scored(&rules, &Recording::of(lines, &[]).expect("a recording"), &promtool).rows[0].clone();
     assert_eq!(row.verdict, Verdict::Pending, "{row:?}");
     assert!(row.reason.contains("of 5 alignments"), "{row:?}");

@@ -60,7 +60,9 @@ fn besides(scores: &Scores, scored: &Scored) -> String {
     let mut told = Vec::new();
     let more = scored.alarms().len().saturating_sub(1);
     told.extend((more > 0).then(|| format!("{more} more")));
-    for verdict in [Verdict::Blind, Verdict::Pending, Verdict::WouldPage, Verdict::FiresWhileHealthy, Verdict::NotScored] {
+    for verdict in
+        [Verdict::Blind, Verdict::Pending, Verdict::WouldPage, Verdict::FiresWhileHealthy, Verdict::NotScored]
+    {
         let count = scored.count(verdict);
         told.extend((count > 0).then(|| format!("{count} {}", verdict.words())));
     }
@@ -72,8 +74,7 @@ fn besides(scores: &Scores, scored: &Scored) -> String {
 
 fn rules(scores: &Scores) -> String {
     let rows = || scores.all.iter().flat_map(|scored| &scored.rows);
-    let counted: Vec<_> =
-        COUNTED.into_iter().filter(|(_, of)| rows().any(|row| of.contains(&row.verdict))).collect();
+    let counted: Vec<_> = COUNTED.into_iter().filter(|(_, of)| rows().any(|row| of.contains(&row.verdict))).collect();
     let names: Vec<_> = ["rule", "for"].into_iter().chain(counted.iter().map(|(name, _)| *name)).collect();
     let mut table = table(&names);
     for (number, alert) in scores.rules.alerts() {

@@ -10,7 +10,11 @@ fn row(rule: usize, verdict: Verdict) -> Row {
         rule,
         verdict,
         after_s: fires.then_some([303.0, 320.4]),
-        reason: if verdict == Verdict::NoSeries { "y: matcher job=\"p\" matches none; recorded: job=q".into() } else { String::new() },
+        reason: if verdict == Verdict::NoSeries {
+            "y: matcher job=\"p\" matches none; recorded: job=q".into()
+        } else {
+            String::new()
+        },
         pending: fires.then_some(Spell { from: 3.0, to: 288.0 }),
         firing: fires.then_some(Spell { from: 303.0, to: 500.0 }),
     }
@@ -84,7 +88,10 @@ fn the_summary_names_the_first_alert_and_who_would_not_have_called() {
     assert!(line("galera::quiet").contains("nobody would have called"), "{text}");
     assert!(text.contains("FALSE ALARM: Down"), "{text}");
     assert!(text.contains("1 of 2 incidents noticed; 1 of 2 look-alikes without an alarm"), "{text}");
-    assert!(text.contains("never found anything: Deaf\n  y: matcher job=\"p\" matches none; recorded: job=q"), "{text}");
+    assert!(
+        text.contains("never found anything: Deaf\n  y: matcher job=\"p\" matches none; recorded: job=q"),
+        "{text}"
+    );
     assert!(details(&scores).contains("would page"));
 }
 

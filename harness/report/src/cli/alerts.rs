@@ -121,10 +121,13 @@ impl Alerts {
         let (mut files, mut patterns) = (Vec::new(), Vec::new());
         for word in &self.words {
             let path = Path::new(word);
-            let is_rules = path.extension().is_some_and(|end| ["yml", "yaml", "json", "rules"].iter().any(|e| end == *e));
+            let is_rules =
+                path.extension().is_some_and(|end| ["yml", "yaml", "json", "rules"].iter().any(|e| end == *e));
             match path.is_file() {
                 true => files.push(path.to_owned()),
-                false if is_rules => return Err(Error::usage(format!("there is no file {word}"), "name a file of rules")),
+                false if is_rules => {
+                    return Err(Error::usage(format!("there is no file {word}"), "name a file of rules"));
+                }
                 false => patterns.push(word.as_str()),
             }
         }

@@ -201,7 +201,8 @@ fn scenario(scores: &Scores, scored: &Scored, number: usize) -> Markup {
 }
 
 fn recorded(scored: &Scored) -> String {
-    let held = format!("Recorded: the broken state stands after {:.0} s, and for {:.0} s.", scored.broken_s, scored.held_s);
+    let held =
+        format!("Recorded: the broken state stands after {:.0} s, and for {:.0} s.", scored.broken_s, scored.held_s);
     match (scored.lasts_s, scored.is_twin) {
         (Some(lasts), _) => format!("{held} Nothing heals by itself: shown for {}.", shown(lasts * 1000)),
         (None, false) => format!("{held} That it lasts is not shown: nothing is extended."),

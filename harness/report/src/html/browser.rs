@@ -177,11 +177,14 @@ pub(crate) fn hold(page: &str, word: &str, shown: u32) {
     browser.eval("document.querySelector('#matrix tbody a').click()");
     let opened = "document.querySelector(location.hash).closest('details').open";
     // The page hears of its new address only after the click.
-    let told = browser.call("Runtime.evaluate", json!({
-        "expression": format!("new Promise(done => setTimeout(() => done({opened})))"),
-        "awaitPromise": true,
-        "returnByValue": true,
-    }));
+    let told = browser.call(
+        "Runtime.evaluate",
+        json!({
+            "expression": format!("new Promise(done => setTimeout(() => done({opened})))"),
+            "awaitPromise": true,
+            "returnByValue": true,
+        }),
+    );
     assert_eq!(told["result"]["value"], json!(true), "a link unfolds what it points at");
 
     let background = "getComputedStyle(document.documentElement).backgroundColor";

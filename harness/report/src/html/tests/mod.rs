@@ -237,6 +237,9 @@ fn rules_stand_beside_the_detectors_of_a_run_that_was_scored() {
     fs::write(results[0].run_dir.join("alerts.json"), text).expect("a file");
     let page = Html::parse_document(&render(&results));
     let words = texts(page.root_element(), "table.events td.word");
-    assert!(words.iter().any(|word| word == "fired") && words.iter().any(|word| word.contains("detected")), "{words:?}");
+    assert!(
+        words.iter().any(|word| word == "fired") && words.iter().any(|word| word.contains("detected")),
+        "{words:?}"
+    );
     assert_eq!(all(page.root_element(), "svg line.detector").len(), 1);
 }
