@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use reenact_core::metrics::{Phase, Target};
 
-use crate::recording::{Recording, Scraped};
+use crate::recording::{Kept, Recording, Scraped};
 
 pub(crate) use shape::Shape;
 
@@ -232,12 +232,12 @@ pub(crate) fn drawn(
     recording: &Recording,
     axis: &Axis,
     counters: &BTreeSet<String>,
-    is_wanted: impl Fn(&str, &std::collections::BTreeMap<String, String>) -> bool,
+    is_wanted: impl Fn(&Kept) -> bool,
 ) -> Vec<Drawn> {
     let epoch = shape::epoch(recording);
     let mut all = Vec::new();
     for scraped in &recording.targets {
-        let wanted: Vec<_> = scraped.series.iter().filter(|kept| is_wanted(&kept.name, &kept.labels)).collect();
+        let wanted: Vec<_> = scraped.series.iter().filter(|kept| is_wanted(kept)).collect();
         if wanted.is_empty() {
             continue;
         }

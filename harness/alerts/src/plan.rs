@@ -120,14 +120,14 @@ impl Batch {
 
     /// The series that its rules read, and no others.
     pub(crate) fn series(&self, rules: &Rules, recording: &Recording, axis: &Axis) -> Vec<Drawn> {
-        let selectors: Vec<_> = self
-            .alerts
-            .iter()
-            .flat_map(|at| rules.recorded_for(*at).into_iter().chain([*at]))
-            .flat_map(|at| &rules.rules[at].reads.selectors)
-            .collect();
-        let is_wanted = |name: &str, labels: &BTreeMap<String, String>| {
-            selectors.iter().any(|selector| selector.selects(name, labels))
+        let through = |at: &usize| rules.recorded_for(*at).into_iter().chain([*at]).collect::<Vec<_>>();
+        let reads: Vec<_> = self.alerts.iter().flat_map(through).map(|at| &rules.rules[at].reads).collect();
+        let reads: Vec<_> = reads.into_iter().map(|reads| (reads, reads.ignores_flat())).collect();
+        let is_wanted = |kept: &Kept| {
+            let mut selecting = reads
+                .iter()
+                .filter(|(reads, _)| reads.selectors.iter().any(|selector| selector.selects(&kept.name, &kept.labels)));
+            selecting.any(|(_, ignores_flat)| !ignores_flat || !kept.is_flat())
         };
         axis::drawn(recording, axis, &rules.counters(), is_wanted)
     }

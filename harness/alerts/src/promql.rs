@@ -13,6 +13,8 @@ pub(crate) struct Expression {
     pub(crate) selectors: Vec<Selector>,
     /// Its functions, aggregations and operators that are words.
     pub(crate) words: BTreeSet<String>,
+    /// The letters of its operators: `>`, `/`, …
+    pub(crate) operators: BTreeSet<char>,
 }
 
 /// One selector of series.
@@ -109,6 +111,19 @@ impl Expression {
             || ["absent", "absent_over_time", "vector"].iter().any(|word| self.words.contains(*word))
     }
 
+    /// Whether a counter that stands still makes no difference to it: it asks whether the rate of
+    /// one metric, or one part of it by another, is above something. Of sums of rates a rate of
+    /// zero is no part, and nothing by nothing is above nothing.
+    pub(crate) fn ignores_flat(&self) -> bool {
+        let names: BTreeSet<_> = self.selectors.iter().map(|selector| selector.name.as_deref()).collect();
+        let known = ["sum", "rate", "increase", "irate"];
+        names.len() == 1
+            && self.selectors.iter().all(|selector| selector.name.is_some() && selector.is_rated())
+            && self.words.iter().all(|word| known.contains(&word.as_str()))
+            && self.operators.contains(&'>')
+            && self.operators.iter().all(|letter| matches!(letter, '>' | '/' | '*'))
+    }
+
     /// Whether one selector that finds nothing leaves the others something to say.
     pub(crate) fn has_alternatives(&self) -> bool {
         ["or", "unless"].iter().any(|word| self.words.contains(*word)) || self.may_be_true_of_nothing()
@@ -144,6 +159,25 @@ mod tests {
         assert_eq!(read.selectors[0].reaches_ms, 3_600_000);
         assert_eq!(read.selectors[1].reaches_ms, 120_000);
         assert!(Expression::read("hour() > 8").words.contains("hour"));
+    }
+
+    #[test]
+    fn only_what_is_above_by_rates_of_one_metric_ignores_what_stands_still() {
+        let ignores = |text: &str| Expression::read(text).ignores_flat();
+        assert!(ignores(r#"100 * sum(rate(h{code=~"a|b"}[5m])) by (job) / sum(rate(h[5m])) without (x) > 5"#));
+        for text in [
+            "sum(rate(h[5m])) == 0",
+            "sum(rate(h[5m])) < 1",
+            "1 - sum(rate(h[5m])) > 0",
+            "sum(rate(a[5m])) / sum(rate(h[5m])) > 1",
+            "count(rate(h[5m])) > 1",
+            "sum(rate(h[5m])) > -1",
+            "sum(h) > 1",
+            "histogram_quantile(0.9, rate(h[5m])) > 1",
+            "sum(rate(h[5m])) > 1 or up",
+        ] {
+            assert!(!ignores(text), "{text}");
+        }
     }
 
     #[test]

@@ -58,6 +58,15 @@ pub(crate) struct Kept {
     pub(crate) values: Vec<Option<f64>>,
 }
 
+impl Kept {
+    /// Whether it has one value, wherever it is there.
+    pub(crate) fn is_flat(&self) -> bool {
+        let mut told = self.values.iter().flatten();
+        let first = told.next();
+        told.all(|value| Some(value) == first)
+    }
+}
+
 /// Which scenario a recording is of, told by its first line alone.
 ///
 /// # Errors

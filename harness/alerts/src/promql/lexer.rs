@@ -61,7 +61,12 @@ impl<'t> Lexer<'t> {
                 }
                 letter if letter.is_ascii_alphabetic() || letter == '_' || letter == ':' => self.word(),
                 letter if letter.is_ascii_digit() => self.at += self.letters(|l| l.is_ascii_alphanumeric() || l == '.'),
-                other => self.at += other.len_utf8(),
+                other => {
+                    if !matches!(other, ',' | ']') {
+                        self.read.operators.insert(other);
+                    }
+                    self.at += other.len_utf8();
+                }
             }
         }
         self.read

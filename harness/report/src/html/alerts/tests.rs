@@ -1,8 +1,10 @@
 use scraper::{Html, Selector};
 
 use super::*;
-use crate::alerts::tests::{loud_twin, noticed, quiet_twin, scores, unnoticed};
-use crate::html::browser;
+use crate::{
+    alerts::tests::{loud_twin, noticed, quiet_twin, scores, unnoticed},
+    html::browser,
+};
 
 fn count(page: &Html, selector: &str) -> usize {
     page.select(&Selector::parse(selector).expect("a selector")).count()
