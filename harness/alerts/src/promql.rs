@@ -116,7 +116,7 @@ impl Expression {
     /// zero is no part, and nothing by nothing is above nothing.
     pub(crate) fn ignores_flat(&self) -> bool {
         let names: BTreeSet<_> = self.selectors.iter().map(|selector| selector.name.as_deref()).collect();
-        let known = ["sum", "rate", "increase", "irate"];
+        let known = ["sum", "rate", "increase", "irate", "and"];
         names.len() == 1
             && self.selectors.iter().all(|selector| selector.name.is_some() && selector.is_rated())
             && self.words.iter().all(|word| known.contains(&word.as_str()))

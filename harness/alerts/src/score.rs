@@ -75,8 +75,7 @@ pub fn score(rules: &Rules, recordings: &[PathBuf], options: &Options, promtool:
     let next = Mutex::new(0..recordings.len());
     let done = Mutex::new(Vec::new());
     let work = || {
-        loop {
-            let Some(at) = next.lock().ok().and_then(|mut next| next.next()) else { break };
+        while let Some(at) = next.lock().ok().and_then(|mut next| next.next()) {
             let path = &recordings[at];
             let scored = Recording::read(path, &options.relabel).and_then(|recording| {
                 let scored = one(rules, &recording, options, promtool)?;

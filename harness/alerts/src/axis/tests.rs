@@ -47,7 +47,7 @@ fn a_gauge_is_repeated_and_turns_at_the_onset_only() {
 #[test]
 fn a_flicker_is_not_caught_at_one_moment_for_ever() {
     // On for one second of three; a scrape each 15 s would always find the same one.
-    let flickers = |now: Now| Ok(vec![gauge("x", f64::from(u8::from(now.second % 3 == 0)))]);
+    let flickers = |now: Now| Ok(vec![gauge("x", f64::from(u8::from(now.second.is_multiple_of(3))))]);
     let recording = Story { steady: 3, ..Story::default() }.recorded(flickers);
     for seed in 0..5 {
         let values = values(&recording, "x", &[], seed);

@@ -205,6 +205,7 @@ fn grouped(recording: &Recording) -> Groups<'_> {
         let is_of_lab =
             |(name, value): (&String, &String)| OF_THE_LAB.iter().any(|end| name.ends_with(end)) || is_id(value);
         let is_left_out = is_of_exporter.iter().any(|head| kept.name.starts_with(head))
+            || kept.name.contains("_runtime_")
             || is_moment
             || kept.labels.iter().any(is_of_lab);
         if kept.kind != Kind::Counter && !is_left_out {
