@@ -3,7 +3,11 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use reenact::{campaign, report::documents};
+use reenact::{
+    alerts::{Options, Promtool, Rules, score, within},
+    campaign,
+    report::{alerts::Scores, documents},
+};
 use scenarios as _;
 
 /// Holds the parts of a document that are made from the incidents' values.
@@ -30,6 +34,30 @@ fn the_list_of_scenarios_is_that_of_the_code() {
     let all = campaign::all().expect("scenarios");
     let parts = [("scenarios", documents::scenarios(&all)), ("reasons", documents::reasons(&all))];
     holds("docs/scenarios.md", &parts);
+}
+
+/// The rules that are recommended, all against all that is shipped.
+#[test]
+fn the_examples_scores_are_those_of_the_shipped_recordings() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let recordings = within(&root.join("tests/metrics")).unwrap_or_default();
+    let (Some(promtool), false) = (Promtool::on_path(), recordings.is_empty()) else {
+        let is_required = std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all");
+        assert!(!is_required, "there is no promtool or no recording, and REENACT_REQUIRE=all wants it");
+        eprintln!("skipped: there is no promtool or no recording");
+        return;
+    };
+    let files = ["galera", "etcd-consul", "blobstore", "bosh", "web-service"];
+    let files = files.map(|name| root.join(format!("docs/examples/alerts/{name}.yml")));
+    promtool.check(&files).expect("they are right");
+    let rules = Rules::read(&files).expect("rules");
+    let all = score(&rules, &recordings, &Options::default(), &promtool).expect("scored");
+    let scores = Scores { rules, all, offers: Vec::new() };
+    for scored in scores.all.iter().filter(|scored| scored.is_twin) {
+        assert!(scored.is_good(), "{}: {:?}", scored.scenario, scored.alarms());
+    }
+    let known = campaign::all().expect("scenarios");
+    holds("docs/alerts.md", &[("alerts", documents::alerts(&scores, &known))]);
 }
 
 /// The core leaves nothing untried: see `campaign::core`.

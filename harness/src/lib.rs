@@ -1,16 +1,18 @@
 //! **reenact** re-enacts reported production incidents on real software in Docker and judges
 //! whether detectors notice them and runbooks heal them without harm.
 //!
-//! The engine knows no incident and no system. Four crates hold it, each of which imports only
+//! The engine knows no incident and no system. Five crates hold it, each of which imports only
 //! those above it in this list; this one is their common door.
 //!
 //! | crate | rooms |
 //! |---|---|
 //! | `reenact-core` | [`detect`], [`judge`], [`probe`]s and what they see, [`runbook`], [`workload`]: no Docker |
+//! | `reenact-alerts` | [`alerts`]: a user's Prometheus rules against recordings, without Docker |
 //! | `reenact-testbed` | [`testbed`], [`fault`], the [`probe`]s that look at nodes |
 //! | `reenact-run` | [`incident`]s and their contract, [`campaign`], [`archive`] |
 //! | `reenact-report` | [`report`], [`compare`], [`cli`] |
 
+pub use reenact_alerts as alerts;
 pub use reenact_core::{
     Error, Result, detect, detector, fingerprint, journal, judge, poll, questions, runbook, workload,
 };

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use crate::alerts::{Scores, after};
 use reenact_core::{Error, Result, detect};
 use reenact_run::{
     campaign::{Kind, Scenario},
@@ -54,6 +55,30 @@ fn by_system<'s>(scenarios: &[&'s Scenario]) -> BTreeMap<&'s str, Vec<&'s Scenar
         all.entry(scenario.system()).or_default().push(*scenario);
     }
     all
+}
+
+/// What each incident is first noticed by, and which detector of ours notices what no rule does.
+pub fn alerts(scores: &Scores, scenarios: &[&Scenario]) -> String {
+    let mut page = String::from("| scenario | first alert | after | besides |\n|---|---|---|---|\n");
+    for scored in &scores.all {
+        let detector =
+            scenarios.iter().find(|scenario| scenario.id == scored.scenario).and_then(|known| known.detector);
+        let alarms = scored.alarms();
+        let (first, after) = match (alarms.first(), scored.is_twin) {
+            (Some(row), false) => (format!("`{}`", scores.name(row.rule)), after(row)),
+            (Some(row), true) => (format!("FALSE ALARM: `{}`", scores.name(row.rule)), after(row)),
+            (None, true) => ("silent".to_owned(), String::new()),
+            (None, false) => {
+                let instead = detector.map_or_else(String::new, |id| format!("; the detector `{id}` does"));
+                (format!("none{instead}"), String::new())
+            }
+        };
+        let more = alarms.len().saturating_sub(1);
+        let besides = if more == 0 { String::new() } else { format!("{more} more") };
+        let _ = writeln!(page, "| `{}` | {first} | {after} | {besides} |", scored.scenario);
+    }
+    let _ = writeln!(page, "\n{}.", scores.sentence());
+    page
 }
 
 /// A text as a table's cell has it.

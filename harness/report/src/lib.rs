@@ -1,5 +1,6 @@
 //! What people and machines read: the live view, a table, JSON lines, JUnit, and a page.
 
+pub mod alerts;
 pub mod cli;
 pub mod compare;
 mod compared;

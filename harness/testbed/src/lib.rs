@@ -21,6 +21,7 @@ pub mod probe;
 pub mod reaper;
 mod session;
 mod shell;
+mod taken;
 mod terminals;
 mod usage;
 

@@ -296,8 +296,8 @@ impl Node {
         }
     }
 
-    /// The command lines of its processes, as its own `/proc` has them; none while it does not
-    /// run. No process is made for it.
+    /// The command lines of its processes, without the exporters, as its own `/proc` has them; none
+    /// while it does not run. No process is made for it.
     ///
     /// # Errors
     /// [`Error::Docker`] if the daemon cannot tell whether it runs, [`Error::Inconclusive`] if the
@@ -316,7 +316,7 @@ impl Node {
                  done"
             ))
             .await?;
-        Ok(said.lines().map(str::to_owned).collect())
+        Ok(said.lines().filter(|line| !line.starts_with(EXPORTERS)).map(str::to_owned).collect())
     }
 }
 

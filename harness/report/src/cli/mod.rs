@@ -1,5 +1,6 @@
 //! The command line. Results go to standard output, all else to standard error.
 
+mod alerts;
 mod bench;
 mod campaign_;
 mod compare;
@@ -64,6 +65,8 @@ enum Command {
     Try(try_::Try),
     /// Show recordings to the detectors of today, and tell which verdicts differ
     Rescore(rescore::Rescore),
+    /// Would your Prometheus rules have noticed? Scored against recorded incidents and look-alikes
+    Alerts(alerts::Alerts),
     /// Hold runs against earlier ones: what became worse?
     Compare(compare::Compare),
     /// Keep the figures of runs in one small file, to compare later ones with
@@ -137,6 +140,7 @@ async fn dispatch(arguments: Arguments) -> Result<u8> {
         }
         Command::Try(attempt) => attempt.execute(&arguments.results, images).await,
         Command::Rescore(rescore) => rescore.execute(),
+        Command::Alerts(alerts) => alerts.execute(&arguments.results).await,
         Command::Compare(compare) => compare.execute(),
         Command::Baseline(baseline) => baseline.execute(),
         Command::Merge(merge) => merge.execute(),

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::say;
+use super::{rescore::note, say};
 use crate::{About, How};
 use reenact_core::{Error, Result};
 use reenact_run::campaign::{self, RunResult, Runner, Schedule};
@@ -46,6 +46,10 @@ pub(super) struct Run {
     #[arg(long)]
     metrics: bool,
 
+    /// Score these Prometheus rules against the metrics of each run, beside our detectors
+    #[arg(long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+
     /// Print one JSON object per run, a line each
     #[arg(long)]
     json: bool,
@@ -79,6 +83,8 @@ pub(super) struct Replay {
 impl Run {
     pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
         let scenarios = campaign::matching(&self.patterns)?;
+        // What cannot be scored is told before anything is run.
+        let rules = if self.rules.is_empty() { None } else { Some(super::alerts::read(&self.rules, results).await?) };
         let named = images.clone().into_iter().collect();
         let session = Session::open(results, images, self.keep).await?;
         let runner = Runner {
@@ -100,6 +106,11 @@ impl Run {
             Ok(runner.run_all(&scenarios, self.seed, self.repeat, self.jobs.into(), told).await)
         };
         let (done, closed) = conclude(&runner.session, work).await?;
+        if let Some((rules, promtool)) = &rules {
+            for result in crate::alerts::keep_beside(&done, rules, promtool)? {
+                note(&format!("{} #{}: no metrics, so no rules were scored", result.id, result.run));
+            }
+        }
         let about = About::ending(runner.session.id(), How::Run);
         let about = About { full: self.full, no_fault: self.no_fault, images: named, ..about };
         ended(tell(&runner.session, self.json, &done, &about)?, closed)

@@ -6,6 +6,8 @@
 //! is put in, and the page allows no script and no style but its own.
 
 mod about;
+mod alerts;
+mod beside;
 mod folder;
 mod group;
 mod logs;
@@ -26,6 +28,7 @@ use reenact_core::{Error, Result};
 use reenact_run::campaign::{self, RunResult, Scenario};
 
 pub use about::{About, How};
+pub use alerts::alerts;
 
 /// The page's name in the session's folder.
 const PAGE: &str = "report.html";
@@ -70,5 +73,7 @@ pub(super) fn picture(run: &RunResult) -> Timeline {
     Timeline { title, ..folder::timeline(&run.run_dir, run, &mut Vec::new()) }
 }
 
+#[cfg(test)]
+mod browser;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::{
     about::About,
+    beside,
     folder::{Recording, Room},
     group::Group,
 };
@@ -36,6 +37,7 @@ pub(super) fn body(run: &RunResult, group: &Group, about: &About, room: &mut Roo
         pre.command tabindex="0" { code { (short(&about.replay(run), REASON)) } }
         (fingerprints(run, group))
         (episodes(run))
+        (beside::section(run))
     };
     let score = if room.take(score.0.len()) { score } else { left_out(&folder) };
     if !room.take(0x4000) {

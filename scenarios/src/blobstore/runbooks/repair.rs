@@ -31,12 +31,13 @@ impl fmt::Display for RepairFilesystem {
     }
 }
 
-/// A copy is complete with the mark `copied`. cp goes on after a file that it cannot
-/// read: whatever can be had is had.
+/// A copy is complete with the mark `copied`, and of no more use once it is `restored`: what is
+/// written from then on may be in memory only when the file system meets the next error. cp
+/// goes on after a file that it cannot read: whatever can be had is had.
 const COPY: &str = "
 set -e
 rescue=/var/vcap/data/rescue
-[ ! -e $rescue/copied ] || exit 0
+[ ! -e $rescue/copied ] || [ -e $rescue/restored ] || exit 0
 rm -rf $rescue && mkdir -p $rescue/blobs
 cp -a /var/vcap/store/shared/blobs/. $rescue/blobs/ 2>$rescue/unreadable || true
 wc -l <$rescue/unreadable

@@ -51,3 +51,9 @@ fn hostile_logs() {
     fs::write(folder.join("n2.log"), format!("error {}\n", "x".repeat(1 << 20))).expect("a log");
     keep(&folder, &[run]);
 }
+
+#[test]
+fn a_session_s_page_works_in_a_browser() {
+    let folder = tempfile::tempdir().expect("a folder");
+    browser::hold(&render(&session(folder.path())), "twin", 1);
+}

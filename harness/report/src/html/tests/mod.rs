@@ -224,3 +224,22 @@ fn a_scenario_that_is_alone_is_unfolded_and_of_many_those_that_failed_are() {
     assert!(of_two.len() == 1 && of_two[0].contains("breaks"), "{of_two:?}");
     assert_eq!(open(&[twin, result("one::breaks", 1, Outcome::Pass)]), Vec::<String>::new());
 }
+
+#[test]
+fn rules_stand_beside_the_detectors_of_a_run_that_was_scored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let results = session(folder.path());
+    assert!(!render(&results).contains("Your rules beside our detectors"));
+    let scored = crate::alerts::tests::noticed();
+    let names = vec!["Down".into(), "Down".into(), "Deaf".into()];
+    let beside = crate::alerts::Beside { names, scored };
+    let text = serde_json::to_vec(&beside).expect("JSON");
+    fs::write(results[0].run_dir.join("alerts.json"), text).expect("a file");
+    let page = Html::parse_document(&render(&results));
+    let words = texts(page.root_element(), "table.events td.word");
+    assert!(
+        words.iter().any(|word| word == "fired") && words.iter().any(|word| word.contains("detected")),
+        "{words:?}"
+    );
+    assert_eq!(all(page.root_element(), "svg line.detector").len(), 1);
+}

@@ -194,6 +194,20 @@ async fn a_repair_puts_no_old_copy_over_a_new_blob() {
     holds(&bench, "a new value");
 }
 
+/// The jobs run again, and the next error comes before the repair has ended.
+#[tokio::test]
+async fn a_repair_that_is_called_again_copies_what_came_meanwhile() {
+    let bench = bench(Vm::with_error());
+    let killed = bench.call_killed(&RepairFilesystem, 7).await;
+    assert!(matches!(killed, Err(Error::Killed { .. })), "{killed:?}");
+    assert!(bench.nodes().stores(), "the jobs do not run");
+    bench.nodes().folder.put("late", "a late blob");
+    bench.nodes().fails_once_more("late");
+    is_done(&bench, &RepairFilesystem).await;
+    holds(&bench, "an old blob");
+    assert_eq!(bench.nodes().folder.blob("late").as_deref(), Some("a late blob"));
+}
+
 #[tokio::test]
 async fn a_check_that_leaves_errors_ends_the_repair() {
     let bench = bench(Vm { check: 4, ..Vm::with_error() });

@@ -110,6 +110,11 @@ impl Vm {
         vm
     }
 
+    /// Its file system stops at another error, with that blob in memory only.
+    pub(super) fn fails_once_more(&mut self, unsynced: &'static str) {
+        (self.super_options, self.errors, self.unsynced) = (ERROR, 1, vec![unsynced]);
+    }
+
     /// One whose jobs run without the disk: that has an old blob and another one's old value,
     /// the folder below its mount point a young blob and the new value.
     pub(super) fn without_disk() -> Self {
