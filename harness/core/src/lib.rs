@@ -1,8 +1,7 @@
 //! What needs no Docker and no network: observations and detectors over them, runbooks and
 //! the operator's powers that they act through, the workload's ledger, and the judge.
 //!
-//! The lowest of the engine's four crates (`core`, `testbed`, `run`, `report`): each imports
-//! only those before it.
+//! The lowest of the engine's crates: `alerts` and `testbed` stand on it, then `run` and `report`.
 
 mod clock;
 pub mod detect;
