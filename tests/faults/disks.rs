@@ -133,6 +133,10 @@ pub(crate) async fn a_file_system_error_shows_in_the_kernels_log(bed: Bed) -> Re
     let own = mounted(&bed, "error").await?;
     let_write(&own).await?;
     let mut log = KernelLog::new(&own, own.node(N1)?);
+    // It follows from when it says so, and tells of nothing before.
+    let is_followed = |signal: &Seen| matches!(signal, Seen::Query { of, .. } if of == "kernel:log");
+    let begins = async { while !log.look().await.iter().any(is_followed) {} };
+    tokio::time::timeout(Duration::from_secs(10), begins).await.expect("the kernel's log can be followed");
     let follow = async {
         loop {
             for signal in log.look().await {
@@ -142,13 +146,8 @@ pub(crate) async fn a_file_system_error_shows_in_the_kernels_log(bed: Bed) -> Re
             }
         }
     };
-    // It follows from its first look on, which begins before the fault.
-    let hit = async {
-        own.shell().must("sleep 0.5").await?;
-        inject(&own, FilesystemError { node: N1.into() }).await
-    };
-    let (seen, active) = tokio::join!(tokio::time::timeout(Duration::from_secs(10), follow), hit);
-    let _active = active?;
+    let _active = inject(&own, FilesystemError { node: N1.into() }).await?;
+    let seen = tokio::time::timeout(Duration::from_secs(10), follow).await;
     assert!(seen.is_ok(), "the kernel's log says nothing");
     let (answers, line) = look(&own).await?;
     assert_eq!(write_of(&answers), "EROFS");
