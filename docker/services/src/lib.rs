@@ -8,3 +8,6 @@ pub mod director;
 pub mod setting;
 pub mod shutdown;
 pub mod signal;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "for tests")]
+mod testing;

@@ -31,7 +31,9 @@ impl Session {
             ..ContainerCreateBody::default()
         };
         let cannot = || Error::docker(format!("give {path} of the image {image}"));
+        let making = self.making();
         self.docker().create_container(Some(options), body).await.map_err(cannot())?;
+        making.done();
         let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
         let archive = self.docker().download_from_container(&name, Some(options));
         let archive = archive.try_fold(Vec::new(), |mut all, part| async move {

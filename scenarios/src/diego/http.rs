@@ -11,8 +11,8 @@ use crate::answer;
 /// A client; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
-    /// Reads over connections that are kept: a new one for each look is a fifth of what a look
-    /// costs, and the daemon pays for it once more when the network is removed.
+    /// Reads over connections that are kept: for each new one the daemon pays once more when the
+    /// network is removed (0.9 s of processor time in `consul_quorum_lost`).
     kept: Client,
     /// Over a connection of its own for each request: it cannot have died with its machine.
     fresh: Client,
@@ -128,13 +128,12 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(5);
 
-    /// Answers one request on each connection, and closes it.
-    async fn closes_after_each(listener: TcpListener) {
-        for number in 1_u32.. {
-            let Ok((mut connection, _)) = listener.accept().await else { return };
+    /// Answers the first request on each connection, and closes it at the second.
+    async fn answers_once(listener: TcpListener) {
+        while let Ok((mut connection, _)) = listener.accept().await {
             let _ = connection.read(&mut [0; 1024]).await;
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{number}", number.to_string().len());
-            let _ = connection.write_all(answer.as_bytes()).await;
+            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1").await;
+            let _ = connection.read(&mut [0; 1024]).await;
         }
     }
 
@@ -142,11 +141,11 @@ mod tests {
     async fn a_read_outlives_the_connection_that_was_kept() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("its address").port();
-        let server = tokio::spawn(closes_after_each(listener));
+        let server = tokio::spawn(answers_once(listener));
         let http = Http::new();
-        for number in 1..20 {
+        for number in 1..4 {
             let read = http.ask(Ipv4Addr::LOCALHOST, port, Request::get("/", LIMIT)).await;
-            assert!(read.is_ok(), "{number}: {read:?}");
+            assert_eq!(read, Ok(Value::from(1)), "{number}");
         }
         server.abort();
         let _ = server.await;

@@ -40,9 +40,6 @@ pub mod schema;
 pub mod script;
 pub mod store;
 pub mod task;
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "for tests")]
-mod testing;
 pub mod tls;
 pub mod watch;
 pub mod worker;

@@ -186,3 +186,36 @@ pub(super) fn start_telemetry(service: &Arc<Service>, id: i64) {
         service.gauges.telemetry_ends();
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        shutdown::{gauges::Gauges, settings::Settings, store::Store},
+        testing::{Postgres, START_LIMIT},
+    };
+
+    /// A worker that looks needs a connection; the pool keeps those that were ever needed at once.
+    #[tokio::test]
+    async fn of_eighty_idle_workers_one_looks_for_work() {
+        let Some(postgres) = Postgres::start() else { return };
+        let database = postgres.url().parse().expect("a URL");
+        let settings = Settings::from_environment().expect("the defaults");
+        let settings = Settings { database, variant: Variant::Outbox, workers: 80, ..settings };
+        let store = Store::new(&settings);
+        let deadline = tokio::time::Instant::now() + START_LIMIT;
+        while let Err(error) = store.create_tables().await {
+            assert!(tokio::time::Instant::now() < deadline, "{error}");
+            tokio::time::sleep(IDLE).await;
+        }
+        let service = Arc::new(Service { settings, store, gauges: Gauges::default() });
+        let background = Background::start(&service);
+        // Long enough for ten looks of each, if each looked.
+        tokio::time::sleep(IDLE * 10).await;
+        let mut lease = service.store.lease().await.expect("a connection");
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
+        let count: i64 = lease.client().query_one(sessions, &[]).await.expect("a row").get(0);
+        assert!((1..=2).contains(&count), "{count} connections");
+        background.drain(&service).await;
+    }
+}

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::{
     group::{NAME, name},
-    page,
+    page, section,
 };
 use crate::{
     alerts::Scores,
@@ -156,10 +156,7 @@ fn scenarios(scores: &Scores) -> Markup {
     html! {
         section #scenarios {
             h2 { "Each scenario" }
-            p.filter hidden {
-                label for="filter" { "Filter scenarios by name: " } input #filter type="search" autocomplete="off";
-                " " span #filtered .soft aria-live="polite" {}
-            }
+            (section::filter())
             @for (at, scored) in scores.all.iter().enumerate() { (scenario(scores, scored, at + 1)) }
         }
     }

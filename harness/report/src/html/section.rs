@@ -22,11 +22,18 @@ pub(super) fn all(groups: &[Group], about: &About, room: &mut Room) -> Markup {
     html! {
         section #scenarios {
             h2 { "Each scenario" }
-            p.filter hidden {
-                label for="filter" { "Filter scenarios by name: " } input #filter type="search" autocomplete="off";
-                " " span #filtered .soft aria-live="polite" {}
-            }
+            (filter())
             @for group in ordered { (section(group, about, room, groups.len() == 1)) }
+        }
+    }
+}
+
+/// Hides the sections whose names do not match; shown only where scripts run.
+pub(super) fn filter() -> Markup {
+    html! {
+        p.filter hidden {
+            label for="filter" { "Filter scenarios by name: " } input #filter type="search" autocomplete="off";
+            " " span #filtered .soft aria-live="polite" {}
         }
     }
 }

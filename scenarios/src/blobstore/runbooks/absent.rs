@@ -65,7 +65,7 @@ impl Runbook for MountAndBringOver {
                 false => Ok(Conclusion::Refused { why: format!("{STORE} is mounted: it has another cause") }),
             };
         }
-        operator.step("stop the jobs", command(operator, &["agent", "stop"])).await?;
+        operator.step("stop the jobs", survey::stop(operator)).await?;
         if !found.is_mounted() {
             operator.step("move aside what was stored without the disk", script(operator, MOVE_ASIDE)).await?;
             operator.step("mount the disk", command(operator, &["agent", "mount_disk", found.device()])).await?;

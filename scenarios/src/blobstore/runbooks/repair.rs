@@ -86,7 +86,7 @@ impl Runbook for RepairFilesystem {
             };
         }
         let device = found.device();
-        operator.step("stop the jobs", command(operator, &["agent", "stop"])).await?;
+        operator.step("stop the jobs", survey::stop(operator)).await?;
         if found.is_mounted() {
             operator.step("copy out what can be read", command(operator, &["bash", "-c", COPY])).await?;
             operator.step("unmount the disk", command(operator, &["agent", "unmount_disk", device])).await?;

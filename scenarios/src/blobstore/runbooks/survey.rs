@@ -231,6 +231,12 @@ pub(super) async fn until_serving(operator: &Operator<'_>) -> Result<()> {
     poll::until("the blobstore to serve", SERVES, || serves(operator, &service)).await
 }
 
+/// Stops the jobs, and ends what no stop finds: orphaned workers would keep the disk, too.
+pub(super) async fn stop(operator: &Operator<'_>) -> Result<()> {
+    operator.must(VM, &["agent", "stop"]).await?;
+    workers::end_orphans(operator).await
+}
+
 /// Restarts the jobs as the director does, once nothing is left that keeps them from starting.
 pub(super) async fn restart(operator: &Operator<'_>) -> Result<()> {
     workers::end_orphans(operator).await?;

@@ -9,7 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use super::*;
 use crate::director::config;
 use crate::director::log::Logger;
-use crate::director::testing::{Postgres, START_LIMIT};
+use crate::testing::{Postgres, START_LIMIT};
 
 /// The API over that database.
 struct Director {

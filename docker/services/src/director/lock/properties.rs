@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::memory::{Intrusion, Memory};
 use super::*;
 use crate::director::task::State;
-use crate::director::testing::{Postgres, START_LIMIT};
+use crate::testing::{Postgres, START_LIMIT};
 
 pub(super) const NAME: &str = "lock:deployment:paasta";
 const EXPIRY: u64 = 241;

@@ -16,9 +16,15 @@ const INSIDE: &str = "/usr/local/bin/promtool";
 /// [`Error::Environment`] if there is neither it nor a daemon.
 pub(super) async fn from_image(results: &Path) -> Result<Promtool> {
     let kept = kept();
-    if kept.is_file() {
-        return Ok(Promtool::at(kept));
+    if !kept.is_file() {
+        take(results, &kept).await?;
     }
+    // Each time: who was killed just before it has left a file that is none yet.
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o755)).map_err(Error::file("make a program of", &kept))?;
+    Ok(Promtool::at(kept))
+}
+
+async fn take(results: &Path, kept: &Path) -> Result<()> {
     let taken = async {
         let session = Session::open(results, HashMap::new(), false).await?;
         let (program, closed) = conclude(&session, session.take(IMAGE, INSIDE)).await?;
@@ -30,9 +36,7 @@ pub(super) async fn from_image(results: &Path) -> Result<Promtool> {
     })?;
     let folder = kept.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
-    file::write_whole(&kept, program)?;
-    fs::set_permissions(&kept, fs::Permissions::from_mode(0o755)).map_err(Error::file("make a program of", &kept))?;
-    Ok(Promtool::at(kept))
+    file::write_whole(kept, program)
 }
 
 /// Where it is kept: in the user's folder for what can be had again.
