@@ -2,23 +2,18 @@
 //!
 //! What needs Docker is skipped without it, unless `REENACT_REQUIRE=all`.
 
+mod called;
+
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
-    time::Duration,
 };
 
+use called::{Done, NO_DAEMON, docker, folder, reenact, run};
 use reenact::testbed::{Leftovers, SESSION_LABEL, connect};
 use scenarios as _;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{process::Command, time::timeout};
-
-/// No command may take longer, the making of images included; what hangs fails.
-const LIMIT: Duration = Duration::from_secs(1200);
-/// A daemon's address where nothing is.
-const NO_DAEMON: &str = "unix:///nonexistent/docker.sock";
 
 const LOSSY: &str = "own-service.toml";
 const FIXED: &str = "own-service-fixed.toml";
@@ -27,43 +22,20 @@ fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples").join(name)
 }
 
-/// What a command did.
-struct Done {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Done {
-    #[track_caller]
-    fn ends(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
-        for word in words {
-            assert!(self.stderr.contains(word), "no {word:?} in: {}", self.stderr);
-        }
-    }
-
-    /// The only object on standard output.
-    fn object(&self) -> Value {
-        let lines: Vec<_> = self.stdout.lines().collect();
-        let [line] = lines[..] else { panic!("not one line: {}\n{}", self.stdout, self.stderr) };
-        serde_json::from_str(line).expect("one object")
-    }
+/// The only object on standard output.
+fn object(done: &Done) -> Value {
+    let lines: Vec<_> = done.stdout.lines().collect();
+    let [line] = lines[..] else { panic!("not one line: {}\n{}", done.stdout, done.stderr) };
+    serde_json::from_str(line).expect("one object")
 }
 
 async fn attempt(file: &Path, results: &Path, more: &[&str], daemon: Option<&str>) -> Done {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reenact"));
-    command.arg("try").arg(file).arg("--results").arg(results).args(more);
-    command.env_remove("REENACT_LOG").env_remove("REENACT_REQUIRE").stdin(Stdio::null()).kill_on_drop(true);
+    let mut command = reenact(&["try"]);
+    command.arg(file).arg("--results").arg(results).args(more);
     if let Some(daemon) = daemon {
         command.env("DOCKER_HOST", daemon);
     }
-    let ended = timeout(LIMIT, command.output()).await.expect("it does not hang");
-    let Output { status, stdout, stderr } = ended.expect("the binary");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    let done = Done { code: status.code(), stdout: text(stdout), stderr: text(stderr) };
-    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
-    done
+    run(&mut command).await
 }
 
 /// The lossy example with some of its text replaced.
@@ -76,18 +48,6 @@ fn changed(folder: &TempDir, changes: &[(&str, &str)]) -> PathBuf {
     let path = folder.path().join("service.toml");
     fs::write(&path, text).expect("a file");
     path
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
-}
-
-/// Whether to go on: without a daemon, a skip with its reason.
-async fn docker() -> bool {
-    let Err(error) = connect().await else { return true };
-    assert!(env::var("REENACT_REQUIRE").as_deref() != Ok("all"), "{error}");
-    eprintln!("skipped: {error}");
-    false
 }
 
 /// Holds that the daemon has nothing of the session that a run belongs to.
@@ -137,7 +97,7 @@ async fn the_lossy_example_loses_updates() {
     }
     let results = folder();
     let done = attempt(&example(LOSSY), results.path(), &["--json"], None).await;
-    let told = done.object();
+    let told = object(&done);
     done.ends(1, &[]);
     assert_eq!(told["outcome"], "fail");
     assert!(figure(&told, "lost") > 0.0 && figure(&told, "acknowledged") > figure(&told, "lost"), "{told}");
@@ -158,7 +118,7 @@ async fn the_fixed_example_loses_nothing() {
     }
     let results = folder();
     let done = attempt(&example(FIXED), results.path(), &["--json"], None).await;
-    let told = done.object();
+    let told = object(&done);
     done.ends(0, &[]);
     assert_eq!(told["outcome"], "pass");
     assert_eq!((figure(&told, "lost"), figure(&told, "duplicates")), (0.0, 0.0), "{told}");
@@ -183,7 +143,7 @@ async fn a_killed_outbox_is_whole_after_a_restart() {
         ),
     ];
     let done = attempt(&changed(&folder, &changes), folder.path(), &["--json"], None).await;
-    let told = done.object();
+    let told = object(&done);
     done.ends(0, &[]);
     assert_eq!((figure(&told, "lost"), figure(&told, "exit_code")), (0.0, 137.0), "{told}");
     assert!(figure(&told, "waiting") > 0.0, "{told}");
@@ -218,7 +178,7 @@ async fn a_service_that_is_never_ready_proves_nothing() {
     let ends = [("[service.env]", "command = [\"false\"]\n[service.env]")];
     for (changes, words) in [(&mute[..], "/nowhere"), (&ends[..], "exit code 1")] {
         let done = attempt(&changed(&folder, changes), folder.path(), &["--json"], None).await;
-        let told = done.object();
+        let told = object(&done);
         done.ends(4, &[]);
         assert_eq!(told["outcome"], "inconclusive");
         assert!(told["reason"].as_str().is_some_and(|why| why.contains(words)), "{told}");
@@ -240,7 +200,7 @@ async fn what_could_not_be_lost_proves_nothing() {
     let cases = [(&refused[..], "404"), (&at_once[..], "before_answer"), (&not_found[..], "do [effects] find")];
     for (changes, words) in cases {
         let done = attempt(&changed(&folder, changes), folder.path(), &["--json"], None).await;
-        let told = done.object();
+        let told = object(&done);
         done.ends(4, &[]);
         assert!(told["reason"].as_str().is_some_and(|why| why.contains(words)), "{words}: {told}");
     }
@@ -256,7 +216,7 @@ async fn an_answer_promises_by_its_body_too() {
     let folder = folder();
     let takes_back = [("acknowledged = [201]", "acknowledged = [201]\nanswer.present = [\"/order\"]")];
     let done = attempt(&changed(&folder, &takes_back), folder.path(), &["--json"], None).await;
-    let told = done.object();
+    let told = object(&done);
     done.ends(4, &[]);
     let why = told["reason"].as_str().expect("a reason");
     assert!(why.contains("acknowledged no update") && why.contains("201 Created, but the body"), "{why}");
@@ -279,7 +239,7 @@ async fn a_consumer_loses_what_it_took_early(file: &str) {
     }
     let folder = folder();
     let done = attempt(&example(file), folder.path(), &["--json"], None).await;
-    let told = done.object();
+    let told = object(&done);
     done.ends(1, &[]);
     assert!(figure(&told, "lost") > 0.0 && figure(&told, "duplicates") == 0.0, "{told}");
     assert!(told["meaning"].to_string().contains("nobody looked"), "{told}");
@@ -288,7 +248,7 @@ async fn a_consumer_loses_what_it_took_early(file: &str) {
     let late = folder.path().join("late.toml");
     fs::write(&late, text.replace("\"early\"", "\"late\"")).expect("a file");
     let done = attempt(&late, folder.path(), &["--json"], None).await;
-    let told = done.object();
+    let told = object(&done);
     done.ends(0, &[]);
     assert!(figure(&told, "lost") == 0.0 && figure(&told, "waiting") > 0.0, "{told}");
 }

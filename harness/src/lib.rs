@@ -1,13 +1,15 @@
 //! **reenact** re-enacts reported production incidents on real software in Docker and judges
 //! whether detectors notice them and runbooks heal them without harm.
 //!
-//! The engine knows no incident and no system. Five crates hold it, each of which imports only
+//! The engine knows no incident and no system. Seven crates hold it, each of which imports only
 //! those above it in this list; this one is their common door.
 //!
 //! | crate | rooms |
 //! |---|---|
+//! | `reenact-history` | [`history`]: reads and writes, and whether a store with a guarantee can have answered so |
 //! | `reenact-core` | [`detect`], [`judge`], [`probe`]s and what they see, [`runbook`], [`workload`]: no Docker |
 //! | `reenact-alerts` | [`alerts`]: a user's Prometheus rules against recordings, without Docker |
+//! | `reenact-diagnose` | [`diagnose`]: a live system or a folder of files, shown to the detectors; without Docker |
 //! | `reenact-testbed` | [`testbed`], [`fault`], the [`probe`]s that look at nodes |
 //! | `reenact-run` | [`incident`]s and their contract, [`campaign`], [`archive`] |
 //! | `reenact-report` | [`report`], [`compare`], [`cli`] |
@@ -16,7 +18,9 @@ pub use reenact_alerts as alerts;
 pub use reenact_core::{
     Error, Result, detect, detector, fingerprint, journal, judge, poll, questions, runbook, workload,
 };
-pub use reenact_report::{self as report, cli, compare};
+pub use reenact_diagnose::{self as diagnose, diagnosable};
+pub use reenact_history as history;
+pub use reenact_report::{self as report, baseline, cli, compare};
 pub use reenact_run::incident;
 pub use reenact_run::{archive, campaign, contract, incidents, playable, score, trial};
 pub use reenact_testbed::{self as testbed, fault, images};
@@ -50,6 +54,6 @@ pub mod prelude {
         probe::{Answer, Files, LogTail, Machine, Moment, Observation, Ports, Probe, Processes, Query, Signal},
         runbook::{Conclusion, Hands, Operator, Runbook},
         testbed::{Disk, Node, NodeSpec, Session, Testbed},
-        workload::{Ack, Client, Traffic, Workload, Write},
+        workload::{Ack, Client, Seen, Traffic, Workload, Write},
     };
 }

@@ -11,4 +11,5 @@ mod laws;
 mod postgres;
 pub mod shutdown;
 
+reenact::baseline!(include_str!("../../results/baseline.json"));
 reenact::images!("$CARGO_MANIFEST_DIR/../docker");

@@ -1,78 +1,31 @@
 //! The command line's contract: exit codes, what goes to which stream, what is kept,
 //! and how it ends when it is stopped.
 //!
-//! What needs Docker is skipped without it, unless `REENACT_REQUIRE=all`.
+//! What needs Docker (`runs`) is skipped without it, unless `REENACT_REQUIRE=all`.
 
 mod alerts;
+#[path = "../called.rs"]
+mod called;
+mod check;
+mod diagnose;
+mod runs;
 
 use std::{
     collections::BTreeSet,
     env, fs, io,
     os::{fd::OwnedFd, unix::net::UnixListener},
-    path::{Path, PathBuf},
-    process::{ExitStatus, Output, Stdio},
+    path::Path,
     time::Duration,
 };
 
-use reenact::testbed::{Leftovers, SESSION_LABEL, connect};
-use rustix::process::{Pid, Signal, kill_process};
+use called::{Done, NO_DAEMON, folder, reenact, run};
 use scenarios as _;
-use serde_json::Value;
-use tempfile::TempDir;
-use tokio::{
-    process::{Child, Command},
-    time::timeout,
-};
+use serde_json::{Value, json};
+use tokio::{process::Command, time::timeout};
 
-/// No command of this test may take longer; what hangs fails.
-const LIMIT: Duration = Duration::from_secs(150);
-/// A daemon's address where nothing is.
-const NO_DAEMON: &str = "unix:///nonexistent/docker.sock";
 /// A run that takes some ten seconds.
 const TWIN: &str = "galera::twin_healthy_under_load";
 const INCIDENT: &str = "galera::minority_partition";
-
-fn reenact(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reenact"));
-    command.args(arguments).env_remove("REENACT_RESULTS").env_remove("REENACT_LOG").env_remove("REENACT_REQUIRE");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    command
-}
-
-/// What a command did.
-struct Done {
-    status: ExitStatus,
-    stdout: String,
-    stderr: String,
-}
-
-impl Done {
-    fn code(&self) -> Option<i32> {
-        self.status.code()
-    }
-
-    /// Holds the exit code, and that standard error tells all of `words`.
-    #[track_caller]
-    fn ends(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code(), Some(code), "{}\n{}", self.status, self.stderr);
-        for word in words {
-            assert!(self.stderr.contains(word), "no {word:?} in: {}", self.stderr);
-        }
-    }
-}
-
-async fn finish(child: Child) -> Done {
-    let ended = timeout(LIMIT, child.wait_with_output()).await.expect("it does not hang");
-    let Output { status, stdout, stderr } = ended.expect("its output");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    let done = Done { status, stdout: text(stdout), stderr: text(stderr) };
-    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
-    done
-}
-
-async fn run(command: &mut Command) -> Done {
-    finish(command.spawn().expect("the binary")).await
-}
 
 async fn say(arguments: &[&str]) -> Done {
     run(reenact(arguments).env("DOCKER_HOST", NO_DAEMON)).await
@@ -90,8 +43,6 @@ async fn list() -> Vec<Value> {
 fn text<'a>(row: &'a Value, field: &str) -> &'a str {
     row[field].as_str().unwrap_or_else(|| panic!("{field} is no text in {row}"))
 }
-
-// What needs no daemon.
 
 #[tokio::test]
 async fn list_is_one_array_sorted_and_unique() {
@@ -225,7 +176,7 @@ async fn recordings_are_rescored_compared_and_merged_without_docker() {
     done.ends(0, &[]);
     assert!(done.stdout.contains("all verdicts are the same"), "{}", done.stdout);
     say(&["merge", RECORDINGS, "--into", &merged]).await.ends(0, &[]);
-    is_kept(&Path::new(&merged).join("junit.xml"));
+    runs::is_kept(&Path::new(&merged).join("junit.xml"));
     say(&["merge", RECORDINGS, "--into", &merged]).await.ends(0, &["is there already"]);
     say(&["rescore", &merged]).await.ends(0, &[]);
     say(&["baseline", &merged, "--into", &baseline]).await.ends(0, &["kept in", &baseline]);
@@ -233,6 +184,40 @@ async fn recordings_are_rescored_compared_and_merged_without_docker() {
     done.ends(0, &[]);
     assert!(done.stdout.contains("no regression"), "{}", done.stdout);
     assert!(fs::read_to_string(&page).expect("a page").contains("| scenario |"));
+}
+
+#[tokio::test]
+async fn shards_are_asked_for_by_hand_or_told_by_the_environment() {
+    for command in ["campaign", "run"] {
+        for (shard, words) in [("3/2", "K from 1 to N"), ("auto/none", "auto/N"), ("2", "auto/N")] {
+            say(&[command, "--shard", shard]).await.ends(2, &[words]);
+        }
+        let mut told = reenact(&[command, "--shard", "auto/2"]);
+        told.env("REENACT_SHARD", "3").env("DOCKER_HOST", NO_DAEMON);
+        run(&mut told).await.ends(2, &["REENACT_SHARD=3", "from 1 to 2"]);
+    }
+    say(&["run", TWIN, "--shard", "2/2"]).await.ends(2, &["the shard 2/2 has no scenario"]);
+}
+
+/// A campaign ends as the worst of its shards, and one without a result is the machine's fault.
+#[tokio::test]
+async fn merged_shards_end_as_their_campaign_did() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let keep = |number: u8, code: u8| {
+        let shard = path(&number.to_string());
+        let text = json!({ "shard": { "number": number, "of": 3 }, "seed": 1, "version": "1", "exit_code": code });
+        fs::create_dir(&shard).expect("a folder");
+        fs::write(Path::new(&shard).join("shard.json"), text.to_string()).expect("a file");
+        shard
+    };
+    let (one, two) = (keep(1, 0), keep(2, 4));
+    say(&["merge", RECORDINGS, "--into", &one]).await.ends(0, &[]);
+    // The second one had nothing to run.
+    let lost = ["the shard 3/3 is missing"];
+    say(&["merge", &one, &two, "--into", &path("lost")]).await.ends(3, &lost);
+    let three = keep(3, 0);
+    say(&["merge", &one, &two, &three, "--into", &path("whole")]).await.ends(4, &[]);
 }
 
 /// A detector that says something else, or a write that is lost, is exit code 1.
@@ -307,223 +292,15 @@ async fn closed_streams_are_no_panic() {
     for arguments in [&["list"][..], &["list", "--json"], &["explain", INCIDENT], &["doctor"]] {
         let mut command = reenact(arguments);
         let done = run(command.env("DOCKER_HOST", NO_DAEMON).stdout(closed_pipe())).await;
-        assert_ne!(done.code(), Some(101), "{}", done.stderr);
+        assert_ne!(done.code, Some(101), "{}", done.stderr);
     }
     let mut failing = reenact(&["run", "no_such_scenario"]);
     let done = run(failing.stdout(closed_pipe()).stderr(closed_pipe())).await;
-    assert_eq!(done.code(), Some(2));
+    assert_eq!(done.code, Some(2));
 }
 
 /// The writing end of a pipe that nobody reads any more.
 fn closed_pipe() -> OwnedFd {
     let (_reader, writer) = io::pipe().expect("a pipe");
     writer.into()
-}
-
-// What needs Docker.
-
-/// Whether to go on: without a daemon, a skip with its reason.
-async fn docker() -> bool {
-    let Err(error) = connect().await else { return true };
-    assert!(env::var("REENACT_REQUIRE").as_deref() != Ok("all"), "{error}");
-    eprintln!("skipped: {error}");
-    false
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
-}
-
-fn keeping_in(results: &Path, arguments: &[&str]) -> Command {
-    let mut command = reenact(arguments);
-    command.arg("--results").arg(results);
-    command
-}
-
-/// The folder of the only session that was kept there.
-fn only_folder_in(results: &Path) -> PathBuf {
-    let mut folders = fs::read_dir(results).expect("the results").map(|entry| entry.expect("an entry").path());
-    let first = folders.next().expect("a folder");
-    assert!(folders.next().is_none(), "one run makes one folder");
-    first
-}
-
-/// Holds that the daemon has nothing of the session whose folder that is.
-async fn nothing_is_left_of(session: &Path) {
-    let id = session.file_name().expect("a name").to_string_lossy();
-    let docker = connect().await.expect("the daemon");
-    let left = Leftovers::find(&docker, &format!("{SESSION_LABEL}={id}")).await.expect("the daemon lists");
-    assert!(left.is_empty(), "{left}: {left:?}");
-}
-
-#[tokio::test]
-async fn run_json_prints_one_object_a_line_and_keeps_the_evidence() {
-    if !docker().await {
-        return;
-    }
-    let results = folder();
-    let done = run(&mut keeping_in(results.path(), &["run", TWIN, "--json", "--seed", "7"])).await;
-    let lines: Vec<_> = done.stdout.lines().collect();
-    let [line] = lines[..] else { panic!("not one line: {}", done.stdout) };
-    let told: Value = serde_json::from_str(line).expect("one object");
-    holds_the_fields(&told);
-    assert_eq!((text(&told, "id"), &told["seed"]), (TWIN, &Value::from(7)));
-    // A twin may be inconclusive on a machine that is too busy; the code must say so.
-    let expected = match text(&told, "outcome") {
-        "pass" => 0,
-        "inconclusive" => 4,
-        _ => 1,
-    };
-    done.ends(expected, &[TWIN]);
-    let session = only_folder_in(results.path());
-    let run_dir = PathBuf::from(text(&told, "run_dir"));
-    assert_eq!(run_dir.parent(), Some(session.as_path()));
-    for file in ["junit.xml", "report.html", "about.json"] {
-        is_kept(&session.join(file));
-    }
-    for file in
-        ["score.json", "observations.jsonl", "states.jsonl", "events.jsonl", "ledger.jsonl", "n1.log", "n1.json"]
-    {
-        is_kept(&run_dir.join(file));
-    }
-    nothing_is_left_of(&session).await;
-}
-
-fn holds_the_fields(told: &Value) {
-    let fields: BTreeSet<_> = told.as_object().expect("an object").keys().map(String::as_str).collect();
-    let required = [
-        "id",
-        "outcome",
-        "reason",
-        "seed",
-        "inject_ms",
-        "detect_ms",
-        "recover_ms",
-        "fingerprints",
-        "detectors",
-        "false_alarms",
-        "acked",
-        "lost",
-        "duration_ms",
-        "run_dir",
-    ];
-    let missing: Vec<_> = required.iter().filter(|field| !fields.contains(*field)).collect();
-    assert!(missing.is_empty(), "no {missing:?} in {told}");
-    assert!(told["fingerprints"]["seen"].is_u64() && told["fingerprints"]["total"].is_u64(), "{told}");
-    let detectors = told["detectors"].as_object().expect("detectors by id");
-    assert!(!detectors.is_empty());
-    let words = ["quiet", "fired", "unknown"];
-    assert!(detectors.values().all(|word| words.iter().any(|known| word == known)), "{told}");
-    assert!(told["false_alarms"].is_array(), "{told}");
-    for number in ["acked", "lost", "duration_ms"] {
-        assert!(told[number].is_u64(), "{number} in {told}");
-    }
-}
-
-/// There, and each of its lines JSON where its name says so.
-#[track_caller]
-fn is_kept(path: &Path) {
-    let content = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert!(!content.is_empty(), "{} is empty", path.display());
-    if path.extension().is_some_and(|kind| kind == "jsonl") {
-        for line in content.lines() {
-            serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{}: {error}: {line}", path.display()));
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_sham_proves_nothing() {
-    if !docker().await {
-        return;
-    }
-    let results = folder();
-    let done = run(&mut keeping_in(results.path(), &["run", INCIDENT, "--sham", "--json"])).await;
-    let told: Value = serde_json::from_str(&done.stdout).expect("one object");
-    done.ends(4, &[]);
-    assert_eq!(text(&told, "outcome"), "inconclusive");
-    assert!(text(&told, "reason").contains("effect"), "{told}");
-    nothing_is_left_of(&only_folder_in(results.path())).await;
-}
-
-#[tokio::test]
-async fn results_that_cannot_be_written_are_told() {
-    if !docker().await {
-        return;
-    }
-    let folder = folder();
-    let file = folder.path().join("file");
-    fs::write(&file, "in the way").expect("a file");
-    // Also root cannot make a folder in /proc.
-    for results in [file.as_path(), Path::new("/proc/reenact")] {
-        let shown = results.to_string_lossy();
-        run(&mut keeping_in(results, &["run", TWIN])).await.ends(3, &["could not create", &shown]);
-        let done = run(&mut keeping_in(results, &["doctor"])).await;
-        done.ends(3, &[]);
-        assert!(done.stdout.contains("MISSING results") && done.stdout.contains("--results"), "{}", done.stdout);
-    }
-}
-
-#[tokio::test]
-async fn an_image_that_is_not_there_is_told() {
-    if !docker().await {
-        return;
-    }
-    let results = folder();
-    let done = run(&mut keeping_in(results.path(), &["run", INCIDENT, "--image", "galera=reenact/none:0"])).await;
-    done.ends(3, &["reenact/none:0", "help:"]);
-}
-
-/// A request that the daemon was at when the signal came may still make something, so
-/// the signal comes at several stages of making a testbed.
-#[tokio::test]
-async fn a_signal_ends_it_cleanly() {
-    if !docker().await {
-        return;
-    }
-    let moments = [(Signal::INT, "SIGINT", 1), (Signal::TERM, "SIGTERM", 2), (Signal::INT, "SIGINT", 5)];
-    for (signal, name, containers) in moments {
-        let results = folder();
-        let child = keeping_in(results.path(), &["run", INCIDENT, "--json"]).spawn().expect("the binary");
-        let pid = Pid::from_raw(child.id().expect("it runs").cast_signed()).expect("a process id");
-        until_it_has(containers, results.path()).await;
-        kill_process(pid, signal).expect("the signal is sent");
-        let done = finish(child).await;
-        done.ends(4, &[name, "everything was removed"]);
-        assert_eq!(done.stdout, "", "no result was reached");
-        nothing_is_left_of(&only_folder_in(results.path())).await;
-    }
-}
-
-/// Waits until the only session in `results` has as many containers.
-async fn until_it_has(containers: usize, results: &Path) {
-    let docker = connect().await.expect("the daemon");
-    let made = async {
-        loop {
-            let session = fs::read_dir(results).into_iter().flatten().flatten().next();
-            if let Some(session) = session {
-                let label = format!("{SESSION_LABEL}={}", session.file_name().to_string_lossy());
-                let there = Leftovers::find(&docker, &label).await.expect("the daemon lists");
-                if there.containers.len() >= containers {
-                    return;
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(LIMIT, made).await.expect("containers are made");
-}
-
-#[tokio::test]
-async fn two_at_once_do_not_disturb_each_other() {
-    if !docker().await {
-        return;
-    }
-    let results = folder();
-    let bench = || async { run(&mut keeping_in(results.path(), &["bench", "inject", "--runs", "3", "--json"])).await };
-    let (first, second) = tokio::join!(bench(), bench());
-    for done in [first, second] {
-        done.ends(0, &[]);
-        serde_json::from_str::<Vec<Value>>(&done.stdout).expect("one array");
-    }
 }

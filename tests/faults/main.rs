@@ -7,6 +7,7 @@
 
 mod cuts;
 mod disks;
+mod files;
 mod frozen;
 mod machines;
 mod sessions;
@@ -34,8 +35,8 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use reenact::{
     Error, Result, cli,
     fault::{
-        self, Disconnect, DiskFull, Effect, Fault, FaultHandle, Flap, Kill, Partition, Pause, PowerOff, PowerOn,
-        ShutDown, Signal, Undo,
+        self, CrashLoop, Disconnect, DiskFull, Effect, Fault, FaultHandle, FileLeft, Flap, Kill, Partition, Pause,
+        PowerOff, PowerOn, ShutDown, Signal, Undo,
     },
     poll::{self, Look},
     testbed::{Disk, Flow, Node, NodeSpec, Session, Testbed, reaper},
@@ -44,6 +45,7 @@ use tokio::{runtime::Runtime, sync::OnceCell};
 
 use cuts::*;
 use disks::*;
+use files::*;
 use frozen::*;
 use machines::*;
 use sessions::*;
@@ -113,6 +115,9 @@ fn main() -> ExitCode {
         power_goes_and_comes_in_order,
         machines_shut_down_in_order,
         signals_end_processes,
+        a_crash_loop_ends_each_start,
+        a_left_file_is_taken_back,
+        a_left_file_that_was_replaced_stays,
         a_stop_freezes_a_process,
         a_kill_of_the_first_process_ends_the_node,
         what_died_meanwhile_heals,

@@ -16,6 +16,8 @@ pub(crate) fn each_kind() -> Vec<Box<dyn Fault<Testbed>>> {
         Box::new(kill("victim", Signal::Kill)),
         Box::new(kill("victim", Signal::Term)),
         Box::new(kill("victim", Signal::Stop)),
+        Box::new(CrashLoop { node: N1.into(), process: "victim".into() }),
+        Box::new(FileLeft { node: N1.into(), path: "/tmp/left".into(), text: "x".into() }),
         Box::new(Pause { node: N1.into() }),
         Box::new(DiskFull { node: N1.into() }),
     ]

@@ -43,13 +43,15 @@ pub(crate) struct Point {
     pub(crate) clock: i64,
 }
 
-/// The parts of a recording, in milliseconds since the run began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The parts of a recording, in milliseconds since the run began, as they passed there.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Parts {
     pub(crate) steady: u64,
     pub(crate) onset: u64,
     pub(crate) broken: u64,
     pub(crate) over: u64,
+    /// How much longer a time of the run is in production.
+    pub(crate) pace: f64,
     /// The control has proved that the broken state lasts.
     pub(crate) lasts: bool,
     /// A look-alike: after its disturbance all is as before.
@@ -64,6 +66,7 @@ impl Parts {
             onset: recording.begins(Phase::Onset),
             broken: recording.begins(Phase::Broken),
             over: recording.begins(Phase::Over),
+            pace: recording.head.pace,
             lasts: recording.lasts_s.is_some(),
             returns: recording.head.is_twin && recording.lasts_s.is_none(),
         }
@@ -72,6 +75,11 @@ impl Parts {
     /// For how long the broken state was held.
     pub(crate) fn held_ms(&self) -> u64 {
         self.over.saturating_sub(self.broken)
+    }
+
+    /// A time of the run as production's, in milliseconds.
+    pub(crate) fn production_ms(&self, ms: u64) -> u64 {
+        (ms as f64 * self.pace) as u64
     }
 
     /// How much of a part has passed at a moment of the recording.
@@ -84,9 +92,10 @@ impl Parts {
         at.saturating_sub(from) as f64 / to.saturating_sub(from).max(1) as f64
     }
 
-    /// The part at so many milliseconds after the onset, and the recording's moment there; `None`
-    /// past what is known.
+    /// The part at so many of production's milliseconds after the onset, and the recording's moment
+    /// there; `None` past what is known.
     fn place(&self, after: i64) -> Option<(Part, u64)> {
+        let after = (after as f64 / self.pace).floor() as i64;
         let steady = self.onset.saturating_sub(self.steady);
         let (disturbed, held) = (self.broken.saturating_sub(self.onset), self.held_ms());
         let Ok(after) = u64::try_from(after) else {

@@ -41,7 +41,7 @@ pub(crate) fn found(rules: &Rules, number: usize, recording: &Recording) -> Vec<
     let own = rules.recorded_for(number);
     let is_made = |selector: &Selector| {
         let makes = |rule: &crate::rules::Rule| rule.is_recording && selector.names(&rule.alert.name);
-        rules.rules.iter().any(makes) || selector.name.as_deref().is_some_and(|name| name.starts_with("ALERTS"))
+        rules.rules.iter().any(makes)
     };
     let all = own.into_iter().chain([number]).flat_map(|at| &rules.rules[at].reads.selectors);
     let parts = Parts::of(recording);

@@ -1,6 +1,8 @@
 //! What promtool is asked: each recording's rules in few files, those together that wait about as
 //! long, so that the quick ones need not be evaluated over hours.
 
+mod queries;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -14,20 +16,59 @@ use crate::{
     axis::{self, Axis, Drawn, Parts},
     duration,
     promql::Selector,
-    promtool::{Said, Samples},
+    promtool::Said,
     recording::{Kept, Recording},
     rules::Rules,
     score::Options,
 };
 
-/// The label by which alerts are told from each other: two may have one name.
-const LABEL: &str = "reenact_rule";
-/// Rules that wait up to so long are evaluated together, in milliseconds.
-const CLASSES: [u64; 6] = [360_000, 720_000, 1_320_000, 2_400_000, 4_500_000, u64::MAX];
-/// How much longer than a rule needs it is looked at.
+/// Rules that need up to so long are evaluated together, in milliseconds.
+const CLASSES: [u64; 7] = [150_000, 360_000, 720_000, 1_320_000, 2_400_000, 4_500_000, u64::MAX];
+/// How much longer than a rule needs it is looked at, and how many evaluations at the least.
 const MARGIN_MS: u64 = 120_000;
-/// For how long all is healthy before the onset, at the least.
-const HEALTHY_MS: u64 = 300_000;
+const MARGIN: u64 = 3;
+
+/// What is asked of a rule: how long an extension it needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) rule: usize,
+    /// Before the onset.
+    healthy_ms: u64,
+    /// After what was recorded.
+    needs_ms: u64,
+    way: Way,
+}
+
+/// How promtool is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    /// By one query over all the time of each alert's expression, which is parsed and looked up once
+    /// and not at each evaluation. It tells whether the expression is ever true, and cannot be had
+    /// where other rules record what it reads.
+    Expressions,
+    /// By evaluating the rules.
+    Rules,
+}
+
+impl Asked {
+    /// Whether its condition is ever true: for as long as it looks back.
+    pub(crate) fn whether(rules: &Rules, rule: usize) -> Self {
+        let reach = rules.reaches_ms(rule);
+        let way = if rules.recorded_for(rule).is_empty() { Way::Expressions } else { Way::Rules };
+        Self { rule, healthy_ms: reach, needs_ms: reach, way }
+    }
+
+    /// Whether the answer says when it fires, where it fires at once.
+    pub(crate) fn is_of_rules(&self) -> bool {
+        self.way == Way::Rules
+    }
+
+    /// Whether it fires, where its condition is true for some time: for as long as it waits as well.
+    pub(crate) fn when(rules: &Rules, rule: usize, is_true_while_steady: bool) -> Self {
+        let (reach, needs) = (rules.reaches_ms(rule), rules.needs_ms(rule));
+        Self { rule, healthy_ms: if is_true_while_steady { needs } else { reach }, needs_ms: needs, way: Way::Rules }
+    }
+}
 
 /// Rules that are evaluated together over extensions of one recording.
 #[derive(Debug, Clone)]
@@ -35,16 +76,19 @@ pub(crate) struct Batch {
     pub(crate) alerts: Vec<usize>,
     /// From one evaluation to the next.
     pub(crate) eval_ms: u64,
-    /// What the rule that waits longest needs.
+    /// The most that any of the rules needs, before the onset and after what was recorded.
+    healthy_ms: u64,
     needs_ms: u64,
     /// Nothing that its rules read changes in the recording: they are true all the time or never,
     /// however the scrapes fall.
     is_still: bool,
+    way: Way,
 }
 
 /// What became of a rule over one extension, in seconds of production after the onset.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Seen {
+    pub(crate) is_true_while_steady: bool,
     pub(crate) fires_while_steady: bool,
     /// From its first to its last moment.
     pub(crate) pending: Option<(f64, f64)>,
@@ -53,19 +97,26 @@ pub(crate) struct Seen {
     pub(crate) pending_s: f64,
 }
 
+impl Seen {
+    /// Whether its condition is true at any time.
+    pub(crate) fn is_ever_true(&self) -> bool {
+        self.is_true_while_steady || self.pending.is_some() || self.firing.is_some()
+    }
+}
+
 impl Batch {
-    /// Sorts rules by how long they wait and by how often they are evaluated.
-    pub(crate) fn all(rules: &Rules, alerts: &[usize], recording: &Recording, options: &Options) -> Vec<Self> {
-        let mut by_class: BTreeMap<(u64, usize, bool), Self> = BTreeMap::new();
+    /// Sorts rules by what they need and by how often they are evaluated.
+    pub(crate) fn all(rules: &Rules, asked: &[Asked], recording: &Recording, options: &Options) -> Vec<Self> {
+        let mut by_class: BTreeMap<_, Self> = BTreeMap::new();
         let still = recording.still();
-        for &number in alerts {
-            let needs_ms = rules.needs_ms(number);
-            let eval_ms = rules.group_of(number).and_then(|group| group.interval_ms).unwrap_or(options.interval_ms);
-            let class = CLASSES.iter().position(|most| needs_ms <= *most).unwrap_or_default();
-            let is_still = is_still(rules, number, &still);
-            let empty = Self { alerts: Vec::new(), eval_ms, needs_ms: 0, is_still };
-            let batch = by_class.entry((eval_ms, class, is_still)).or_insert(empty);
-            batch.alerts.push(number);
+        let class = |ms: u64| CLASSES.iter().position(|most| ms <= *most).unwrap_or_default();
+        for &Asked { rule, healthy_ms, needs_ms, way } in asked {
+            let eval_ms = rules.group_of(rule).and_then(|group| group.interval_ms).unwrap_or(options.interval_ms);
+            let is_still = is_still(rules, rule, &still);
+            let empty = Self { alerts: Vec::new(), eval_ms, healthy_ms: 0, needs_ms: 0, is_still, way };
+            let batch = by_class.entry((eval_ms, class(healthy_ms), class(needs_ms), is_still, way)).or_insert(empty);
+            batch.alerts.push(rule);
+            batch.healthy_ms = batch.healthy_ms.max(healthy_ms);
             batch.needs_ms = batch.needs_ms.max(needs_ms);
         }
         by_class.into_values().collect()
@@ -74,7 +125,8 @@ impl Batch {
     /// All of them together.
     pub(crate) fn whole(rules: &Rules, alerts: &[usize], options: &Options) -> Self {
         let needs_ms = alerts.iter().map(|at| rules.needs_ms(*at)).max().unwrap_or_default();
-        Self { alerts: alerts.to_vec(), eval_ms: options.interval_ms, needs_ms, is_still: false }
+        let (alerts, eval_ms) = (alerts.to_vec(), options.interval_ms);
+        Self { alerts, eval_ms, healthy_ms: needs_ms, needs_ms, is_still: false, way: Way::Rules }
     }
 
     /// How many alignments of the scrapes are tried.
@@ -86,12 +138,13 @@ impl Batch {
     pub(crate) fn axis(&self, parts: Parts, options: &Options, seed: u64) -> Axis {
         let interval_ms = options.interval_ms;
         let steps = |ms: u64| usize::try_from(ms.div_ceil(interval_ms)).unwrap_or(usize::MAX);
-        let recorded = parts.over.saturating_sub(parts.onset);
+        let recorded = parts.production_ms(parts.over.saturating_sub(parts.onset));
         let goes_on = parts.lasts || parts.returns;
+        let margin = MARGIN_MS.max(MARGIN * self.eval_ms);
         let after = if self.is_still {
             2 * self.eval_ms.max(interval_ms)
         } else if goes_on {
-            recorded + self.needs_ms + MARGIN_MS
+            recorded + self.needs_ms + margin
         } else {
             recorded
         };
@@ -100,7 +153,8 @@ impl Batch {
             parts,
             interval_ms,
             spread_ms,
-            before: steps((self.needs_ms + MARGIN_MS).max(if self.is_still { 0 } else { HEALTHY_MS })),
+            // Whether it is true while all is healthy is told by one alignment.
+            before: steps(self.healthy_ms + if seed == 0 { margin } else { spread_ms }),
             after: steps(after).max(1),
             seed,
             seeds: options.seeds,
@@ -108,14 +162,12 @@ impl Batch {
     }
 
     /// The rules as promtool reads them, without what makes no difference to when they fire.
-    pub(crate) fn rules(&self, rules: &Rules) -> Value {
+    fn rules(&self, rules: &Rules, recording: &Recording) -> Value {
         let wanted: BTreeSet<usize> =
             self.alerts.iter().flat_map(|at| rules.recorded_for(*at).into_iter().chain([*at])).collect();
-        let groups = rules.groups.iter().enumerate().filter_map(|(number, group)| {
-            let own: Vec<_> = group.rules.clone().filter(|at| wanted.contains(at)).map(|at| rule(rules, at)).collect();
-            (!own.is_empty()).then(|| json!({ "name": format!("{number} {}", group.name), "rules": own }))
-        });
-        json!({ "groups": groups.collect::<Vec<_>>() })
+        let names = recording.series().flat_map(|(_, kept)| kept.labels.keys().map(String::as_str)).collect();
+        let all: Vec<_> = wanted.into_iter().map(|at| rule(rules, at, &names)).collect();
+        json!({ "groups": [{ "name": "all", "rules": all }] })
     }
 
     /// The series that its rules read, and no others.
@@ -141,32 +193,8 @@ impl Batch {
         json!({
             "interval": duration::written(axis.interval_ms),
             "input_series": series,
-            "promql_expr_test": self.queries(axis, id),
+            "promql_expr_test": self.queries(rules, axis, id),
         })
-    }
-
-    fn queries(&self, axis: &Axis, id: &str) -> Vec<Value> {
-        let eval = self.eval_ms;
-        let onset = u64::try_from(axis.onset_clock()).unwrap_or_default();
-        let healthy = (onset.saturating_sub(1)) / eval * eval;
-        let end = axis.steps() as u64 * axis.interval_ms / eval * eval;
-        let step = duration::written(eval);
-        let before = format!("[{}:{step}]", duration::written(healthy + eval / 2));
-        let after = format!("[{}:{step}]", duration::written((end - healthy).saturating_sub(eval / 2)));
-        let by = format!("by ({LABEL}, alertstate)");
-        let query = |what: &str, expr: String, at: u64| {
-            json!({
-                "expr": expr,
-                "eval_time": duration::written(at),
-                "exp_samples": [{ "labels": format!("{{id=\"{id}/{what}\"}}"), "value": -1 }],
-            })
-        };
-        vec![
-            query("steady", format!("max {by} (count_over_time(ALERTS{{alertstate=\"firing\"}}{before}))"), healthy),
-            query("first", format!("min {by} (min_over_time(timestamp(ALERTS){after}))"), end),
-            query("last", format!("max {by} (max_over_time(timestamp(ALERTS){after}))"), end),
-            query("count", format!("max {by} (count_over_time(ALERTS{{alertstate=\"pending\"}}{after}))"), end),
-        ]
     }
 }
 
@@ -176,21 +204,24 @@ fn is_still(rules: &Rules, number: usize, still: &[(&Kept, bool)]) -> bool {
     let mut reads = through.map(|at| &rules.rules[at].reads);
     reads.all(|reads| {
         let is_moving = |selector: &Selector| {
-            let of_alerts = selector.name.as_deref().is_none_or(|name| name.starts_with("ALERTS"));
-            of_alerts || still.iter().any(|(kept, still)| !still && selector.selects(&kept.name, &kept.labels))
+            selector.name.is_none()
+                || still.iter().any(|(kept, still)| !still && selector.selects(&kept.name, &kept.labels))
         };
         !reads.words.contains("time") && !reads.words.contains("timestamp") && !reads.selectors.iter().any(is_moving)
     })
 }
 
-fn rule(rules: &Rules, at: usize) -> Value {
+/// A rule; alerts are named by their numbers, since two may have one name. A label of its own makes
+/// no difference to when it fires, but where it is made of what was found, or takes the place of one
+/// that tells series apart; to fill it in anew for each alert took a fifth of the time where it was tried.
+fn rule(rules: &Rules, at: usize, recorded: &BTreeSet<&str>) -> Value {
     let rule = &rules.rules[at];
-    let mut labels = rule.labels.clone();
     if rule.is_recording {
-        return json!({ "record": rule.alert.name, "expr": rule.alert.expr, "labels": labels });
+        return json!({ "record": rule.alert.name, "expr": rule.alert.expr, "labels": rule.labels });
     }
-    labels.insert(LABEL.into(), at.to_string());
-    let mut value = json!({ "alert": rule.alert.name, "expr": rule.alert.expr, "labels": labels });
+    let matters = |(name, value): &(&String, &String)| value.contains("{{") || recorded.contains(name.as_str());
+    let labels: BTreeMap<_, _> = rule.labels.iter().filter(matters).collect();
+    let mut value = json!({ "alert": at.to_string(), "expr": rule.alert.expr, "labels": labels });
     value["for"] = duration::written(rule.alert.for_ms).into();
     // Older versions of Prometheus do not know it.
     if rule.keep_firing_ms > 0 {
@@ -215,10 +246,13 @@ pub(crate) fn written(
     };
     let mut files = Vec::new();
     for (number, batch) in batches.iter().enumerate() {
-        let rule_file = keep(format!("rules-{number}.json"), &batch.rules(rules))?;
+        let rule_files = match batch.way {
+            Way::Rules => vec![keep(format!("rules-{number}.json"), &batch.rules(rules, recording))?],
+            Way::Expressions => Vec::new(),
+        };
         let test = |seed| batch.test(rules, recording, &batch.axis(parts, options, seed), &format!("{number}/{seed}"));
         let tests = json!({
-            "rule_files": [rule_file],
+            "rule_files": rule_files,
             "evaluation_interval": duration::written(batch.eval_ms),
             "tests": (0..batch.seeds(options)).map(test).collect::<Vec<_>>(),
         });
@@ -239,27 +273,10 @@ pub(crate) fn seen(
     for (number, batch) in batches.iter().enumerate() {
         for seed in 0..batch.seeds(options) {
             let onset_s = batch.axis(parts, options, seed).onset_clock() as f64 / 1e3;
-            let answer = |what: &str| said.got.get(&format!("{number}/{seed}/{what}"));
             for at in &batch.alerts {
-                let value = |what: &str, state: &str| of(answer(what)?, *at, state);
-                let spell = |state: &str| Some((value("first", state)? - onset_s, value("last", state)? - onset_s));
-                all.entry(*at).or_default().push(Seen {
-                    fires_while_steady: value("steady", "firing").is_some(),
-                    pending: spell("pending"),
-                    firing: spell("firing"),
-                    pending_s: value("count", "pending").unwrap_or_default() * batch.eval_ms as f64 / 1e3,
-                });
+                all.entry(*at).or_default().push(batch.answer(said, &format!("{number}/{seed}"), *at, onset_s));
             }
         }
     }
     all
-}
-
-/// A rule's sample in a state.
-fn of(samples: &Samples, rule: usize, state: &str) -> Option<f64> {
-    let is = |labels: &BTreeMap<String, String>| {
-        labels.get(LABEL).is_some_and(|own| *own == rule.to_string())
-            && labels.get("alertstate").is_some_and(|own| own == state)
-    };
-    samples.iter().find(|(labels, _)| is(labels)).map(|(_, value)| *value)
 }

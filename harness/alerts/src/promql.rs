@@ -83,6 +83,11 @@ impl Selector {
         self.names(metric) && rest.into_iter().all(|matcher| matcher.meets(labels))
     }
 
+    /// Whether it selects what Prometheus keeps of alerts.
+    pub(crate) fn is_of_alerts(&self) -> bool {
+        self.name.as_deref().is_some_and(|name| name.starts_with("ALERTS"))
+    }
+
     /// Whether its rate is taken: what it selects is then meant to be a counter.
     pub(crate) fn is_rated(&self) -> bool {
         self.within.iter().any(|function| matches!(function.as_str(), "rate" | "irate" | "increase"))

@@ -49,8 +49,8 @@ impl Promtool {
     fn run(&self, arguments: &[&str], paths: &[impl AsRef<Path>]) -> Result<Output> {
         let mut command = Command::new(&self.program);
         command.args(arguments).args(paths.iter().map(AsRef::as_ref)).stdin(Stdio::null());
-        // One process for each core: its collector of garbage needs none of its own.
-        command.env("GOMAXPROCS", "1").env("GOGC", "400");
+        // One process for each core: its collector of garbage needs none of its own, and little to do.
+        command.env("GOMAXPROCS", "1").env("GOGC", "1600");
         command
             .output()
             .map_err(|error| Error::environment(format!("{} does not start: {error}", self.program.display()), HELP))

@@ -45,7 +45,6 @@ pub struct Rules {
 /// A group: its rules are evaluated one after another, at one interval.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
-    pub(crate) name: String,
     pub(crate) interval_ms: Option<u64>,
     /// Which of the rules are its own.
     pub(crate) rules: std::ops::Range<usize>,
@@ -89,7 +88,6 @@ impl Rules {
                 self.rules.push(Rule::of(file, rule).ok_or_else(|| wrong(rule.span.start.line(), "no rule"))?);
             }
             self.groups.push(Group {
-                name: field(group, "name").unwrap_or_default(),
                 interval_ms: field(group, "interval").and_then(|text| duration::parse(&text)),
                 rules: begin..self.rules.len(),
             });

@@ -13,7 +13,7 @@ use reenact_core::{Error, Result};
 
 use crate::{
     Promtool,
-    plan::{self, Batch, Seen},
+    plan::{self, Asked, Batch, Seen},
     recording::Recording,
     rules::Rules,
     verdict::Scored,
@@ -105,8 +105,20 @@ pub(crate) fn one(rules: &Rules, recording: &Recording, options: &Options, promt
         })
     };
     let asked = rules.alerts().map(|(number, _)| number);
-    let asked: Vec<_> = asked.filter(|at| judge::unscorable(rules, *at).is_none() && is_asked(*at)).collect();
-    let (seen, failed) = ask(rules, recording, asked, options, promtool)?;
+    let asked = asked.filter(|at| judge::unscorable(rules, *at).is_none() && is_asked(*at));
+    let asked: Vec<_> = asked.map(|at| Asked::whether(rules, at)).collect();
+    let is_known: BTreeSet<_> = asked.iter().filter(|asked| asked.is_of_rules()).map(|asked| asked.rule).collect();
+    let (mut seen, mut failed) = ask(rules, recording, asked, options, promtool)?;
+    // What is never true need not be shown for as long as it would have to wait.
+    let waits = |(at, seen): (&usize, &Vec<Seen>)| {
+        let is_open = rules.alert(*at).for_ms > 0 || !is_known.contains(at);
+        let is_true = is_open && seen.iter().any(Seen::is_ever_true);
+        is_true.then(|| Asked::when(rules, *at, seen.iter().any(|seen| seen.is_true_while_steady)))
+    };
+    let waiting = seen.iter().filter_map(waits).collect();
+    let (longer, more) = ask(rules, recording, waiting, options, promtool)?;
+    seen.extend(longer);
+    failed.extend(more);
     Ok(judge::scored(rules, recording, &seen, &failed))
 }
 
@@ -117,7 +129,7 @@ type Answers = (BTreeMap<usize, Vec<Seen>>, BTreeMap<usize, String>);
 fn ask(
     rules: &Rules,
     recording: &Recording,
-    mut asked: Vec<usize>,
+    mut asked: Vec<Asked>,
     options: &Options,
     promtool: &Promtool,
 ) -> Result<Answers> {
@@ -134,11 +146,10 @@ fn ask(
             return Ok((plan::seen(&said, recording, &batches, options), failed));
         }
         let uses = |at: usize, name: &str| {
-            let mut through = rules.recorded_for(at).into_iter().chain([at]);
-            through.any(|at| rules.rules[at].alert.name == name)
+            at.to_string() == name || rules.recorded_for(at).iter().any(|at| rules.rules[*at].alert.name == name)
         };
         let broken: BTreeSet<usize> =
-            asked.iter().copied().filter(|at| said.failed.keys().any(|name| uses(*at, name))).collect();
+            asked.iter().map(|asked| asked.rule).filter(|at| said.failed.keys().any(|name| uses(*at, name))).collect();
         if broken.is_empty() {
             return Err(Error::Bug(format!("promtool names rules that are none: {:?}", said.failed)));
         }
@@ -146,7 +157,7 @@ fn ask(
             let why = said.failed.iter().find(|(name, _)| uses(*at, name)).map(|(_, why)| why.clone());
             failed.insert(*at, why.unwrap_or_default());
         }
-        asked.retain(|at| !broken.contains(at));
+        asked.retain(|asked| !broken.contains(&asked.rule));
     }
 }
 

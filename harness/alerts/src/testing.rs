@@ -24,11 +24,12 @@ pub(crate) struct Story {
     pub(crate) steady: u64,
     pub(crate) onset: u64,
     pub(crate) held: u64,
+    pub(crate) pace: f64,
 }
 
 impl Default for Story {
     fn default() -> Self {
-        Self { is_twin: false, lasts: true, steady: 6, onset: 4, held: 24 }
+        Self { is_twin: false, lasts: true, steady: 6, onset: 4, held: 24, pace: 1.0 }
     }
 }
 
@@ -88,6 +89,7 @@ impl Story {
             is_twin: self.is_twin,
             interval_ms: 1000,
             timeout_ms: 10_000,
+            pace: self.pace,
         };
         let mut out = Vec::new();
         let mut recorder = Recorder::begin(&mut out, head).expect("a recorder");

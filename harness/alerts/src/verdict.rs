@@ -103,9 +103,12 @@ pub struct Scored {
     pub recording: PathBuf,
     /// When the first fault was injected, in milliseconds since the run began.
     pub onset_ms: u64,
-    /// How long after the onset the detector has fired or the disturbance stands, in seconds.
+    /// How many seconds of production pass in a second of the run.
+    pub pace: f64,
+    /// How long after the onset the detector has fired or the disturbance stands, in seconds of
+    /// production.
     pub broken_s: f64,
-    /// For how long that was recorded, in seconds.
+    /// For how long that was recorded, in seconds of production.
     pub held_s: f64,
     /// For how long the control has proved that nothing changes, in seconds of production.
     pub lasts_s: Option<u64>,

@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod detect;
+pub mod drill;
 mod error;
 pub mod file;
 pub mod fingerprint;

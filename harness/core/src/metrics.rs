@@ -26,7 +26,7 @@ pub const FORMAT: u32 = 1;
 pub type Id = u32;
 
 /// What a recording is of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Head {
     /// [`FORMAT`].
     pub format: u32,
@@ -40,6 +40,17 @@ pub struct Head {
     pub interval_ms: u64,
     /// How long a scrape may take.
     pub timeout_ms: u64,
+    /// How many seconds of production pass in a second of the run.
+    #[serde(default = "plain", skip_serializing_if = "is_plain")]
+    pub pace: f64,
+}
+
+fn plain() -> f64 {
+    1.0
+}
+
+fn is_plain(pace: &f64) -> bool {
+    *pace == plain()
 }
 
 /// A part of the story.
@@ -361,6 +372,7 @@ mod tests {
             is_twin: false,
             interval_ms: 1000,
             timeout_ms: 10_000,
+            pace: 1.0,
         }
     }
 

@@ -11,6 +11,11 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
+/// Hides the live view for good: somebody else has the terminal.
+pub fn hide() {
+    BARS.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+}
+
 /// Something that takes a while.
 pub struct Task {
     label: String,

@@ -4,8 +4,11 @@ pub mod alerts;
 pub mod cli;
 pub mod compare;
 mod compared;
+mod covered;
+mod diagnosed;
 pub mod doctor;
 pub mod documents;
+mod drilled;
 mod html;
 mod junit;
 mod matrix;
@@ -24,6 +27,7 @@ use reenact_core::{Error, Result};
 use reenact_run::campaign::RunResult;
 
 pub use compared::{compared, compared_markdown};
+pub use covered::coverage;
 pub use html::{About, How, html};
 pub use junit::junit;
 pub use matrix::matrix;
@@ -31,6 +35,12 @@ pub use rescored::{rescored, rescored_json, rescored_summary};
 pub use suite::{Hold, suite};
 pub use table::{contract, facts, list, summary};
 pub use timeline::Timeline;
+
+/// What the crate's macros need from other crates.
+#[doc(hidden)]
+pub mod private {
+    pub use inventory;
+}
 
 /// One run as the JSON object that `run --json` prints.
 pub fn json(result: &RunResult) -> Value {

@@ -3,6 +3,7 @@
 //! What an incident does not give is a reason that `reenact list --contract` shows. What
 //! cannot be proved is inconclusive, never a pass.
 
+mod drill;
 mod ending;
 mod held;
 mod step;
@@ -24,6 +25,7 @@ use crate::{
 use ending::{ended, unharmed};
 use held::{hold, record, stands};
 
+pub use drill::drill;
 pub use step::{Proof, Step, table};
 
 /// How long a healthy system is watched for false alarms, before the story and after it.
@@ -97,13 +99,7 @@ async fn acts<S: System>(run: &Run<S>, incident: &Incident<S>) -> Result<()> {
 /// `is_held`: its state is the one that recorded metrics show as broken.
 async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>, is_held: bool) -> Result<()> {
     let lab = run.lab();
-    lab.begins(Step::Injected);
-    for action in &act.breaks {
-        action.perform(run).await?;
-    }
-    lab.proved(Step::Injected);
-    faithful(run, &act.fingerprints).await?;
-    detected(run, act).await?;
+    broken(run, act).await?;
     if is_held {
         hold(run, act).await;
     }
@@ -133,6 +129,17 @@ async fn perform_act<S: System>(run: &Run<S>, act: &Act<S>, is_held: bool) -> Re
     Ok(())
 }
 
+/// 2 to 4. Broken, by the report's own marks, and diagnosed.
+async fn broken<S: System>(run: &Run<S>, act: &Act<S>) -> Result<()> {
+    run.lab().begins(Step::Injected);
+    for action in &act.breaks {
+        action.perform(run).await?;
+    }
+    run.lab().proved(Step::Injected);
+    faithful(run, &act.fingerprints).await?;
+    detected(run, act).await
+}
+
 /// Puts down that a step is proved, or the reason why it is not tried.
 fn stated<T>(lab: &Lab, step: Step, stated: &Stated<T>) {
     match stated {
@@ -147,13 +154,18 @@ async fn steady<S: System>(run: &Run<S>) -> Result<()> {
     held::steady(lab).await?;
     let before = run.ledger().acknowledged();
     run.quiet(QUIET).await?;
-    let first = poll::until("a write to be acknowledged", FIRST_WRITE, || async {
-        if run.ledger().acknowledged() > before { Look::Ready(()) } else { Look::NotYet("none is".into()) }
-    });
-    first.await.map_err(|_| Error::inconclusive("no write was acknowledged although every node serves"))?;
+    serves(run, before).await?;
     lab.no_false_alarm(&[])?;
     lab.proved(Step::Steady);
     Ok(())
+}
+
+/// Whether a write is acknowledged after so many.
+async fn serves<S: System>(run: &Run<S>, before: usize) -> Result<()> {
+    let first = poll::until("a write to be acknowledged", FIRST_WRITE, || async {
+        if run.ledger().acknowledged() > before { Look::Ready(()) } else { Look::NotYet("none is".into()) }
+    });
+    first.await.map_err(|_| Error::inconclusive("no write was acknowledged although every node serves"))
 }
 
 /// 3. The report's own marks appear.

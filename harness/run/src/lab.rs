@@ -247,6 +247,7 @@ impl Lab {
         let score = self.final_score();
         let states = self.keep_states();
         let saved = self.0.ledger.save(&self.0.dir.join("ledger.jsonl"));
+        let saved = saved.and(self.0.ledger.save_history(&self.0.dir.join("history.jsonl")));
         let metrics = lock(&self.0.metrics).take().map_or(Ok(()), Recording::end);
         (score, closed.and(saved).and(states).and(metrics))
     }

@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod campaign;
 pub mod contract;
+pub mod drill;
 pub mod incident;
 pub mod lab;
 pub mod machine;

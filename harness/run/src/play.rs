@@ -15,7 +15,7 @@ use reenact_testbed::fault::Fault;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
-    campaign::{Call, Happening, Remedy, Schedule},
+    campaign::{BEGINS, CALLED, Call, ENDS, Happening, Remedy, Schedule},
     contract,
     incident::{Act, How, Incident, Lab, Run, System, nobody, none, story},
 };
@@ -82,7 +82,10 @@ async fn played<S: System>(run: &Run<S>, play: &Play<S>) -> Result<()> {
             Happening::Begins(index) => {
                 let name = format!("fault {index}");
                 match run.inject_shared(Some(name.clone()), false, Arc::clone(&play.faults[index])).await {
-                    Ok(()) => drop(applied.insert(index, name)),
+                    Ok(()) => {
+                        lab.record(BEGINS, &play.schedule.faults[index].fault.kind);
+                        applied.insert(index, name);
+                    }
                     // What an earlier fault has left makes some impossible, such as a signal to
                     // a process that is gone.
                     Err(Error::Inconclusive(why) | Error::Unproved(why)) => lab.record("left out", why),
@@ -92,11 +95,13 @@ async fn played<S: System>(run: &Run<S>, play: &Play<S>) -> Result<()> {
             Happening::Ends(index) => {
                 if let Some(name) = applied.get(&index) {
                     run.heal(name).await?;
+                    lab.record(ENDS, &play.schedule.faults[index].fault.kind);
                 }
             }
             Happening::Called(index) => {
                 let Call { name, killed_after, .. } = &play.schedule.calls[index];
                 let runbook = (named(play.remedies, name)?.make)();
+                lab.record(CALLED, name);
                 calls.spawn(called(run.system().hands(), lab.clone(), runbook, *killed_after));
             }
         }
@@ -121,7 +126,6 @@ fn named(remedies: &'static [Remedy], name: &str) -> Result<&'static Remedy> {
 /// or be killed; what it must not do is harm, which the end of the run tells.
 async fn called(hands: Box<dyn Hands>, lab: Lab, runbook: Box<dyn Runbook>, killed_after: Option<usize>) -> Result<()> {
     let operator = Operator::new(hands, lab.journal(), killed_after);
-    lab.record("called", runbook.to_string());
     let hangs = |_| Err(Error::failed(format!("it hangs: not done after {RUNBOOK_LIMIT:.0?}")));
     match tokio::time::timeout(RUNBOOK_LIMIT, runbook.run(&operator)).await.unwrap_or_else(hangs) {
         Ok(conclusion) => lab.record("runbook", format!("\"{runbook}\": {conclusion:?}")),

@@ -74,7 +74,7 @@ pub(crate) async fn alive(bed: &Testbed, node: &Node) -> Result<Vec<Alive>> {
 
 /// Prints `PID OWN-PID STATE WAITS-IN COMMAND` of each process in the container's control group.
 /// A process that has ended meanwhile has no state.
-fn script(container: &str) -> String {
+pub(crate) fn script(container: &str) -> String {
     format!(
         r#"for group in $(grep -l {container} /proc/[0-9]*/cgroup 2>/dev/null); do
   folder=${{group%/cgroup}} own=0 state=Z waits_in= words=()

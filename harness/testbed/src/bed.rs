@@ -26,6 +26,10 @@ const POOL: [u8; 2] = [10, 213];
 /// How many networks the pool holds.
 const NETWORKS: u32 = 4096;
 
+/// How a node's `/run` is mounted. On fuse-overlayfs a folder whose files are removed at a boot
+/// may lose those that are made after it.
+const RUN: &str = "mode=755,size=64m";
+
 /// What a node is made of; to be filled up with `..NodeSpec::default()`.
 #[derive(Debug, Clone, Default)]
 pub struct NodeSpec {
@@ -47,6 +51,9 @@ pub struct NodeSpec {
     pub memory: Option<u32>,
     /// Whether it is left switched off, for [`Node::start`] to come later.
     pub off: bool,
+    /// Whether its `/run` is the image's own, as in a container; else it is in memory and empty
+    /// at each boot, as a host's is.
+    pub keeps_run: bool,
 }
 
 /// The running system; cheap to clone.
@@ -85,11 +92,12 @@ impl Testbed {
         let addresses: HashMap<_, _> = names.iter().enumerate().map(|(at, &name)| (name, address(at))).collect();
         let specs = specs(&addresses);
         let hosts = names.iter().map(|&name| format!("{name}:{}", addresses[name])).collect();
-        let maker = Maker { session, lab, labels: &labels, network: &network, hosts };
+        let maker = Maker { session, labels: &labels, network: &network, hosts };
         let devices = maker.keep_devices(&specs).await?;
         let reach = if devices.is_empty() { Reach::Networks } else { Reach::Disks };
         let helper = session.helper(reach).await?;
         let table = format!("{:08x}_{}", session.token(), session.next());
+        maker.set_desk().await?;
         let (keeper, firewall, faults, probes, ids) = tokio::try_join!(
             maker.keep_volumes(&specs),
             helper.firewall(session, &table),
@@ -227,6 +235,11 @@ impl Testbed {
         &self.0.session
     }
 
+    /// Its network's name, with which its containers' names begin.
+    pub(super) fn network(&self) -> &str {
+        &self.0.network
+    }
+
     /// The run that it belongs to.
     pub fn lab(&self) -> &str {
         &self.0.lab
@@ -238,7 +251,7 @@ fn of<'a>(devices: &'a Devices, node: &str) -> &'a [Device] {
     devices.get(node).map_or(&[], Vec::as_slice)
 }
 
-fn labels(session: &Session, lab: &str) -> HashMap<String, String> {
+pub(super) fn labels(session: &Session, lab: &str) -> HashMap<String, String> {
     let mut labels = session.labels();
     labels.insert(LAB_LABEL.into(), lab_of(session, lab));
     labels
@@ -254,7 +267,7 @@ fn bytes(mebibytes: u32) -> i64 {
     i64::from(mebibytes) << 20
 }
 
-fn endpoint(ip: Ipv4Addr) -> EndpointSettings {
+pub(super) fn endpoint(ip: Ipv4Addr) -> EndpointSettings {
     let ipam_config = Some(EndpointIpamConfig { ipv4_address: Some(ip.to_string()), ..Default::default() });
     EndpointSettings { ipam_config, ..Default::default() }
 }
@@ -293,7 +306,6 @@ async fn create_network(session: &Session, lab: &str, labels: &HashMap<String, S
 /// Makes the parts of one testbed.
 pub(super) struct Maker<'a> {
     pub(super) session: &'a Session,
-    lab: &'a str,
     pub(super) labels: &'a HashMap<String, String>,
     pub(super) network: &'a str,
     /// The nodes' names and addresses, for their `/etc/hosts`. Without it each look-up
@@ -320,11 +332,12 @@ impl Maker<'_> {
             networking_config: Some(NetworkingConfig { endpoints_config: Some(networks) }),
             host_config: Some(HostConfig {
                 mounts: Some(self.mounts(spec)),
-                // A machine that has devices mounts them by itself.
-                cap_add: (!devices.is_empty()).then(|| vec!["SYS_ADMIN".into()]),
+                // A machine that has devices mounts them by itself, and reads what its kernel says of them.
+                cap_add: (!devices.is_empty()).then(|| vec!["SYS_ADMIN".into(), "SYSLOG".into()]),
                 security_opt: (!devices.is_empty()).then(|| vec!["apparmor=unconfined".into()]),
                 devices: Some(mappings(devices)),
                 readonly_rootfs: Some(spec.read_only),
+                tmpfs: (!spec.keeps_run).then(|| [("/run".into(), RUN.into())].into()),
                 network_mode: Some(self.network.to_owned()),
                 extra_hosts: Some(self.hosts.clone()),
                 memory: spec.memory.map(bytes),
@@ -335,22 +348,23 @@ impl Maker<'_> {
             ..Default::default()
         };
         let name = self.container(spec.name);
-        if spec.off { self.create(&name, body).await } else { self.run(&name, body).await }
-    }
-
-    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String> {
-        let options = CreateContainerOptionsBuilder::new().name(name).build();
-        let made = self.session.docker().create_container(Some(options), body).await;
-        made.map(|made| made.id).map_err(self.cannot_start(name))
-    }
-
-    fn cannot_start(&self, name: &str) -> impl FnOnce(bollard::errors::Error) -> Error {
-        Error::docker(format!("start {name} of {}", self.lab))
+        if spec.off { create(self.session, &name, body).await } else { self.run(&name, body).await }
     }
 
     pub(super) async fn run(&self, name: &str, body: ContainerCreateBody) -> Result<String> {
-        let id = self.create(name, body).await?;
-        self.session.docker().start_container(name, None).await.map_err(self.cannot_start(name))?;
-        Ok(id)
+        start(self.session, name, body).await
     }
+}
+
+async fn create(session: &Session, name: &str, body: ContainerCreateBody) -> Result<String> {
+    let options = CreateContainerOptionsBuilder::new().name(name).build();
+    let made = session.docker().create_container(Some(options), body).await;
+    made.map(|made| made.id).map_err(Error::docker(format!("start {name}")))
+}
+
+/// Makes a container and starts it; gives its id.
+pub(super) async fn start(session: &Session, name: &str, body: ContainerCreateBody) -> Result<String> {
+    let id = create(session, name, body).await?;
+    session.docker().start_container(name, None).await.map_err(Error::docker(format!("start {name}")))?;
+    Ok(id)
 }

@@ -162,7 +162,7 @@ impl Maker<'_> {
             let read_only = disk.kind == DiskKind::ReadOnlyVolume;
             self.volume_mount(spec.name, disk.mount.into(), read_only)
         };
-        volumes.map(mount).chain(self.session.exporters_mount()).collect()
+        volumes.map(mount).chain(self.session.exporters_mount()).chain(self.operator_mounts()).collect()
     }
 
     /// Makes the volumes of a node.

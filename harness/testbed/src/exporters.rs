@@ -48,24 +48,25 @@ impl Session {
     /// # Errors
     /// As [`Session::image`]; [`Error::Docker`] if the volume cannot be made.
     pub async fn offer_exporters(&self) -> Result<()> {
-        self.exporters().get_or_try_init(|| self.fill_volume()).await.map(drop)
+        self.exporters().get_or_try_init(|| self.fill_volume("exporters", EXPORTERS)).await.map(drop)
     }
 
-    /// A new volume takes over what the image has in its place when a container is made with it.
-    async fn fill_volume(&self) -> Result<String> {
-        let image = self.image("exporters").await?;
-        let volume = format!("reenact-{}-exporters", self.id());
+    /// Makes a volume of what that image has in that folder: a new volume takes it over when a
+    /// container is made with it.
+    pub(super) async fn fill_volume(&self, name: &str, folder: &str) -> Result<String> {
+        let image = self.image(name).await?;
+        let volume = format!("reenact-{}-{name}", self.id());
         let making = self.making();
-        let cannot = || Error::docker("make the exporters' volume");
+        let cannot = || Error::docker(format!("make the volume of the {name}"));
         let request =
             VolumeCreateRequest { name: Some(volume.clone()), labels: Some(self.labels()), ..Default::default() };
         self.docker().create_volume(request).await.map_err(cannot())?;
         let body = ContainerCreateBody {
             image: Some(image),
             // Never started: the image has no command, and a container must have one.
-            cmd: Some(vec![EXPORTERS.into()]),
+            cmd: Some(vec![folder.into()]),
             labels: Some(self.labels()),
-            host_config: Some(HostConfig { mounts: Some(vec![mount(&volume, false)]), ..Default::default() }),
+            host_config: Some(HostConfig { mounts: Some(vec![mount(&volume, folder, false)]), ..Default::default() }),
             ..Default::default()
         };
         let options = CreateContainerOptionsBuilder::new().name(&volume).build();
@@ -78,15 +79,15 @@ impl Session {
 
     /// How a node has the exporters' programs, where they are offered.
     pub(super) fn exporters_mount(&self) -> Option<Mount> {
-        self.exporters().get().map(|volume| mount(volume, true))
+        self.exporters().get().map(|volume| mount(volume, EXPORTERS, true))
     }
 }
 
-fn mount(volume: &str, read_only: bool) -> Mount {
+fn mount(volume: &str, folder: &str, read_only: bool) -> Mount {
     Mount {
         typ: Some(MountType::VOLUME),
         source: Some(volume.into()),
-        target: Some(EXPORTERS.into()),
+        target: Some(folder.into()),
         read_only: Some(read_only),
         ..Default::default()
     }

@@ -14,9 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::{
     SESSION_LABEL, docker,
     leftovers::{Calm, Held, Leftovers},
+    strays::Strays,
 };
 use reenact_core::{Error, Result};
 
@@ -98,18 +101,19 @@ impl Reaper {
         }
     }
 
-    /// Sends the child away: nothing is left to reap.
-    pub fn dismiss(&self) {
+    /// Sends the child away: nothing is left to reap. Tells whether it was at its post until now.
+    pub fn dismiss(&self) -> bool {
         let child = self.child.lock().ok().and_then(|mut child| child.take());
-        if let Some((mut child, mut pipe)) = child {
-            let told = pipe.write_all(b"done");
-            drop(pipe);
-            let ended = child.wait();
-            if told.is_err() || !ended.as_ref().is_ok_and(|status| status.success()) {
-                let signal = ended.ok().and_then(|status| status.signal());
-                tracing::warn!(?signal, "the reaper was gone before it was dismissed");
-            }
+        let Some((mut child, mut pipe)) = child else { return false };
+        let told = pipe.write_all(b"done");
+        drop(pipe);
+        let ended = child.wait();
+        let was_there = told.is_ok() && ended.as_ref().is_ok_and(|status| status.success());
+        if !was_there {
+            let signal = ended.ok().and_then(|status| status.signal());
+            tracing::warn!(?signal, "the reaper was gone before it was dismissed");
         }
+        was_there
     }
 }
 
@@ -135,17 +139,23 @@ async fn is_ready(said: ChildStdout) -> Result<()> {
 /// reaper it does that work here and exits.
 pub fn intercept() {
     let Ok(session) = env::var(VARIABLE) else { return };
+    // Out of the harness's process group: Ctrl-C is not for the reaper. Nor is what ends all processes of the
+    // harness's name, as `pkill` does: who listens to a signal does not die of it.
+    let _ = rustix::process::setsid();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let _deaf = runtime.as_ref().map(|runtime| {
+        let _entered = runtime.enter();
+        [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate()].map(signal)
+    });
     // A harness that is gone already does not hear it.
     let mut out = std::io::stdout();
     let _ = writeln!(out, "{READY}").and_then(|()| out.flush());
-    // Out of the harness's process group: Ctrl-C is not for the reaper.
-    let _ = rustix::process::setsid();
     let mut said = Vec::new();
     let dismissed = std::io::stdin().read_to_end(&mut said).is_ok() && said == b"done";
     if dismissed {
         std::process::exit(0);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Strays::of(&session).end();
     let reaped = runtime.is_ok_and(|runtime| runtime.block_on(reap(&session)).is_ok());
     std::process::exit(i32::from(!reaped));
 }

@@ -20,6 +20,7 @@ use super::{
     leftovers::{Held, Leftovers},
     owner,
     reaper::Reaper,
+    strays::Strays,
 };
 use reenact_core::{Error, Result};
 
@@ -41,6 +42,7 @@ pub struct Session {
     disk_helper: OnceCell<Helper>,
     images: Mutex<HashMap<String, String>>,
     exporters: OnceCell<String>,
+    operator: OnceCell<String>,
     kept: AtomicBool,
     cut_off: AtomicBool,
     bursts: Semaphore,
@@ -109,6 +111,7 @@ impl Session {
             disk_helper,
             images,
             exporters: OnceCell::new(),
+            operator: OnceCell::new(),
             kept,
             cut_off,
             bursts,
@@ -125,6 +128,11 @@ impl Session {
         &self.id
     }
 
+    /// The processes of this machine that are started for it.
+    pub fn strays(&self) -> Strays {
+        Strays::of(&self.id)
+    }
+
     /// The folder that the session's runs are kept in.
     pub fn results(&self) -> &Path {
         &self.results
@@ -138,6 +146,11 @@ impl Session {
     /// The volume with the exporters' programs, where they are offered.
     pub(super) fn exporters(&self) -> &OnceCell<String> {
         &self.exporters
+    }
+
+    /// The volume with the operator's programs, where one is expected.
+    pub(super) fn operator(&self) -> &OnceCell<String> {
+        &self.operator
     }
 
     /// The helper container that reaches so far, started at the first call.
@@ -205,6 +218,7 @@ impl Session {
     /// [`Error::Docker`] if something cannot be removed; the reaper will try again.
     /// [`Error::Inconclusive`] if the daemon does not give back a network.
     pub async fn close(&self) -> Result<()> {
+        self.strays().end();
         let mut held = Held::default();
         if !self.kept.load(Ordering::Relaxed) {
             if self.was_cut_off() {

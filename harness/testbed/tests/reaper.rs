@@ -20,24 +20,33 @@ const TOO_MANY: usize = 5;
 fn main() -> ExitCode {
     let started = env::var(STARTED).unwrap_or_default();
     match env::var(ROLE).as_deref() {
-        Ok("forgets") => start(Path::new(&started)),
+        Ok("forgets") => start(Path::new(&started), &[]),
         Ok("remembers") => {
             reaper::intercept();
-            start(Path::new(&started))
+            start(Path::new(&started), &[])
+        }
+        Ok("is_killed") => {
+            reaper::intercept();
+            start(Path::new(&started), &["HUP", "INT", "QUIT", "TERM"])
+        }
+        Ok("is_killed_for_good") => {
+            reaper::intercept();
+            start(Path::new(&started), &["KILL"])
         }
         _ => {
             // As `cargo test` lists and filters: there is one test.
             if !env::args().any(|argument| argument == "--list") {
                 a_binary_that_never_intercepts_is_told_so_and_started_once_more();
                 a_binary_that_intercepts_has_a_reaper();
+                what_ends_every_process_of_the_name_does_not_end_the_reaper();
             }
             ExitCode::SUCCESS
         }
     }
 }
 
-/// Starts a reaper, and tells what came of it.
-fn start(started: &Path) -> ExitCode {
+/// Starts a reaper, sends it the signals, and tells what came of it.
+fn start(started: &Path, signals: &[&str]) -> ExitCode {
     let mut file = fs::OpenOptions::new().append(true).create(true).open(started).expect("the file");
     writeln!(file, "started").expect("a line");
     if lines(started) > TOO_MANY {
@@ -46,8 +55,12 @@ fn start(started: &Path) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     match runtime.block_on(Reaper::start("nobody")) {
         Ok(reaper) => {
-            reaper.dismiss();
-            ExitCode::SUCCESS
+            for signal in signals {
+                let own = std::process::id().to_string();
+                let sent = Command::new("pkill").args(["--signal", signal, "--parent", &own]).status().expect("pkill");
+                assert!(sent.success(), "no reaper is there to be sent {signal}");
+            }
+            if reaper.dismiss() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             writeln!(std::io::stderr(), "{error}").expect("standard error");
@@ -79,4 +92,9 @@ fn a_binary_that_never_intercepts_is_told_so_and_started_once_more() {
 fn a_binary_that_intercepts_has_a_reaper() {
     let (code, said, processes) = play("remembers");
     assert_eq!((code, said.as_str(), processes), (Some(0), "", 1));
+}
+
+fn what_ends_every_process_of_the_name_does_not_end_the_reaper() {
+    assert_eq!(play("is_killed"), (Some(0), String::new(), 1));
+    assert_eq!(play("is_killed_for_good"), (Some(1), String::new(), 1));
 }

@@ -5,9 +5,11 @@
 //! mounts them by itself, so that its mount table and an operator's `mount` are the
 //! real ones.
 
+mod advice;
 mod blob;
 mod client;
 pub mod detectors;
+mod diagnose;
 mod faults;
 mod incidents {
     //! One file per incident or twin.
@@ -116,18 +118,28 @@ impl Playground for Blobstore {
     const NODES: &'static [&'static str] = &[VM];
     const MENU: Menu = Menu { processes: &KILLED, others: disk_faults, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &[
-        Remedy { name: "repair_filesystem", cures: &[FILESYSTEM_ERROR], make: || Box::new(RepairFilesystem) },
+        // One that was cut off on its way has stopped the jobs: nothing but itself starts them again.
+        Remedy {
+            name: "repair_filesystem",
+            cures: &[FILESYSTEM_ERROR, DOES_NOT_START],
+            make: || Box::new(RepairFilesystem),
+        },
         Remedy {
             name: "remount_and_restart",
             cures: &[LEFT_READ_ONLY, WRITE_PROTECTED, READS_ONLY],
             make: || Box::new(RemountAndRestart),
         },
-        Remedy { name: "mount_and_bring_over", cures: &[DISK_NOT_MOUNTED], make: || Box::new(MountAndBringOver) },
+        Remedy {
+            name: "mount_and_bring_over",
+            cures: &[DISK_NOT_MOUNTED, DOES_NOT_START],
+            make: || Box::new(MountAndBringOver),
+        },
         Remedy { name: "end_orphaned_workers", cures: &[ORPHANED_WORKERS], make: || Box::new(EndOrphanedWorkers) },
         Remedy { name: "thaw_filesystem", cures: &[DISK_STALLED], make: || Box::new(ThawFilesystem) },
-        Remedy { name: "start_nginx", cures: &[DOES_NOT_START], make: || Box::new(StartNginx) },
+        Remedy { name: "start_nginx", cures: &[DOES_NOT_START, ORPHANED_WORKERS], make: || Box::new(StartNginx) },
     ];
-    const PATIENCE: Duration = Duration::from_secs(30);
+    /// A service that does not start is named after half a minute.
+    const PATIENCE: Duration = Duration::from_secs(45);
 
     fn plain() -> Setup {
         // At an error of the file system of a disk that goes on, nothing shows.
@@ -151,7 +163,10 @@ const KILLED: [(&str, &str, &[Signal]); 1] = [(VM, "nginx: master", &[Signal::Ki
 /// answers 201 before a blob is on the disk, and what the kernel has not written by then is
 /// gone (found by a campaign: 211 of 414 blobs), whatever anybody does about it afterwards.
 fn disk_faults() -> Vec<FaultSpec> {
-    ["remount_read_only", "filesystem_error"].map(|kind| FaultSpec::new(kind, [("node", VM.into())])).into()
+    let on_node = ["remount_read_only", "filesystem_error"].map(|kind| FaultSpec::new(kind, [("node", VM.into())]));
+    let own = ["unmounted", "configuration_broken", "run_folder_gone"].map(|kind| FaultSpec::new(kind, []));
+    let pid = FaultSpec::file_left(VM, "/var/vcap/sys/run/blobstore/nginx.pid", "1");
+    on_node.into_iter().chain(own).chain([pid]).collect()
 }
 
 impl OnTestbed for Blobstore {
@@ -249,8 +264,14 @@ impl System for Blobstore {
         Ok(vec![(VM.into(), contents)])
     }
 
-    /// A blob can be put and read back, monit sees every process run, and the disk is where
-    /// the blobs are: without it all looks well, and the blobs of before are away.
+    /// Without its disk it serves from an empty folder, and the blobs are away, not lost.
+    async fn served(&self) -> Vec<(String, Contents)> {
+        let Ok(vm) = self.vm() else { return Vec::new() };
+        let mounted = vm.exec(&["mountpoint", "-q", STORE]).await.is_ok_and(|said| said.code == 0);
+        if mounted { self.contents().await.unwrap_or_default() } else { Vec::new() }
+    }
+
+    /// A blob can be put and read back, monit sees every process run, and the VM lacks nothing.
     async fn healthy(&self) -> Look<()> {
         let vm = match self.vm() {
             Ok(vm) => vm,
@@ -259,19 +280,29 @@ impl System for Blobstore {
         let service = Service::of(vm);
         let (round_trip, monit) = tokio::join!(service.round_trip("healthy"), service.monit());
         match (round_trip, probes::all_run(&monit)) {
-            (Ok(()), true) => is_mounted(vm).await,
+            (Ok(()), true) => lacks_nothing(vm).await,
             (Err(answer), _) => Look::NotYet(format!("a blob: {}", answer::describe(&answer))),
             (_, false) => Look::NotYet(format!("monit: {}", answer::describe(&monit))),
         }
     }
 }
 
-/// Whether the persistent disk is mounted, by the node's own word. No helper's shell: a look at
-/// health may be cut off.
-async fn is_mounted(vm: &Node) -> Look<()> {
-    match vm.exec(&["mountpoint", "-q", STORE]).await {
-        Ok(said) if said.code == 0 => Look::Ready(()),
-        Ok(_) => Look::NotYet(format!("nothing is mounted at {STORE}")),
+/// Prints what the service lacks though its clients may be served: the disk where the blobs are, without which
+/// those of before are away, and nginx's master, whose orphaned workers monit takes for it where the pid file
+/// names another process.
+const LACKS: &str = "
+mountpoint -q /var/vcap/store || echo 'nothing is mounted at /var/vcap/store'
+pgrep -f '^nginx: master process' >/dev/null || echo 'nginx has no master'";
+
+/// Whether it lacks nothing, by the node's own word. No helper's shell: a look at health may be cut off.
+async fn lacks_nothing(vm: &Node) -> Look<()> {
+    match vm.exec(&["bash", "-c", LACKS]).await {
+        Ok(said) => nothing(&said.text),
         Err(error) => Look::NotYet(error.to_string()),
     }
+}
+
+/// Whether [`LACKS`] has printed nothing.
+fn nothing(lacks: &str) -> Look<()> {
+    lacks.lines().next().map_or(Look::Ready(()), |line| Look::NotYet(line.into()))
 }

@@ -137,7 +137,8 @@ impl Database {
     }
 
     /// What is not as it should be: a task of the report's deployment that has not ended
-    /// or whose last deploy did not succeed, and a lock of a task that has ended.
+    /// or whose last deploy did not succeed, and a lock of a task that has ended. A deploy that did
+    /// not get the lock has changed nothing, so that the one before it counts.
     ///
     /// # Errors
     /// As [`Database::rows`].
@@ -147,6 +148,7 @@ impl Database {
                AND state IN ('queued', 'processing', 'cancelling')
              UNION ALL SELECT 'the last deploy, task ' || id || ', is ' || state || ': ' || coalesce(result, '')
                FROM (SELECT * FROM tasks WHERE deployment_name = '{PAASTA}' AND type = 'update_deployment'
+                       AND NOT (state = 'error' AND coalesce(result, '') LIKE 'Failed to acquire lock for %')
                      ORDER BY id DESC LIMIT 1) last WHERE state <> 'done'
              UNION ALL SELECT name || ' is left of task ' || l.task_id FROM locks l JOIN tasks t ON t.id::text = l.task_id
                WHERE t.state IN ('done', 'error', 'cancelled', 'timeout')

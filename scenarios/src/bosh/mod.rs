@@ -7,10 +7,12 @@
 //! The director is the mock of `docker/services`, over a real PostgreSQL, with monit and
 //! all its processes on one machine, and every interval a fiftieth of production's.
 
+mod advice;
 mod api;
 mod client;
 mod db;
 pub mod detectors;
+mod diagnose;
 mod faults;
 mod iaas;
 mod incidents {
@@ -37,7 +39,7 @@ use std::{
 use async_trait::async_trait;
 use reenact::{
     Result,
-    campaign::{FaultSpace, Menu, Playground, Remedy},
+    campaign::{FaultSpace, FaultSpec, Menu, Playground, Remedy},
     fault::{OnTestbed, Signal},
     incident::{Deploy, Lab, System},
     judge::Contents,
@@ -155,7 +157,8 @@ reenact::playable!(Director);
 impl Playground for Director {
     const SYSTEM: &'static str = "bosh";
     const NODES: &'static [&'static str] = &[DB, DIRECTOR];
-    const MENU: Menu = Menu { peers: &[DIRECTOR, DB], machines: &[DIRECTOR], processes: &KILLED, ..Menu::NOTHING };
+    const MENU: Menu =
+        Menu { peers: &[DIRECTOR, DB], machines: &[DIRECTOR], processes: &KILLED, others: pid_files, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &[
         Remedy {
             name: "end_stuck_task",
@@ -197,6 +200,12 @@ const KILLED: [(&str, &str, &[Signal]); 3] = [
     (DIRECTOR, "director worker --name worker_2", &[Signal::Kill, Signal::Term, Signal::Stop]),
     (DIRECTOR, "director serve", &[Signal::Kill, Signal::Term, Signal::Stop]),
 ];
+
+/// The pid file of each process names another one, as after a crash.
+fn pid_files() -> Vec<FaultSpec> {
+    let path = |name| format!("/var/vcap/sys/run/director/{name}.pid");
+    ["worker_1", "worker_2", "director"].map(|name| FaultSpec::file_left(DIRECTOR, &path(name), "1")).into()
+}
 
 impl OnTestbed for Director {
     fn bed(&self) -> &Testbed {

@@ -132,6 +132,16 @@ impl Member {
         self.read(&format!("/v2/keys{folder}?recursive=true"), Duration::from_secs(2)).await
     }
 
+    /// Whether the quorum has a task of that name.
+    pub(super) async fn has_task(&self, guid: &str) -> Result<bool, Answer> {
+        match self.ask(Request::get(&format!("/v2/keys/v1/task/{guid}?quorum=true"), WITH_QUORUM)).await {
+            Ok(said) if said["node"]["value"].is_string() => Ok(true),
+            Ok(said) => Err(garbled("a task", said)),
+            Err(Answer::Error { code, .. }) if code == "404" => Ok(false),
+            Err(answer) => Err(answer),
+        }
+    }
+
     async fn read(&self, path: &str, limit: Duration) -> Result<BTreeMap<String, Value>, Answer> {
         let mut keys = BTreeMap::new();
         match self.ask(Request::get(path, limit)).await {

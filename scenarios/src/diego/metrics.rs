@@ -60,17 +60,22 @@ fn value(line: &str) -> Option<Sample> {
     Some(Sample { series, kind: Kind::Gauge, value: value.parse().ok()? })
 }
 
-/// A name as the firehose's exporter writes it: `BBSMasterElected` is `bbs_master_elected`.
+/// A name as the firehose's exporter writes it, by its own `NormalizeName`: in snake case, where
+/// digits stand alone and the last capital before a small letter begins a word. `LRPsDesired` is
+/// `lr_ps_desired`.
 fn normalized(name: &str) -> String {
-    let all: Vec<char> = name.chars().collect();
+    let name: Vec<char> = name.chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '_' }).collect();
+    let is_small = |at: usize| name.get(at).is_some_and(char::is_ascii_lowercase);
     let mut text = String::new();
-    for (at, &one) in all.iter().enumerate() {
-        let is_start = one.is_uppercase() && all.get(at + 1).is_some_and(|next| next.is_lowercase() && *next != 's');
-        let after_lower = at > 0 && all[at - 1].is_lowercase() && one.is_uppercase();
-        if at > 0 && (is_start || after_lower) && !text.ends_with('_') {
-            text.push('_');
-        }
-        text.push(if one.is_alphanumeric() { one.to_ascii_lowercase() } else { '_' });
+    for (at, one) in name.iter().enumerate() {
+        let begins = match at.checked_sub(1).map(|before| name[before]) {
+            Some('a'..='z') => matches!(one, 'A'..='Z' | '0'..='9'),
+            Some('A'..='Z') => one.is_ascii_digit() || one.is_ascii_uppercase() && is_small(at + 1),
+            Some('0'..='9') => one.is_ascii_alphabetic(),
+            _ => false,
+        };
+        text.extend(begins.then_some('_'));
+        text.push(one.to_ascii_lowercase());
     }
     text
 }
@@ -85,9 +90,9 @@ mod tests {
             ("BBSMasterElected", "bbs_master_elected"),
             ("ETCDLeader", "etcd_leader"),
             ("ETCDRaftTerm", "etcd_raft_term"),
-            ("LRPsDesired", "lrps_desired"),
-            ("LRPsMissing", "lrps_missing"),
-            ("LockHeld.v1-locks-bbs_lock", "lock_held_v1_locks_bbs_lock"),
+            ("LRPsDesired", "lr_ps_desired"),
+            ("LRPsMissing", "lr_ps_missing"),
+            ("LockHeld.v1-locks-bbs_lock", "lock_held_v_1_locks_bbs_lock"),
         ] {
             assert_eq!(normalized(name), written);
         }

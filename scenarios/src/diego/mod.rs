@@ -7,10 +7,12 @@
 //! cell are stand-ins of `docker/services`, as faithful as the report needs. All run under
 //! monit, on machines of `docker/diego`.
 
+mod advice;
 mod bbs;
 mod client;
 mod consul;
 pub mod detectors;
+mod diagnose;
 mod etcd;
 mod faults;
 mod health;
@@ -32,11 +34,13 @@ mod words;
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use reenact::{
     Error, Result,
-    campaign::{FaultSpace, Menu, Playground, Remedy},
-    fault::OnTestbed,
-    incident::{Deploy, Lab, System},
+    campaign::{FaultSpace, FaultSpec, Menu, Playground, Remedy},
+    fault::{OnTestbed, Signal},
+    history::Guarantee,
+    incident::{Deploy, Lab, Promise, System},
     judge::Contents,
     metrics::Monitored,
     poll::{self, Look},
@@ -51,7 +55,7 @@ use client::User;
 use consul::Agent;
 use detectors::{
     CONSUL_DEAD_VOTERS, CONSUL_FEW_VOTERS, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST, JOB_DOWN, LOCK_STUCK, MEMBER_CORRUPT,
-    MEMBER_REMOVED, MEMBER_WIPED, ORPHAN, QUORUM_LOST,
+    MEMBER_REMOVED, MEMBER_WIPED, ORPHAN, QUORUM_LOST, SILENT_CORRUPTION, SPLIT_CLUSTER, STALE_MEMBER,
 };
 use etcd::{Member, Version};
 use faults::{
@@ -215,7 +219,8 @@ reenact::playable!(Diego);
 impl Playground for Diego {
     const SYSTEM: &'static str = "diego";
     const NODES: &'static [&'static str] = &NODES;
-    const MENU: Menu = Menu { peers: &MACHINES, machines: &MACHINES, ..Menu::NOTHING };
+    const MENU: Menu =
+        Menu { peers: &MACHINES, machines: &MACHINES, processes: &PROCESSES, others: pid_files, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &REMEDIES;
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -271,6 +276,21 @@ const NODES: [&str; 10] = ["etcd1", "etcd2", "etcd3", "consul1", "consul2", "con
 
 /// Those that hold state, and those that ask them.
 const MACHINES: [&str; 8] = ["etcd1", "etcd2", "etcd3", "consul1", "consul2", "consul3", "bbs1", "bbs2"];
+
+/// What monit starts again, one of each kind.
+const PROCESSES: [(&str, &str, &[Signal]); 3] = [
+    ("etcd2", "etcd --name", &[Signal::Kill, Signal::Term, Signal::Stop]),
+    ("consul2", "consul agent", &[Signal::Kill, Signal::Term, Signal::Stop]),
+    ("bbs1", "bbs", &[Signal::Kill, Signal::Term, Signal::Stop]),
+];
+
+/// The pid file of each of them names another process, as after a crash.
+fn pid_files() -> Vec<FaultSpec> {
+    let path = |job| format!("/var/vcap/sys/run/{job}/{job}.pid");
+    [("etcd2", "etcd"), ("consul2", "consul_agent"), ("bbs1", "bbs")]
+        .map(|(node, job)| FaultSpec::file_left(node, &path(job), "1"))
+        .into()
+}
 
 impl OnTestbed for Diego {
     fn bed(&self) -> &Testbed {
@@ -336,9 +356,10 @@ impl System for Diego {
 
     fn start_workload(&self, lab: &Lab, traffic: Traffic) -> Workload {
         let bbses: Vec<_> = self.bbses().map(|(_, bbs)| bbs).collect();
+        let members: Vec<_> = self.members().map(|(_, member)| member).collect();
         let cloud_controller = self.cloud_controller();
         Workload::start(lab.ledger(), lab.plan().seed, traffic, 1, move |_| {
-            User::new(bbses.clone(), cloud_controller.clone())
+            User::new(bbses.clone(), cloud_controller.clone(), members.clone())
         })
     }
 
@@ -349,6 +370,18 @@ impl System for Diego {
             all.push((node.name().to_owned(), self.written(node, &member).await?));
         }
         Ok(all)
+    }
+
+    /// Whoever answers a read by the quorum of its cluster serves. An application that the Cloud
+    /// Controller has is not lost: nsync makes it desired once a BBS leads.
+    async fn served(&self) -> Vec<(String, Contents)> {
+        let Ok(apps) = self.cloud_controller().apps(Duration::from_secs(2)).await else { return Vec::new() };
+        let apps = etcd::written(apps.keys());
+        let asked = self.members().map(async |(node, member)| {
+            let held = self.written(node, &member).await.ok()?;
+            Some((node.name().to_owned(), apps.clone().into_iter().chain(held).collect()))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// Every application that was pushed is desired.
@@ -365,6 +398,13 @@ impl System for Diego {
             },
             Err(error) => Look::NotYet(error.to_string()),
         }
+    }
+
+    /// Of reads by the quorum, which a cluster of its own or a member with other data breaks.
+    fn promise(&self) -> Option<Promise> {
+        let unless =
+            &[SPLIT_CLUSTER, ORPHAN, MEMBER_WIPED, MEMBER_CORRUPT, MEMBER_REMOVED, SILENT_CORRUPTION, STALE_MEMBER];
+        Some(Promise { reads: Guarantee::Linearizable, unless })
     }
 
     async fn healthy(&self) -> Look<()> {

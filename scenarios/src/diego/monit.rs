@@ -53,7 +53,7 @@ struct Service {
     monitor: u32,
 }
 
-fn jobs(page: &str) -> Result<BTreeMap<String, String>, quick_xml::DeError> {
+pub(super) fn jobs(page: &str) -> Result<BTreeMap<String, String>, quick_xml::DeError> {
     let page: Page = quick_xml::de::from_str(page)?;
     let state = |service: &Service| match (service.monitor, service.status) {
         (0, _) => "unmonitored",

@@ -1,4 +1,5 @@
-//! The workload's client: one INSERT a write, and an honest word on its fate.
+//! The workload's client: one INSERT a write, with an honest word on its fate, and now and then a
+//! SELECT of one of them.
 
 use std::net::Ipv4Addr;
 
@@ -7,7 +8,7 @@ use mysql_async::{Conn, prelude::Queryable};
 use reenact::{
     probe::Answer,
     testbed::Node,
-    workload::{Ack, Client, Write},
+    workload::{Ack, Client, Seen, Write},
 };
 
 use super::node;
@@ -15,6 +16,9 @@ use super::node;
 /// "WSREP has not yet prepared node for application use": refused before anything
 /// was done.
 const NOT_PREPARED: &str = "1047";
+
+/// Before it reads, the node applies all that the group had ordered by then.
+const SYNC: &str = "SET SESSION wsrep_sync_wait = 1";
 
 /// Writes to one node over one connection.
 pub(super) struct Writer {
@@ -51,6 +55,15 @@ impl Client for Writer {
             // Any other error may stand for a write that did commit: 1180 was seen to.
             Err(answer) => Ack::Unknown { why: node::describe(&answer) },
         }
+    }
+
+    /// Over the connection that it writes over; where there is none, nothing is read.
+    async fn read(&mut self, of: Write) -> Option<Seen> {
+        let mut conn = self.conn.take()?;
+        conn.query_drop(SYNC).await.ok()?;
+        let value = conn.query_first(format!("SELECT value FROM ops WHERE id = {}", of.id)).await.ok()?;
+        self.conn = Some(conn);
+        Some(Seen { node: self.node.clone(), value })
     }
 
     fn node(&self) -> &str {

@@ -8,6 +8,7 @@
 mod canary;
 mod client;
 pub mod detectors;
+mod diagnose;
 mod faults;
 mod incidents {
     //! One file per incident or twin.
@@ -27,7 +28,8 @@ use reenact::{
     Error, Result,
     campaign::{FaultSpace, FaultSpec, Menu, Playground, Remedy},
     fault::{OnTestbed, Signal},
-    incident::{Deploy, Lab, System},
+    history::Guarantee,
+    incident::{Deploy, Lab, Promise, System},
     judge::Contents,
     metrics::{Monitored, exporters},
     poll::Look,
@@ -41,7 +43,8 @@ use tokio::sync::Mutex;
 use canary::Canary;
 use client::Writer;
 use detectors::{
-    INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, SERVER_DOWN, WRITES_STALLED, ZOMBIE_NODE,
+    INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, SERVER_DOWN, TWO_PRIMARIES, WRITES_STALLED,
+    ZOMBIE_NODE,
 };
 use faults::ReadLockHeld;
 use probes::{SqlStatus, SyntheticWrite};
@@ -117,7 +120,7 @@ reenact::playable!(Galera);
 impl Playground for Galera {
     const SYSTEM: &'static str = "galera";
     const NODES: &'static [&'static str] = &NODES;
-    const MENU: Menu = Menu { peers: &NODES, machines: &NODES, processes: &FROZEN, others: locks, ..Menu::NOTHING };
+    const MENU: Menu = Menu { peers: &NODES, machines: &NODES, processes: &SERVERS, others, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &[
         Remedy {
             name: "bootstrap_most_advanced",
@@ -140,16 +143,26 @@ impl Playground for Galera {
     }
 }
 
-/// A backup that keeps its lock, on each node.
-fn locks() -> Vec<FaultSpec> {
-    NODES.map(|node| FaultSpec::new("read_lock_held", [("node", node.into())])).into()
+/// On each node, a backup that keeps its lock, and what a crash leaves: a state file that the
+/// crash tore, and the marker of a state transfer that never ended.
+fn others() -> Vec<FaultSpec> {
+    let of_node = |node: &'static str| {
+        let lock = FaultSpec::new("read_lock_held", [("node", node.into())]);
+        let files = ["grastate.dat", "gvwstate.dat", "sst_in_progress"];
+        let left = files.map(|file| FaultSpec::file_left(node, &format!("/var/lib/mysql/{file}"), ""));
+        std::iter::once(lock).chain(left)
+    };
+    NODES.into_iter().flat_map(of_node).collect()
 }
 
-/// A server that stands still. One that is killed is started by nobody.
-const FROZEN: [(&str, &str, &[Signal]); 3] = [
-    ("n1", "/usr/sbin/mariadbd", &[Signal::Stop]),
-    ("n2", "/usr/sbin/mariadbd", &[Signal::Stop]),
-    ("n3", "/usr/sbin/mariadbd", &[Signal::Stop]),
+/// A server's command line begins with it.
+const MARIADBD: &str = "/usr/sbin/mariadbd";
+
+/// The servers. One that is killed is started by nobody but a runbook.
+const SERVERS: [(&str, &str, &[Signal]); 3] = [
+    ("n1", MARIADBD, &[Signal::Kill, Signal::Stop]),
+    ("n2", MARIADBD, &[Signal::Kill, Signal::Stop]),
+    ("n3", MARIADBD, &[Signal::Kill, Signal::Stop]),
 ];
 
 impl OnTestbed for Galera {
@@ -238,6 +251,19 @@ impl System for Galera {
             all.push((node.name().to_owned(), rows));
         }
         Ok(all)
+    }
+
+    async fn served(&self) -> Vec<(String, Contents)> {
+        let asked = self.bed.nodes().iter().map(async |node| {
+            let rows = tokio::time::timeout(node::LIMIT * 5, node::rows(node.ip())).await;
+            Some((node.name().to_owned(), rows.ok()?.ok()?))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    /// Of clients that wait for what the group has ordered (`wsrep_sync_wait`).
+    fn promise(&self) -> Option<Promise> {
+        Some(Promise { reads: Guarantee::Linearizable, unless: &[TWO_PRIMARIES, INCONSISTENT_NODE] })
     }
 
     async fn healthy(&self) -> Look<()> {

@@ -53,7 +53,16 @@ impl Database {
 
     /// Each request of the workload's whose work is done or that never had any, with its value.
     pub(super) async fn done(&self) -> Result<Contents> {
-        let sql = format!("SELECT id, value FROM requests WHERE (flag OR kind <> 'order') AND id < {SYNTHETIC}");
+        self.requests("flag OR kind <> 'order'").await
+    }
+
+    /// Each request of the workload's that is written down, done or not, with its value.
+    pub(super) async fn written(&self) -> Result<Contents> {
+        self.requests("true").await
+    }
+
+    async fn requests(&self, which: &str) -> Result<Contents> {
+        let sql = format!("SELECT id, value FROM requests WHERE ({which}) AND id < {SYNTHETIC}");
         let rows = self.must(&sql, &[]).await?;
         Ok(rows.iter().map(|row| (number(row, 0), number(row, 1))).collect())
     }

@@ -5,9 +5,11 @@
 //! and a replica that is deleted goes through endpoint removal, preStop, SIGTERM, grace
 //! and SIGKILL.
 
+mod advice;
 mod client;
 mod db;
 pub mod detectors;
+mod diagnose;
 mod faults;
 mod incidents {
     //! One file per incident or twin.
@@ -216,6 +218,11 @@ impl System for Service {
     /// The requests whose work is done, or that never had any.
     async fn contents(&self) -> Result<Vec<(String, Contents)>> {
         Ok(vec![(DB.into(), self.database.done().await?)])
+    }
+
+    /// A request that is written down may still be done once the service serves again.
+    async fn served(&self) -> Vec<(String, Contents)> {
+        self.database.written().await.map_or_else(|_| Vec::new(), |written| vec![(DB.into(), written)])
     }
 
     async fn repeated(&self) -> Result<BTreeSet<u64>> {

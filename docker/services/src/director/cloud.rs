@@ -24,7 +24,7 @@ pub struct CloudConfig {
     pub vm_types: Vec<Named>,
     /// Kinds of disk.
     #[serde(default)]
-    pub disk_types: Vec<Named>,
+    pub disk_types: Vec<DiskType>,
     /// Where packages are compiled.
     #[serde(default)]
     pub compilation: Option<Value>,
@@ -35,6 +35,19 @@ pub struct CloudConfig {
 pub struct Named {
     /// Its name.
     pub name: String,
+    /// What the CPI is told of it.
+    #[serde(default)]
+    pub cloud_properties: Value,
+}
+
+/// A kind of disk.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DiskType {
+    /// Its name.
+    pub name: String,
+    /// MiB.
+    #[serde(default)]
+    pub disk_size: i64,
     /// What the CPI is told of it.
     #[serde(default)]
     pub cloud_properties: Value,

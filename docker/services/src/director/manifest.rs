@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::cloud::CloudConfig;
 use super::error::{Error, Result};
+use super::store::disks::Wanted;
 use super::store::links::LinkedJob;
 
 /// What of a manifest this director looks at.
@@ -207,9 +208,17 @@ impl Group {
         Err(Error::bad(code, format!("Instance group '{name}' {told}")))
     }
 
-    /// Whether its instances have a persistent disk.
-    pub fn has_disk(&self) -> bool {
-        self.persistent_disk.is_some_and(|size| size > 0) || self.persistent_disk_type.is_some()
+    /// What its instances' persistent disks are made by; `None`: they have none.
+    pub fn disk(&self, cloud: &CloudConfig) -> Option<Wanted> {
+        let wanted = match &self.persistent_disk_type {
+            None => Wanted { size: self.persistent_disk?, cloud_properties: json!({}) },
+            Some(name) => {
+                let kind = cloud.disk_types.iter().find(|kind| kind.name == *name)?;
+                let cloud_properties = kind.cloud_properties.as_object().cloned().unwrap_or_default();
+                Wanted { size: kind.disk_size, cloud_properties: cloud_properties.into() }
+            }
+        };
+        (wanted.size > 0).then_some(wanted)
     }
 
     /// The network that its instances have their address in.
@@ -230,7 +239,8 @@ impl Group {
 
     /// What an instance is brought to: when this changes, it is updated.
     pub fn spec(&self) -> String {
-        json!({"jobs": self.jobs, "vm_type": self.vm_type, "networks": self.networks}).to_string()
+        let disk = (self.persistent_disk, &self.persistent_disk_type);
+        json!({"jobs": self.jobs, "vm_type": self.vm_type, "networks": self.networks, "disk": disk}).to_string()
     }
 }
 
@@ -294,5 +304,28 @@ mod tests {
             let (refused, said) = refusal(manifest);
             assert!(refused == code && said.contains(told), "{refused} {said}");
         }
+    }
+
+    #[test]
+    fn a_disk_is_as_large_as_the_group_or_its_kind_says() {
+        let cloud = CloudConfig {
+            disk_types: serde_json::from_value(json!([
+                {"name": "big", "disk_size": 10_240, "cloud_properties": {"type": "ssd"}},
+                {"name": "none", "disk_size": 0},
+            ]))
+            .unwrap(),
+            ..CloudConfig::default()
+        };
+        let group = |mut more: Value| -> Group {
+            more.as_object_mut().unwrap().insert("name".into(), "db".into());
+            serde_json::from_value(more).unwrap()
+        };
+        let disk = |more: Value| group(more).disk(&cloud).map(|disk| (disk.size, disk.cloud_properties.to_string()));
+        assert_eq!(disk(json!({})), None);
+        assert_eq!(disk(json!({"persistent_disk": 0})), None);
+        assert_eq!(disk(json!({"persistent_disk": 1024})), Some((1024, "{}".to_owned())));
+        assert_eq!(disk(json!({"persistent_disk_type": "big"})), Some((10_240, r#"{"type":"ssd"}"#.to_owned())));
+        assert_eq!(disk(json!({"persistent_disk_type": "none"})), None);
+        assert_ne!(group(json!({})).spec(), group(json!({"persistent_disk": 1024})).spec());
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
+use tokio::sync::{Mutex, MutexGuard, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Service, Variant, store::Execution};
@@ -22,9 +22,22 @@ pub(super) enum Background {
     Tracker(TaskTracker),
     /// Workers that claim intents until they are told to stop.
     Claimants {
+        intents: Arc<Intents>,
         stop: CancellationToken,
         workers: TaskTracker,
     },
+}
+
+/// What tells the workers when to look into the table of intents: eighty that all look twenty
+/// times a second, and find nothing, keep a database busy; one that looks after another falls
+/// behind where each look takes its time.
+#[derive(Debug)]
+pub(super) struct Intents {
+    /// A permit for each intent of this replica's that nobody has looked for yet.
+    committed: Semaphore,
+    /// Whose turn it is to look for all others: of other replicas, of before the start, and of a
+    /// look that failed.
+    others: Mutex<()>,
 }
 
 impl Background {
@@ -35,11 +48,12 @@ impl Background {
             Variant::Queue => Self::Queue(start_queue(service)),
             Variant::Tracker => Self::Tracker(TaskTracker::new()),
             Variant::Outbox | Variant::AckFirst => {
-                let (stop, workers, looks) = (CancellationToken::new(), TaskTracker::new(), Arc::new(Mutex::new(())));
+                let intents = Arc::new(Intents { committed: Semaphore::new(0), others: Mutex::default() });
+                let (stop, workers) = (CancellationToken::new(), TaskTracker::new());
                 for _ in 0..service.settings.workers {
-                    workers.spawn(claimant(Arc::clone(service), Arc::clone(&looks), stop.clone()));
+                    workers.spawn(claimant(Arc::clone(service), Arc::clone(&intents), stop.clone()));
                 }
-                Self::Claimants { stop, workers }
+                Self::Claimants { intents, stop, workers }
             }
         }
     }
@@ -54,8 +68,7 @@ impl Background {
                 // The receiver lives as long as the workers, which never end.
                 let _ = queue.send(id);
             }
-            // The intent is in the table.
-            Self::Claimants { .. } => {}
+            Self::Claimants { intents, .. } => intents.committed.add_permits(1),
         }
     }
 
@@ -67,7 +80,7 @@ impl Background {
         let tasks = match self {
             Self::Spawn | Self::Queue(_) => return,
             Self::Tracker(tasks) => tasks,
-            Self::Claimants { stop, workers } => {
+            Self::Claimants { stop, workers, .. } => {
                 stop.cancel();
                 workers
             }
@@ -112,28 +125,34 @@ async fn perform(service: Arc<Service>, id: i64) {
     service.gauges.work_is_done(id);
 }
 
-/// One worker over the table of intents. One of them at a time looks for an intent: eighty that
-/// all look twenty times a second, and find nothing, keep a database busy.
-async fn claimant(service: Arc<Service>, looks: Arc<Mutex<()>>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let turn = tokio::select! {
-            turn = Arc::clone(&looks).lock_owned() => turn,
+/// One worker over the table of intents.
+async fn claimant(service: Arc<Service>, intents: Arc<Intents>, stop: CancellationToken) {
+    loop {
+        let mut turn = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
+            // Never closed.
+            Ok(permit) = intents.committed.acquire() => {
+                permit.forget();
+                None
+            }
+            turn = intents.others.lock() => Some(turn),
         };
-        let mut turn = Some(turn);
         let found = match service.settings.variant {
             Variant::AckFirst => forget_then_work(&service, &mut turn).await,
             _ => work_then_finish(&service, &mut turn).await,
         };
         let pause = match found {
             Ok(true) => continue,
+            // Somebody else was faster.
+            Ok(false) if turn.is_none() => continue,
+            // Who has found nothing keeps its turn until then.
             Ok(false) => IDLE,
             Err(error) => {
                 println!("worker: {error}");
                 IDLE * 4
             }
         };
-        // Who has found nothing keeps its turn until then.
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => {}
@@ -141,11 +160,11 @@ async fn claimant(service: Arc<Service>, looks: Arc<Mutex<()>>, stop: Cancellati
     }
 }
 
-/// A worker's turn to look; given up as soon as it has found an intent.
-type Turn = Option<OwnedMutexGuard<()>>;
+/// A worker's turn to look for others' intents, if it has it; given up as soon as it has found one.
+type Turn<'a> = Option<MutexGuard<'a, ()>>;
 
 /// The outbox's order. Whatever ends it before the commit leaves the intent open.
-async fn work_then_finish(service: &Service, turn: &mut Turn) -> Result<bool, Failure> {
+async fn work_then_finish(service: &Service, turn: &mut Turn<'_>) -> Result<bool, Failure> {
     let mut lease = service.store.lease().await?;
     let Some(claim) = service.store.claim(&mut lease).await? else {
         lease.keep();
@@ -164,7 +183,7 @@ async fn work_then_finish(service: &Service, turn: &mut Turn) -> Result<bool, Fa
 }
 
 /// The wrong order: from here to the effect, no row says that the work is owed.
-async fn forget_then_work(service: &Arc<Service>, turn: &mut Turn) -> Result<bool, Failure> {
+async fn forget_then_work(service: &Arc<Service>, turn: &mut Turn<'_>) -> Result<bool, Failure> {
     let claimed = service.store.claim_and_forget().await?;
     if let Some(id) = claimed {
         *turn = None;
@@ -195,13 +214,13 @@ mod tests {
         testing::{Postgres, START_LIMIT},
     };
 
-    /// A worker that looks needs a connection; the pool keeps those that were ever needed at once.
-    #[tokio::test]
-    async fn of_eighty_idle_workers_one_looks_for_work() {
-        let Some(postgres) = Postgres::start() else { return };
+    /// The service with eighty idle workers.
+    async fn idle(postgres: &Postgres) -> (Arc<Service>, Background) {
         let database = postgres.url().parse().expect("a URL");
         let settings = Settings::from_environment().expect("the defaults");
-        let settings = Settings { database, variant: Variant::Outbox, workers: 80, ..settings };
+        // Who gave up a look would leave its session at the lock.
+        let database_limit = START_LIMIT * 2;
+        let settings = Settings { database, database_limit, variant: Variant::Outbox, workers: 80, ..settings };
         let store = Store::new(&settings);
         let deadline = tokio::time::Instant::now() + START_LIMIT;
         while let Err(error) = store.create_tables().await {
@@ -210,12 +229,46 @@ mod tests {
         }
         let service = Arc::new(Service { settings, store, gauges: Gauges::default() });
         let background = Background::start(&service);
+        (service, background)
+    }
+
+    async fn sessions(service: &Service, which: &str) -> i64 {
+        let mut lease = service.store.lease().await.expect("a connection");
+        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {which}");
+        let count = lease.client().query_one(&sql, &[]).await.expect("a row").get(0);
+        lease.keep();
+        count
+    }
+
+    /// A worker that looks needs a connection; the pool keeps those that were ever needed at once.
+    #[tokio::test]
+    async fn of_eighty_idle_workers_one_looks_for_work() {
+        let Some(postgres) = Postgres::start() else { return };
+        let (service, background) = idle(&postgres).await;
         // Long enough for ten looks of each, if each looked.
         tokio::time::sleep(IDLE * 10).await;
-        let mut lease = service.store.lease().await.expect("a connection");
-        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
-        let count: i64 = lease.client().query_one(sessions, &[]).await.expect("a row").get(0);
+        let count = sessions(&service, "true").await;
         assert!((1..=2).contains(&count), "{count} connections");
+        background.drain(&service).await;
+    }
+
+    /// However long a look takes: those of ten requests wait for the same lock here.
+    #[tokio::test]
+    async fn for_each_request_of_its_own_a_worker_looks_at_once() {
+        let Some(postgres) = Postgres::start() else { return };
+        let (service, background) = idle(&postgres).await;
+        let mut lease = service.store.lease().await.expect("a connection");
+        let lock = lease.client().transaction().await.expect("a transaction");
+        lock.batch_execute("LOCK TABLE intents IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+        for id in 0..10 {
+            background.start_work(&service, id);
+        }
+        let deadline = tokio::time::Instant::now() + START_LIMIT;
+        while sessions(&service, "wait_event_type = 'Lock'").await < 10 {
+            assert!(tokio::time::Instant::now() < deadline, "fewer than ten look");
+            tokio::time::sleep(IDLE).await;
+        }
+        lock.rollback().await.expect("an end");
         background.drain(&service).await;
     }
 }

@@ -20,13 +20,15 @@ pub(crate) struct Shape<'s> {
 }
 
 enum How {
-    /// The scrapes of a part again and again. A value that turned once does not turn back:
-    /// `steady` and `held` are the scrapes from which it is as it stays.
-    Again { steady: usize, held: usize },
+    /// The scrapes of a part again and again. A value that turned once while it was held does not turn
+    /// back: `held` are the first and the last scrape of what stays. What was born while all was steady was
+    /// not there before, and is not born again afterwards: it stays as it was seen last.
+    Again { held: (usize, usize), born: Option<usize> },
     /// Goes on with the part's slope.
     Climbs(Climb),
-    /// A moment: keeps its distance to the clock where it moves, its place where it stands.
-    Moment { moves: bool, freezes: bool, epoch: f64, onset_s: f64, turns: usize },
+    /// A moment: keeps its distance to the clock where it moves, its place where it stands. The run
+    /// began at `epoch` by the wall clock, at `began_s` by promtool's.
+    Moment { moves: bool, freezes: bool, epoch: f64, began_s: f64, pace: f64, turns: usize },
 }
 
 struct Climb {
@@ -63,7 +65,7 @@ impl<'s> Shape<'s> {
         let how = match (is_moment(kept), epoch) {
             (true, Some(epoch)) => moment(kept, track, axis, epoch),
             _ if is_counter(kept, counters) => How::Climbs(Climb::of(kept, scraped, track, axis)),
-            _ => How::Again { steady: born(&kept.values, &track.steady), held: stays(&kept.values, &track.held) },
+            _ => How::Again { held: stays(&kept.values, &track.held), born: born(&kept.values, &track.steady) },
         };
         Self { values: &kept.values, scraped, how }
     }
@@ -71,23 +73,22 @@ impl<'s> Shape<'s> {
     /// Its value in a sample.
     pub(crate) fn at(&self, point: Point) -> Option<f64> {
         match &self.how {
-            How::Again { steady, held } => {
-                self.values[match point.part {
-                    Part::Before(1..) | Part::After(_) => point.scrape.max(*steady),
-                    Part::Held(1..) => point.scrape.max(*held),
-                    Part::Before(0) | Part::Onset | Part::Held(0) => point.scrape,
-                }]
-            }
+            How::Again { held, born } => match (point.part, born) {
+                (Part::Before(1..), Some(_)) => None,
+                (Part::After(_), Some(last)) => self.values[*last],
+                (Part::Held(1..), _) => self.values[point.scrape.clamp(held.0, held.1)],
+                _ => self.values[point.scrape],
+            },
             How::Climbs(climb) => climb.at(point, self.values[point.scrape]),
-            How::Moment { moves, freezes, epoch, onset_s, turns } => {
+            How::Moment { moves, freezes, epoch, began_s, pace, turns } => {
                 let value = self.values[point.scrape]?;
                 let is_held = matches!(point.part, Part::Held(1..));
                 if *moves && !(is_held && *freezes) {
                     let age = epoch + self.scraped.scrapes[point.scrape].at as f64 / 1e3 - value;
-                    return Some(point.clock as f64 / 1e3 - age);
+                    return Some(point.clock as f64 / 1e3 - age * pace);
                 }
                 let older = if point.scrape < *turns { OLDER_S } else { 0.0 };
-                Some(value - epoch - onset_s - older)
+                Some(began_s + (value - epoch) * pace - older)
             }
         }
     }
@@ -129,29 +130,36 @@ fn moment(kept: &Kept, track: &Track<'_>, axis: &Axis, epoch: f64) -> How {
     // Where it first differs from what it was while all was steady: a restart.
     let first = track.steady.iter().find_map(|at| kept.values[*at]);
     let turns = kept.values.iter().position(|value| value.is_some() && *value != first).unwrap_or(kept.values.len());
-    let onset_s = (axis.parts.onset as f64 - axis.onset_clock() as f64) / 1e3;
+    let pace = axis.parts.pace;
+    let began_s = (axis.onset_clock() as f64 - axis.parts.onset as f64 * pace) / 1e3;
     let moves = changes(&track.steady) > 1 || changes(&track.held) > 1;
     How::Moment {
         moves,
         freezes: changes(&track.held) == 0,
         epoch,
-        onset_s,
+        began_s,
+        pace,
         turns: if first.is_some() { turns } else { 0 },
     }
 }
 
-/// The scrape of a part from which a series that was born in it is there.
-fn born(values: &[Option<f64>], part: &[usize]) -> usize {
-    let is_last = part.last().is_some_and(|at| values[*at].is_some());
-    let first = part.iter().find(|at| values[**at].is_some());
-    if is_last { first.copied().unwrap_or_default() } else { 0 }
+/// The last scrape that has a series which was born in a part.
+fn born(values: &[Option<f64>], part: &[usize]) -> Option<usize> {
+    let is_there = |at: Option<&usize>| at.is_some_and(|at| values[*at].is_some());
+    let is_born = is_there(part.last()) && !is_there(part.first());
+    values.iter().rposition(Option::is_some).filter(|_| is_born)
 }
 
-/// The scrape of a part from which a value is as it stays, where it turned once only.
-fn stays(values: &[Option<f64>], part: &[usize]) -> usize {
-    let turned: Vec<_> =
-        part.windows(2).filter(|pair| values[pair[0]] != values[pair[1]]).map(|pair| pair[1]).collect();
-    if let [once] = turned[..] { once } else { 0 }
+/// The first and the last scrape of a part in which a value is as it stays, where it turned once only.
+/// A turn that the last scrape alone has seen may be a moment's.
+fn stays(values: &[Option<f64>], part: &[usize]) -> (usize, usize) {
+    let turned: Vec<_> = part.windows(2).filter(|pair| values[pair[0]] != values[pair[1]]).collect();
+    let (first, last) = (part.first().copied().unwrap_or(0), part.last().copied().unwrap_or(usize::MAX));
+    match turned[..] {
+        [&[before, once]] if once == last => (first, before),
+        [&[_, once]] => (once, last),
+        _ => (first, last),
+    }
 }
 
 impl Climb {
@@ -164,8 +172,8 @@ impl Climb {
         let there: Vec<_> = (from..values.len()).filter_map(|at| Some((at, values[at]?))).collect();
         let falls = there.windows(2).find(|pair| pair[1].1 < pair[0].1).map(|pair| pair[1].0);
         let restarts = falls.unwrap_or(values.len());
-        let copies =
-            (axis.before as u64 * axis.interval_ms).div_ceil(parts.onset.saturating_sub(parts.steady).max(1)) + 1;
+        let copy = parts.production_ms(parts.onset.saturating_sub(parts.steady)).max(1);
+        let copies = (axis.before as u64 * axis.interval_ms).div_ceil(copy) + 1;
         let before = (copies as f64 * steady.gains - steady.first).max(0.0);
         // The lab's processes are young, and those of production are not.
         let older = if is_clock(kept) { OLDER_S } else { 0.0 };

@@ -64,6 +64,14 @@ fn a_gauge_that_turns_once_while_it_is_held_does_not_turn_back() {
 }
 
 #[test]
+fn a_turn_that_only_the_last_scrape_has_seen_is_not_taken_to_stay() {
+    // 6 s steady, 4 s of onset, 24 s held.
+    let last = |now: Now| Ok(vec![gauge("x", if now.second >= 33 { 1.0 } else { 0.0 })]);
+    let values = values(&Story::default().recorded(last), "x", &[], 0);
+    assert!(values[24..].iter().all(|value| *value == Some(0.0)), "{values:?}");
+}
+
+#[test]
 fn a_counter_goes_on_with_its_slope_and_never_falls() {
     let recording = Story::default().recorded(|now| Ok(vec![sample("c", Kind::Counter, (now.second * 2) as f64)]));
     for seed in 0..5 {

@@ -25,8 +25,11 @@ const RATE_HELD_MS: u64 = 18_000;
 
 /// Why a rule cannot be scored against any recording.
 pub(super) fn unscorable(rules: &Rules, number: usize) -> Option<String> {
-    let words = rules.recorded_for(number).into_iter().chain([number]).flat_map(|at| &rules.rules[at].reads.words);
-    for word in words {
+    let reads = || rules.recorded_for(number).into_iter().chain([number]).map(|at| &rules.rules[at].reads);
+    if reads().flat_map(|reads| &reads.selectors).any(|selector| selector.is_of_alerts()) {
+        return Some("it reads the series of other alerts, each of which is scored by itself".into());
+    }
+    for word in reads().flat_map(|reads| &reads.words) {
         if CALENDAR.contains(&word.as_str()) {
             return Some(format!("{word}() asks for the time of the day, which a recording has not"));
         }
@@ -67,8 +70,9 @@ pub(super) fn scored(
         is_twin: recording.head.is_twin,
         recording: Default::default(),
         onset_ms: parts.onset,
-        broken_s: parts.broken.saturating_sub(parts.onset) as f64 / 1e3,
-        held_s: parts.held_ms() as f64 / 1e3,
+        pace: parts.pace,
+        broken_s: parts.production_ms(parts.broken.saturating_sub(parts.onset)) as f64 / 1e3,
+        held_s: parts.production_ms(parts.held_ms()) as f64 / 1e3,
         lasts_s: recording.lasts_s,
         rows: rules.alerts().map(row).collect(),
     }
@@ -171,7 +175,7 @@ impl Case<'_> {
             return String::new();
         };
         let needs_s = self.rules.needs_ms(self.number) as f64 / 1e3;
-        let recorded_s = self.parts.over.saturating_sub(self.parts.onset) as f64 / 1e3;
+        let recorded_s = self.parts.production_ms(self.parts.over.saturating_sub(self.parts.onset)) as f64 / 1e3;
         // All that the rule needs was shown to it, and some more.
         let is_resolved = to + 60.0 < recorded_s + needs_s && lasts > 0;
         if is_resolved { format!("resolves after {to:.0}s, and nothing is healed") } else { String::new() }
@@ -194,8 +198,9 @@ impl Case<'_> {
             return Some("nothing was recorded of the broken state".into());
         }
         let needs = self.rules.needs_ms(self.number);
-        if self.recording.lasts_s.is_none() && needs > held {
-            let (held, needs) = (held as f64 / 1e3, shown(needs));
+        let shown_ms = self.parts.production_ms(held);
+        if self.recording.lasts_s.is_none() && needs > shown_ms {
+            let (held, needs) = (shown_ms as f64 / 1e3, shown(needs));
             return Some(format!("it needs {needs}; {held:.0}s were recorded, and nothing proves that it lasts"));
         }
         if rule.reads.selectors.iter().any(|selector| selector.is_rated()) && held < RATE_HELD_MS {

@@ -39,6 +39,39 @@ fn an_alert_fires_after_its_for_and_the_scrapes_alignment() {
     assert_eq!(scored.alarms().len(), 2);
 }
 
+/// A scalar has no subquery; two alerts of one set of labels stop Prometheus, and a query over time too.
+#[test]
+fn what_no_query_over_time_can_ask_is_evaluated_as_a_rule() {
+    let Some(promtool) = promtool() else { return };
+    let rules = alerts(&[
+        ("Scalar", "0 * 1", ""),
+        ("Two", "{__name__=~\"mysql_up|other\"} == 0", ""),
+        ("Comment", "mysql_up == 0 # down", ", for: 1m"),
+    ]);
+    let both = |now: Now| Ok([dies(now)?, vec![gauge("other", f64::from(u8::from(now.since < 1)))]].concat());
+    let scored = scored(&rules, &Story::default().recorded(both), &promtool);
+    let words: Vec<_> = scored.rows.iter().map(|row| row.verdict).collect();
+    assert_eq!(words, [Verdict::FiresWhileHealthy, Verdict::NotScored, Verdict::Detected]);
+    let why = &scored.rows[1].reason;
+    assert!(why.contains("same labelset"), "as a Prometheus would say: {why}");
+}
+
+/// Severity tells nobody apart; the instance does, and one for all makes two alerts of one name.
+#[test]
+fn a_label_that_takes_the_place_of_a_recorded_one_is_kept() {
+    let Some(promtool) = promtool() else { return };
+    let rules = rules(
+        "groups:\n- name: g\n  rules:\n  - {alert: Fine, expr: mysql_up == 0, labels: {severity: page}}\n  \
+         - {alert: Clash, expr: mysql_up == 0, labels: {instance: all}}\n",
+    );
+    let lines = Story::default().lines(&[target("made", "n1"), target("made", "n2")], |_, now| (5, dies(now)));
+    let scored = scored(&rules, &Recording::of(lines, &[]).expect("a recording"), &promtool);
+    assert_eq!(row(&rules, &scored, "Fine").verdict, Verdict::Detected);
+    let clash = row(&rules, &scored, "Clash");
+    assert_eq!(clash.verdict, Verdict::NotScored);
+    assert!(clash.reason.contains("same labelset"), "{}", clash.reason);
+}
+
 #[test]
 fn a_matcher_that_matches_none_is_explained_by_what_was_recorded() {
     let Some(promtool) = promtool() else { return };
@@ -124,6 +157,24 @@ fn a_counter_that_is_born_at_the_event_is_missed_by_its_increase() {
 }
 
 #[test]
+fn what_is_born_while_all_is_steady_is_not_taken_for_what_is_always_so() {
+    let Some(promtool) = promtool() else { return };
+    let rules = alerts(&[("Unhealthy", "vm == 0", ", for: 5m")]);
+    // A machine that comes up within the last second before the onset.
+    let comes = |now: Now| {
+        let vm = (now.second >= 5).then(|| gauge("vm", f64::from(u8::from(now.second > 5))));
+        Ok(vm.into_iter().chain([gauge("x", now.second as f64)]).collect())
+    };
+    for story in [Story::twin(), Story::default()] {
+        let is_twin = story.is_twin;
+        let scored = scored(&rules, &story.recorded(comes), &promtool);
+        let expected = if is_twin { Verdict::WouldPage } else { Verdict::Pending };
+        assert_eq!(row(&rules, &scored, "Unhealthy").verdict, expected, "{scored:?}");
+        assert!(row(&rules, &scored, "Unhealthy").firing.is_none());
+    }
+}
+
+#[test]
 fn a_restart_is_seen_by_resets_and_uptimes() {
     let Some(promtool) = promtool() else { return };
     let rules = alerts(&[("Resets", "resets(c_total[5m]) > 0", ""), ("Young", "s_uptime < 60", "")]);
@@ -139,6 +190,46 @@ fn a_restart_is_seen_by_resets_and_uptimes() {
 }
 
 #[test]
+fn a_run_at_a_pace_of_its_own_is_stretched_to_productions_time() {
+    let Some(promtool) = promtool() else { return };
+    let rules = alerts(&[
+        ("Down", "mysql_up == 0", ", for: 10m"),
+        ("Late", "late == 1", ""),
+        ("Fast", "rate(c_total[5m]) > 0.1", ""),
+        ("Young", "time() - started_time_seconds < 300", ""),
+    ]);
+    let story = |now: Now| {
+        let is_late = now.phase == Phase::Broken;
+        let started = if now.since < 1 { -100.0 } else { 7.0 };
+        let mut samples =
+            vec![sample("c_total", Kind::Counter, now.second as f64), gauge("late", f64::from(u8::from(is_late)))];
+        let wall = 1.7e9;
+        samples.extend([
+            gauge("node_time_seconds", wall + now.second as f64),
+            gauge("started_time_seconds", wall + started),
+        ]);
+        samples.push(gauge("mysql_up", f64::from(u8::from(now.since < 1))));
+        Ok(samples)
+    };
+    let verdicts = |pace: f64| {
+        let story = Story { lasts: false, pace, ..Story::default() }.recorded(story);
+        let scored = scored(&rules, &story, &promtool);
+        ["Down", "Late", "Fast", "Young"].map(|name| row(&rules, &scored, name).clone())
+    };
+    let [down, late, fast, young] = verdicts(50.0);
+    assert_eq!((down.verdict, late.verdict, fast.verdict), (Verdict::Detected, Verdict::Detected, Verdict::NeverTrue));
+    // An onset of 4 s, of which no scrape sees the last moment.
+    assert!((150.0..=216.0).contains(&late.after_s.expect("it fires")[0]), "{late:?}");
+    assert_eq!(young.verdict, Verdict::Detected, "{young:?}");
+    let [down, late, fast, _] = verdicts(1.0);
+    assert_eq!(
+        (down.verdict, late.verdict, fast.verdict),
+        (Verdict::NotScored, Verdict::Detected, Verdict::FiresWhileHealthy)
+    );
+    assert!(late.after_s.expect("it fires")[1] < 35.0, "{late:?}");
+}
+
+#[test]
 fn what_cannot_be_extended_is_not_scored() {
     let Some(promtool) = promtool() else { return };
     let rules = alerts(&[
@@ -148,6 +239,7 @@ fn what_cannot_be_extended_is_not_scored() {
         ("Patient", "mysql_up == 0", ", for: 5m"),
         ("Quick", "mysql_up == 0", ""),
         ("Torn", "mysql_up == on(job) mysql_up", ""),
+        ("Above", "count(ALERTS{alertstate=\"firing\"}) > 1", ""),
     ]);
     let story = Story { lasts: false, ..Story::default() };
     let lines = story.lines(&[target("made", "n1"), target("made", "n2")], |_, now| (5, dies(now)));
@@ -158,6 +250,7 @@ fn what_cannot_be_extended_is_not_scored() {
         ("Long", "looks back over 2h"),
         ("Patient", "nothing proves that it lasts"),
         ("Torn", "many-to-many"),
+        ("Above", "series of other alerts"),
     ] {
         let row = row(&rules, &scored, name);
         assert_eq!(row.verdict, Verdict::NotScored, "{row:?}");

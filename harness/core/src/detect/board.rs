@@ -1,5 +1,7 @@
 //! All detectors over one stream, and the episodes in which each one fired.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorEntry, Verdict, Views};
@@ -95,6 +97,11 @@ impl Board {
         self.seats.iter().filter(|seat| matches!(seat.now, Verdict::Fired { .. })).map(|seat| seat.id)
     }
 
+    /// For how long each detector's condition must hold before it fires.
+    pub fn holds(&self) -> impl Iterator<Item = (&'static str, Duration)> + '_ {
+        self.seats.iter().map(|seat| (seat.id, seat.detector.hold()))
+    }
+
     /// What each detector says now.
     pub fn verdicts(&self) -> impl Iterator<Item = (&'static str, &Verdict)> {
         self.seats.iter().map(|seat| (seat.id, &seat.now))
@@ -126,7 +133,6 @@ mod tests {
         detect::{Finding, Rule, View},
         probe::Signal,
     };
-    use std::time::Duration;
 
     /// The last line, and whether none came yet.
     #[derive(Default)]

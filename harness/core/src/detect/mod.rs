@@ -54,6 +54,9 @@ pub trait Detector: Send {
     /// Takes one more observation into a view of its own and says what holds now.
     fn observe(&mut self, observation: &Observation) -> Verdict;
 
+    /// For how long its condition must hold before it fires.
+    fn hold(&self) -> Duration;
+
     /// The place of its view among those that it shares with others.
     fn place(&self, views: &mut Views) -> usize;
 
@@ -115,6 +118,10 @@ impl<V: View> Detector for Rule<V> {
     fn observe(&mut self, observation: &Observation) -> Verdict {
         self.view.observe(observation);
         self.condition.judge(&self.view, observation.at)
+    }
+
+    fn hold(&self) -> Duration {
+        self.condition.hold
     }
 
     fn place(&self, views: &mut Views) -> usize {

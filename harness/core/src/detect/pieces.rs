@@ -38,6 +38,11 @@ impl Pieces {
         self.stretches.iter().map(within).sum()
     }
 
+    /// In how many stretches it held within the while.
+    pub fn count(&self) -> usize {
+        self.stretches.len()
+    }
+
     /// How long ago it last held; `None`: not within the while.
     pub fn since(&self, at: Moment) -> Option<Duration> {
         self.stretches.back().map(|(_, to)| at.since(*to))

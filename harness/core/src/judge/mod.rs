@@ -39,6 +39,10 @@ pub struct Findings {
     pub divergent: BTreeSet<u64>,
     /// Took effect more than once.
     pub repeated: BTreeSet<u64>,
+    /// Read otherwise than the system promises, such as an old state that a cut-off node serves.
+    pub misread: BTreeSet<u64>,
+    /// How many reads were held against that promise.
+    pub reads: usize,
 }
 
 /// Holds the ledger against every node's contents.
@@ -71,16 +75,38 @@ pub fn compare(entries: &[Entry], nodes: &BTreeMap<String, Contents>) -> Finding
 }
 
 impl Findings {
-    /// Whether nothing that was acknowledged is lost and all nodes agree.
+    /// Whether nothing that was acknowledged is lost, all nodes agree, and reads are as promised.
     pub fn is_clean(&self) -> bool {
-        let Self { lost, resurrected, unexpected, corrupted, divergent, repeated, .. } = self;
-        [lost, resurrected, unexpected, corrupted, divergent, repeated].iter().all(|ids| ids.is_empty())
+        let Self { lost, resurrected, unexpected, corrupted, divergent, repeated, misread, .. } = self;
+        [lost, resurrected, unexpected, corrupted, divergent, repeated, misread].iter().all(|ids| ids.is_empty())
+    }
+
+    /// What it found of kinds of which an earlier look found nothing: a harm that went on already
+    /// is nobody's who came later.
+    #[must_use]
+    pub fn new_since(mut self, earlier: &Self) -> Self {
+        let kinds = [
+            (&mut self.lost, &earlier.lost),
+            (&mut self.resurrected, &earlier.resurrected),
+            (&mut self.unexpected, &earlier.unexpected),
+            (&mut self.corrupted, &earlier.corrupted),
+            (&mut self.divergent, &earlier.divergent),
+            (&mut self.repeated, &earlier.repeated),
+            (&mut self.misread, &earlier.misread),
+        ];
+        for (now, _) in kinds.into_iter().filter(|(_, before)| !before.is_empty()) {
+            now.clear();
+        }
+        self
     }
 }
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} acknowledged, {} unknown", self.acknowledged, self.unknown)?;
+        if self.reads > 0 {
+            write!(f, ", {} reads", self.reads)?;
+        }
         let kinds = [
             ("lost", &self.lost),
             ("resurrected from failure", &self.resurrected),
@@ -88,6 +114,7 @@ impl fmt::Display for Findings {
             ("corrupted", &self.corrupted),
             ("different between nodes", &self.divergent),
             ("done more than once", &self.repeated),
+            ("misread", &self.misread),
         ];
         for (kind, ids) in kinds.iter().filter(|(_, ids)| !ids.is_empty()) {
             let some: Vec<_> = ids.iter().take(8).map(u64::to_string).collect();

@@ -3,6 +3,18 @@
 use proptest::prelude::*;
 
 use super::*;
+
+#[test]
+fn a_harm_that_went_on_already_is_not_new_and_one_of_another_kind_is() {
+    let found = |lost: &[u64], repeated: &[u64]| Findings {
+        lost: lost.iter().copied().collect(),
+        repeated: repeated.iter().copied().collect(),
+        ..Findings::default()
+    };
+    assert!(found(&[1, 2, 3], &[]).new_since(&found(&[1], &[])).is_clean());
+    assert_eq!(found(&[1, 2], &[7]).new_since(&found(&[1], &[])), found(&[], &[7]));
+    assert_eq!(found(&[1, 2], &[]).new_since(&found(&[], &[])), found(&[1, 2], &[]));
+}
 use crate::probe::Moment;
 
 fn entry(id: u64, ack: Ack) -> Entry {
@@ -81,6 +93,8 @@ fn another_value_is_garbled() {
 fn the_text_names_the_lost_ids() {
     let found = compare(&ledger(), &nodes(&[&[(1, 10)]]));
     assert_eq!(found.to_string(), "2 acknowledged, 1 unknown; 1 lost (ids 2)");
+    let found = Findings { reads: 3, misread: ids(&[1]), ..Findings::default() };
+    assert_eq!(found.to_string(), "0 acknowledged, 0 unknown, 3 reads; 1 misread (ids 1)");
 }
 
 fn ack() -> impl Strategy<Value = Ack> {
@@ -135,13 +149,14 @@ proptest! {
 
 #[test]
 fn each_kind_of_finding_is_unclean_by_itself_and_an_unknown_write_is_none() {
-    let kinds: [fn(&mut Findings) -> &mut BTreeSet<u64>; 6] = [
+    let kinds: [fn(&mut Findings) -> &mut BTreeSet<u64>; 7] = [
         |found| &mut found.lost,
         |found| &mut found.resurrected,
         |found| &mut found.unexpected,
         |found| &mut found.corrupted,
         |found| &mut found.divergent,
         |found| &mut found.repeated,
+        |found| &mut found.misread,
     ];
     for kind in kinds {
         let mut found = Findings::default();

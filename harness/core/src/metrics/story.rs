@@ -73,6 +73,7 @@ mod tests {
             is_twin: false,
             interval_ms: 1000,
             timeout_ms: 10_000,
+            pace: 1.0,
         };
         let mut out = Vec::new();
         let mut recorder = Recorder::begin(&mut out, head).expect("in order");

@@ -3,6 +3,7 @@
 
 mod canary;
 mod mount;
+mod prior;
 mod question;
 mod stream;
 mod watch;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::{clock::Clock, clock::Moment};
 pub use canary::{Canary, Tried};
 pub use mount::{Access, Mount};
+pub use prior::Prior;
 pub use question::{Question, Values, read_but};
 pub use stream::{MOST, StateChange, Stream};
 pub use watch::{Probe, Watch, blind};

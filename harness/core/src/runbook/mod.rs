@@ -105,6 +105,11 @@ impl<'a> Operator<'a> {
         Self { hands, journal, limit, steps: AtomicUsize::new(0) }
     }
 
+    /// After how many steps it is to stop, if it is.
+    pub fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
     /// The nodes' names.
     pub fn nodes(&self) -> Vec<&str> {
         self.hands.nodes()

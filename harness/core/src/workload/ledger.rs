@@ -1,6 +1,7 @@
-//! The ledger: what the clients were told of each write.
+//! The ledger: what the clients were told of each write, and what they read.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{BufWriter, Write as _},
     path::Path,
@@ -10,9 +11,10 @@ use std::{
     },
 };
 
+use reenact_history::{Action, History, Operation, Outcome};
 use serde::{Deserialize, Serialize};
 
-use super::Write;
+use super::{Seen, Write};
 use crate::{
     Error, Result,
     probe::{Clock, Moment},
@@ -57,21 +59,37 @@ pub struct Entry {
     pub ack: Ack,
 }
 
-/// Every write of a run, in the order in which the clients knew of them.
+/// One read that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// The id of the write that was asked for.
+    pub id: u64,
+    /// Who read.
+    pub client: u32,
+    /// What was seen, and where.
+    pub seen: Seen,
+    /// When it began.
+    pub from: Moment,
+    /// When the client knew.
+    pub to: Moment,
+}
+
+/// Every write of a run, in the order in which the clients knew of them, and every read.
 #[derive(Debug)]
 pub struct Ledger {
     clock: Clock,
     entries: Mutex<Vec<Entry>>,
+    reads: Mutex<Vec<Read>>,
     in_flight: AtomicUsize,
 }
 
 impl Ledger {
     /// An empty one.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, entries: Mutex::default(), in_flight: AtomicUsize::new(0) }
+        Self { clock, entries: Mutex::default(), reads: Mutex::default(), in_flight: AtomicUsize::new(0) }
     }
 
-    /// Counts a write and gives the moment at which it begins; `None`, and nothing is
+    /// Counts a write, or a read, and gives the moment at which it begins; `None`, and nothing is
     /// counted, if it may not begin any more.
     ///
     /// It is counted first, and only then is looked whether it may begin: whoever closes
@@ -90,18 +108,33 @@ impl Ledger {
     pub(super) fn end(&self, from: Moment, node: &str, write: Write, ack: Ack) {
         let to = self.clock.now();
         let Write { id, client, value } = write;
-        self.lock().push(Entry { id, client, value, node: node.into(), from, to, ack });
+        lock(&self.entries).push(Entry { id, client, value, node: node.into(), from, to, ack });
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// How many writes are under way.
+    /// Puts a read down, if it was answered.
+    pub(super) fn end_read(&self, from: Moment, client: u32, of: Write, seen: Option<Seen>) {
+        let to = self.clock.now();
+        lock(&self.reads).extend(seen.map(|seen| Read { id: of.id, client, seen, from, to }));
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// The write that ended last, or so many before it; the first one, if there are not so many.
+    pub(super) fn newest(&self, back: usize) -> Option<Write> {
+        self.read(|entries| {
+            let entry = entries.get(entries.len().saturating_sub(1 + back))?;
+            Some(Write { id: entry.id, client: entry.client, value: entry.value })
+        })
+    }
+
+    /// How many writes and reads are under way.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::SeqCst)
     }
 
     /// Reads the entries so far.
     pub fn read<T>(&self, look: impl FnOnce(&[Entry]) -> T) -> T {
-        look(&self.lock())
+        look(&lock(&self.entries))
     }
 
     /// How many writes were acknowledged.
@@ -114,6 +147,34 @@ impl Ledger {
         self.read(|entries| entries.iter().filter(|entry| entry.ack == Ack::Ok && fits(entry)).count())
     }
 
+    /// The reads, and the writes that they asked for. A key is a write's id: it is written once,
+    /// and holds nothing before.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] if a client did two things at once.
+    pub fn history(&self) -> Result<History> {
+        let reads = lock(&self.reads).clone();
+        let asked: BTreeSet<_> = reads.iter().map(|read| read.id).collect();
+        let mut operations: Vec<_> = self
+            .read(|entries| entries.iter().filter(|entry| asked.contains(&entry.id)).map(Operation::from).collect());
+        operations.extend(reads.into_iter().map(Operation::from));
+        operations.sort_by_key(|operation| (operation.from, operation.to));
+        History::new(operations).map_err(|error| Error::Bug(format!("the clients' history: {error}")))
+    }
+
+    /// Keeps the history as JSON lines; without reads there is none.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written; as [`Ledger::history`].
+    pub fn save_history(&self, path: &Path) -> Result<()> {
+        let history = self.history()?;
+        if history.reads() == 0 {
+            return Ok(());
+        }
+        let write = || history.to_json_lines(BufWriter::new(File::create(path)?));
+        write().map_err(Error::file("write", path))
+    }
+
     /// Keeps it as JSON lines.
     ///
     /// # Errors
@@ -121,7 +182,7 @@ impl Ledger {
     pub fn save(&self, path: &Path) -> Result<()> {
         let write = || -> std::io::Result<()> {
             let mut file = BufWriter::new(File::create(path)?);
-            for entry in self.lock().iter() {
+            for entry in lock(&self.entries).iter() {
                 serde_json::to_writer(&mut file, entry)?;
                 file.write_all(b"\n")?;
             }
@@ -129,9 +190,30 @@ impl Ledger {
         };
         write().map_err(Error::file("write", path))
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl From<&Entry> for Operation {
+    fn from(entry: &Entry) -> Self {
+        let outcome = match entry.ack {
+            Ack::Ok => Outcome::Ok,
+            Ack::Failed { .. } => Outcome::Failed,
+            Ack::Unknown { .. } => Outcome::Unknown,
+        };
+        let Entry { id, client, value, ref node, from, to, .. } = *entry;
+        let (key, action) = (id.to_string(), Action::Write(value));
+        Self { client, node: node.clone(), key, action, from: from.0, to: to.0, outcome }
+    }
+}
+
+impl From<Read> for Operation {
+    fn from(read: Read) -> Self {
+        let Read { id, client, seen: Seen { node, value }, from, to } = read;
+        let (key, action, outcome) = (id.to_string(), Action::Read(value), Outcome::Ok);
+        Self { client, node, key, action, from: from.0, to: to.0, outcome }
     }
 }
 
@@ -194,6 +276,41 @@ mod tests {
         let kept: Vec<Entry> = text.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect();
         assert_eq!(kept, each_of(&kept), "as it was");
         assert!(matches!(each().save(folder.path()), Err(Error::File { .. })), "a folder is no file");
+    }
+
+    #[test]
+    fn a_history_is_the_reads_and_the_writes_that_they_asked_for() {
+        let (ledger, folder) = (each(), tempfile::tempdir().expect("a folder"));
+        let path = folder.path().join("history.jsonl");
+        ledger.save_history(&path).expect("there is none to keep");
+        assert!(!path.exists(), "nobody read");
+        let from = ledger.begin(|| true).expect("the gate is open");
+        let seen = |value| Some(Seen { node: "n2".into(), value });
+        for (id, seen) in [(2, seen(None)), (3, seen(Some(7))), (4, None)] {
+            ledger.begin(|| true).expect("the gate is open");
+            ledger.end_read(from, 1, Write { id, client: 0, value: 7 }, seen);
+        }
+        assert_eq!(ledger.in_flight(), 1, "that of the first moment");
+        ledger.save_history(&path).expect("it is kept");
+        let kept = History::from_json_lines(&std::fs::read_to_string(&path).expect("the file")).expect("a history");
+        assert_eq!(kept, ledger.history().expect("a history"));
+        let outcomes: Vec<_> = kept.operations().iter().map(|of| (&*of.key, of.action, of.outcome)).collect();
+        for expected in [
+            ("2", Action::Write(7), Outcome::Unknown),
+            ("3", Action::Write(7), Outcome::Failed),
+            ("2", Action::Read(None), Outcome::Ok),
+            ("3", Action::Read(Some(7)), Outcome::Ok),
+        ] {
+            assert!(outcomes.contains(&expected), "no {expected:?} in {outcomes:?}");
+        }
+        assert_eq!(outcomes.len(), 4, "{outcomes:?}");
+    }
+
+    #[test]
+    fn the_newest_write_is_the_one_that_ended_last() {
+        let newest = |back| each().newest(back).map(|write| write.id);
+        assert_eq!([0, 3, 9].map(newest), [Some(4), Some(1), Some(1)]);
+        assert_eq!(of(&[]).newest(0), None);
     }
 
     /// The ids and fates of [`each`], at the moments at which these were written.

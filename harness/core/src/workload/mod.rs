@@ -1,5 +1,5 @@
-//! The workload: seeded clients that write during the run, and the ledger of what
-//! became of each write.
+//! The workload: seeded clients that write during the run, and now and then read; and the ledger
+//! of what became of each write and what each read saw.
 
 mod ledger;
 
@@ -22,11 +22,22 @@ use tokio::{
 
 use crate::{Error, Result};
 
-pub use ledger::{Ack, Entry, Ledger};
+pub use ledger::{Ack, Entry, Ledger, Read};
 
 /// How long a write may take before nothing is known of it. Well above the longest
 /// stall that an eviction causes on the surviving side (6.6 s measured).
 pub const WRITE_LIMIT: Duration = Duration::from_secs(8);
+
+/// How long a read may take before it counts as not answered. What it would have told is worth
+/// no longer wait of its client, which writes next.
+const READ_LIMIT: Duration = Duration::from_secs(2);
+
+/// After one write in so many a client reads: enough to catch a node that serves what is old,
+/// and too seldom to be seen in the figures.
+const WRITES_A_READ: u32 = 10;
+
+/// Which writes are read: one of so many that ended last.
+const NEWEST: usize = 32;
 
 /// How long a client waits before it turns to the next endpoint.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -51,12 +62,29 @@ pub struct Write {
     pub value: u64,
 }
 
+/// What a read of a write saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The node that answered.
+    pub node: String,
+    /// What the write had written; `None`: the write is not there.
+    pub value: Option<u64>,
+}
+
 /// A connection of one client to one endpoint of the system.
 #[async_trait]
 pub trait Client: Send + 'static {
     /// Writes, and says honestly what is known of it. The caller cuts it off after
     /// [`WRITE_LIMIT`]; the client must then not reuse its connection.
     async fn write(&mut self, write: Write) -> Ack;
+
+    /// Reads what a write has written, this client's own or another's. `None`: there was no
+    /// answer that tells, or this client does not read such a write. The caller cuts it off after
+    /// two seconds; the client must then not reuse its connection.
+    async fn read(&mut self, of: Write) -> Option<Seen> {
+        let _ = of;
+        None
+    }
 
     /// The node that it writes to.
     fn node(&self) -> &str;
@@ -101,10 +129,12 @@ impl Workload {
         let ids = Arc::new(AtomicU64::new(1));
         let mut tasks = JoinSet::new();
         for client in 0..traffic.clients {
+            let seed = seed ^ u64::from(client).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let worker = Worker {
                 client,
                 think: traffic.think,
-                random: SmallRng::seed_from_u64(seed ^ u64::from(client).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+                random: SmallRng::seed_from_u64(seed),
+                reads: SmallRng::seed_from_u64(!seed),
                 ids: Arc::clone(&ids),
                 ledger: Arc::clone(ledger),
                 gate: gate.clone(),
@@ -157,6 +187,8 @@ struct Worker {
     client: u32,
     think: (Duration, Duration),
     random: SmallRng,
+    /// Apart, so that what is written does not depend on what was read.
+    reads: SmallRng,
     ids: Arc<AtomicU64>,
     ledger: Arc<Ledger>,
     gate: watch::Receiver<bool>,
@@ -182,6 +214,9 @@ impl Worker {
             if ack != Ack::Ok {
                 tokio::time::sleep(BACK_OFF).await;
             }
+            if self.reads.random_range(0..WRITES_A_READ) == 0 {
+                self.read_once(&mut connection).await;
+            }
             tokio::time::sleep(self.draw(self.think.0..self.think.1)).await;
         }
     }
@@ -197,6 +232,15 @@ impl Worker {
         Some(ack)
     }
 
+    /// Reads one of the newest writes, if the gate is still open.
+    async fn read_once(&mut self, connection: &mut impl Client) {
+        let back = self.reads.random_range(0..NEWEST);
+        let Some(of) = self.ledger.newest(back) else { return };
+        let Some(begun) = self.ledger.begin(|| *self.gate.borrow()) else { return };
+        let seen = timeout(READ_LIMIT, connection.read(of)).await;
+        self.ledger.end_read(begun, self.client, of, seen.ok().flatten());
+    }
+
     fn draw(&mut self, range: Range<Duration>) -> Duration {
         if range.is_empty() { range.start } else { self.random.random_range(range) }
     }
@@ -204,6 +248,8 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
+    use reenact_history::{Action, linearizable};
+
     use super::*;
     use crate::probe::Clock;
 
@@ -292,6 +338,49 @@ mod tests {
         assert_eq!((seen[0].node.as_str(), seen[1].node.as_str()), ("n0", "n1"));
         let early = written([None, None, None], Duration::from_millis(7_999)).await;
         assert_eq!(early.len(), 1, "it was waited for to its limit: {early:?}");
+    }
+
+    /// Reads what it has written itself last, from every third write on.
+    struct Reader(Option<Write>);
+
+    #[async_trait]
+    impl Client for Reader {
+        async fn write(&mut self, write: Write) -> Ack {
+            self.0 = Some(write);
+            Ack::Ok
+        }
+
+        async fn read(&mut self, of: Write) -> Option<Seen> {
+            let value = (self.0 == Some(of)).then_some(of.value);
+            (!of.id.is_multiple_of(3)).then(|| Seen { node: "n2".into(), value })
+        }
+
+        fn node(&self) -> &'static str {
+            "n1"
+        }
+    }
+
+    /// The same seed writes the same values, and reads the same writes, whoever reads.
+    #[tokio::test(start_paused = true)]
+    async fn clients_read_now_and_then_and_their_reads_are_known() {
+        let ledger = Arc::new(Ledger::new(Clock::start()));
+        let traffic = Traffic { clients: 1, think: (Duration::from_millis(5), Duration::from_millis(5)) };
+        let workload = Workload::start(&ledger, 7, traffic, 1, |_| Reader(None));
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        workload.stop().await.expect("no client panicked");
+        let history = ledger.history().expect("a history");
+        let (writes, reads) = (ledger.acknowledged(), history.reads());
+        assert!((writes / 30..writes / 8).contains(&reads), "{reads} reads beside {writes} writes");
+        for operation in history.operations() {
+            let id: u64 = operation.key.parse().expect("a write's id");
+            assert!(!id.is_multiple_of(3), "nobody was asked for it: {operation:?}");
+            match operation.action {
+                Action::Write(_) => assert_eq!((operation.client, &*operation.node), (0, "n1")),
+                _ => assert_eq!((operation.client, &*operation.node), (0, "n2")),
+            }
+        }
+        let violations = linearizable(&history, Duration::from_secs(9));
+        assert!(!violations.violations().is_empty(), "all but the newest write are denied");
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ fn scored(scenario: &str, words: [Verdict; 3]) -> Scored {
         is_twin: scenario.contains("twin"),
         recording: "r.jsonl.gz".into(),
         onset_ms: 6000,
+        pace: 1.0,
         broken_s: 9.0,
         held_s: 24.0,
         lasts_s: Some(120),

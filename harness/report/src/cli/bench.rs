@@ -61,6 +61,10 @@ enum What {
         /// Tell it by phase too
         #[arg(long)]
         phases: bool,
+
+        /// Record metrics: what that costs is the difference to the same without it
+        #[arg(long)]
+        metrics: bool,
     },
     /// Recordings against the detectors of today, without Docker
     Rescore {
@@ -115,8 +119,8 @@ impl Bench {
         if let What::Rescore { folders } = &self.what {
             return self.rescore(folders);
         }
-        if let What::Cost { patterns, phases } = &self.what {
-            return self.cost(results, patterns, *phases).await;
+        if let What::Cost { patterns, phases, metrics } = &self.what {
+            return self.cost(results, patterns, *phases, *metrics).await;
         }
         let session = Session::open(results, HashMap::new(), false).await?;
         let work = async {
@@ -145,10 +149,10 @@ impl Bench {
         self.runs.unwrap_or(usual)
     }
 
-    async fn cost(&self, results: &Path, patterns: &[String], phases: bool) -> Result<u8> {
+    async fn cost(&self, results: &Path, patterns: &[String], phases: bool, metrics: bool) -> Result<u8> {
         let scenarios = campaign::matching(patterns)?;
         let session = Session::open(results, HashMap::new(), false).await?;
-        let runner = Runner { require_all: true, ..Runner::new(Arc::clone(&session), crate::keep_picture) };
+        let runner = Runner { metrics, require_all: true, ..Runner::new(Arc::clone(&session), crate::keep_picture) };
         let work = async {
             runner.prepare(scenarios.iter().flat_map(|scenario| scenario.images.clone())).await?;
             cost::of(&runner, &scenarios, self.runs(3)).await

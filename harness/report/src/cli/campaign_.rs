@@ -1,16 +1,24 @@
 //! `reenact campaign`.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 
 use super::{
+    rescore::note,
     run::{conclude, ended},
     say,
 };
-use crate::{About, How};
-use reenact_core::Result;
-use reenact_run::campaign::{self, Finding, Hunt, Playable, RunResult, Runner, Scenario, Shard, Span};
+use crate::{About, How, compare::Figures};
+use reenact_core::{Error, Result};
+use reenact_run::{
+    archive::Part,
+    campaign::{self, Asked, Coverage, Finding, Hunt, Outcome, Playable, RunResult, Runner, Scenario, Shard, Span},
+};
 use reenact_testbed::Session;
 
 #[derive(Args)]
@@ -31,13 +39,22 @@ pub(super) struct Campaign {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
 
-    /// Only part K of N: machines that share a campaign take one each
-    #[arg(long, value_name = "K/N", default_value = "1/1", value_parser = shard)]
-    shard: Shard,
+    /// Only part K of N: machines that share a campaign take one each; auto, auto/N: as the engine tells its tasks
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
+    shard: Asked,
+
+    /// Keep the results as shard-K-of-N, whole or not at all; if they are there already, run nothing
+    #[arg(long)]
+    once: bool,
 
     /// No more than N random schedules
     #[arg(long, value_name = "N")]
     schedules: Option<u64>,
+
+    /// A map of what schedules have met on earlier nights: new states come first, and what was met is added; with
+    /// --once `merge` adds it
+    #[arg(long, value_name = "FILE")]
+    coverage: Option<PathBuf>,
 
     /// Leave the named scenarios out
     #[arg(long)]
@@ -57,19 +74,39 @@ fn budget(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("must be more than nothing".into()) } else { Ok(time) }
 }
 
-fn shard(text: &str) -> Result<Shard, String> {
-    let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-    match numbers {
-        Some((number, of)) if (1..=of).contains(&number) => Ok(Shard { number, of }),
-        _ => Err("write K/N with K from 1 to N, such as 2/4".into()),
-    }
-}
-
 impl Campaign {
     pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
+        let (systems, shard) =
+            (campaign::playables_of(&self.systems)?, self.shard.shard(|name| std::env::var(name).ok())?);
+        let scenarios = self.scenarios(&systems, shard)?;
+        if !self.once {
+            let (_, ended) = self.run(systems, &scenarios, shard, results, images).await?;
+            return ended;
+        }
+        let part = |exit_code| Part::new(shard, self.seed, exit_code);
+        if let Some(kept) = part(0).kept(results)? {
+            note(&format!("the shard {shard} was run before: see {}", part(0).folder(results).display()));
+            return Ok(kept.exit_code);
+        }
+        let (session, ended) = self.run(systems, &scenarios, shard, results, images).await.map_err(to_be_retried)?;
+        let part = part(ended.as_ref().map_or_else(Error::exit_code, |code| *code));
+        if !part.is_to_be_retried() {
+            note(&format!("the shard {shard} is kept in {}", part.keep(&session, results)?.display()));
+        }
+        ended
+    }
+
+    /// Runs a shard. Gives the session's folder, and how it ended.
+    async fn run(
+        &self,
+        systems: Vec<&'static Playable>,
+        scenarios: &[&'static Scenario],
+        shard: Shard,
+        results: &Path,
+        images: HashMap<String, String>,
+    ) -> Result<(PathBuf, Result<u8>)> {
         let begun = std::time::Instant::now();
-        let systems = self.systems()?;
-        let scenarios = self.scenarios(&systems)?;
+        let known = self.coverage.as_deref().map(Coverage::load).transpose()?;
         let session = Session::open(results, images, false).await?;
         let require_all = std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all");
         let runner = Runner { full: self.full, require_all, ..Runner::new(session, crate::keep_picture) };
@@ -82,37 +119,46 @@ impl Campaign {
         let needed: Vec<_> = needed.chain(systems.iter().flat_map(|system| (system.images)())).collect();
         let work = async {
             runner.prepare(needed).await?;
-            let mut all = runner.run_all(&scenarios, self.seed, 1, self.jobs.into(), told).await;
+            let mut all = runner.run_all(scenarios, self.seed, 1, self.jobs.into(), told).await;
             let budget = self.budget.saturating_sub(begun.elapsed());
-            let (seed, shard, jobs, most) = (self.seed, self.shard, self.jobs.into(), self.schedules);
-            let hunt = Hunt { runner: &runner, systems, seed, shard, jobs, budget, most };
+            let (seed, jobs, most) = (self.seed, self.jobs.into(), self.schedules);
+            let hunt = Hunt { runner: &runner, systems, seed, shard, jobs, budget, most, known: known.clone() };
             let (random, findings) = hunt.run(told).await?;
+            let met = Coverage::of(&random);
             all.extend(random);
-            Ok((all, findings))
+            Ok((all, findings, met))
         };
-        let ((done, findings), closed) = conclude(&runner.session, work).await?;
-        let about = About { full: self.full, ..About::ending(runner.session.id(), How::Run) };
-        crate::keep_session(runner.session.results(), &done, &about)?;
-        self.tell(&runner.session, &done, &findings);
-        ended(campaign::exit_code(&done), closed)
-    }
-
-    fn systems(&self) -> Result<Vec<&'static Playable>> {
-        match self.systems[..] {
-            [] => Ok(campaign::playables()),
-            _ => self.systems.iter().map(|name| campaign::playable(name)).collect(),
+        let ((done, findings, met), closed) = conclude(&runner.session, work).await?;
+        let folder = runner.session.results().to_path_buf();
+        if !done.is_empty() {
+            let about = About { full: self.full, ..About::ending(runner.session.id(), How::Run) };
+            crate::keep_session(&folder, &done, &about)?;
+            self.tell(&runner.session, &done, &findings);
         }
+        if let (Some(known), Some(path)) = (known, &self.coverage) {
+            note(&crate::coverage(&met, &known));
+            if !self.once {
+                met.united(&known).save(path)?;
+            }
+        }
+        let ended = match exit_code(&done) {
+            Ok(code) => ended(code, closed),
+            Err(error) => {
+                closed.err().iter().for_each(|left| _ = super::fail(left));
+                Err(error)
+            }
+        };
+        Ok((folder, ended))
     }
 
     /// The shard's part of the named scenarios of these systems.
-    fn scenarios(&self, systems: &[&'static Playable]) -> Result<Vec<&'static Scenario>> {
+    fn scenarios(&self, systems: &[&'static Playable], shard: Shard) -> Result<Vec<&'static Scenario>> {
         if self.only_random {
             return Ok(Vec::new());
         }
         let of = |scenario: &&Scenario| systems.iter().any(|playable| playable.system == scenario.system());
-        let Shard { number, of: parts } = self.shard;
-        let all: Vec<_> = campaign::all()?.into_iter().filter(of).collect();
-        Ok(all.into_iter().skip(number as usize - 1).step_by(parts as usize).collect())
+        let all = campaign::all()?.into_iter().filter(of).collect();
+        Ok(campaign::part_of(all, &Figures::shipped_durations()?, shard))
     }
 
     fn tell(&self, session: &Session, done: &[RunResult], findings: &[Finding]) {
@@ -131,5 +177,77 @@ impl Campaign {
             ));
         }
         say(format!("kept in {}", session.results().display()));
+    }
+}
+
+/// A shard that came to no verdict, as one that was stopped, has kept nothing: that is no finding.
+fn to_be_retried(error: Error) -> Error {
+    match error.exit_code() {
+        4 => Error::environment(error.to_string(), "nothing was kept: run the shard again"),
+        _ => error,
+    }
+}
+
+/// The exit code of a campaign. One that ran nothing proves nothing.
+fn exit_code(done: &[RunResult]) -> Result<u8> {
+    let Some(first) = done.first() else {
+        return Err(Error::inconclusive(
+            "nothing was run: this shard has no scenario, and there was no time for a schedule",
+        ));
+    };
+    if done.iter().any(|result| result.outcome != Outcome::Skipped) {
+        return Ok(campaign::exit_code(done));
+    }
+    let (count, why) = (done.len(), first.reason.as_deref().unwrap_or("for no stated reason"));
+    Err(Error::environment(
+        format!("nothing was run: all {count} runs were skipped: {why}"),
+        "`reenact doctor` says more",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use reenact_run::{campaign::Setup, score::Score};
+
+    use super::*;
+
+    fn ended(outcome: Outcome, exit_code: u8) -> RunResult {
+        RunResult {
+            id: "a::one".into(),
+            run: 1,
+            outcome,
+            reason: (outcome != Outcome::Pass).then(|| "no such image".into()),
+            unproved: false,
+            seed: 1,
+            duration_ms: 1,
+            run_dir: "/".into(),
+            setup: Setup::default(),
+            score: Score::default(),
+            exit_code,
+        }
+    }
+
+    #[test]
+    fn a_shard_without_a_verdict_is_the_machine_s_fault() {
+        for (error, code) in [
+            (Error::inconclusive("stopped by SIGTERM"), 3),
+            (Error::usage("no such system", "look"), 2),
+            (Error::Bug("ours".into()), 70),
+        ] {
+            assert_eq!(to_be_retried(error).exit_code(), code);
+        }
+    }
+
+    #[test]
+    fn a_campaign_that_ran_nothing_is_no_success() {
+        let (passed, failed) = (ended(Outcome::Pass, 0), ended(Outcome::Fail, 1));
+        let skipped = |code| ended(Outcome::Skipped, code);
+        let code = |done: &[RunResult]| exit_code(done).unwrap_or_else(|error| error.exit_code());
+        assert_eq!(code(&[]), 4);
+        assert_eq!((code(&[skipped(0)]), code(&[skipped(4), skipped(4)])), (3, 3), "the machine's fault");
+        assert_eq!((code(&[skipped(0), passed.clone()]), code(&[passed])), (0, 0));
+        assert_eq!((code(&[skipped(0), failed]), code(&[skipped(4), ended(Outcome::Pass, 0)])), (1, 4));
+        let why = exit_code(&[skipped(0)]).expect_err("nothing was run").to_string();
+        assert!(why.contains("all 1 runs were skipped: no such image"), "{why}");
     }
 }

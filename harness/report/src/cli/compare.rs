@@ -16,7 +16,10 @@ use crate::{
     compare::{self, Compared, Figures},
 };
 use reenact_core::{Error, Result};
-use reenact_run::archive::{self, Merged};
+use reenact_run::{
+    archive::{self, Merged, Whole},
+    campaign::Coverage,
+};
 
 #[derive(Args)]
 pub(super) struct Compare {
@@ -52,13 +55,17 @@ pub(super) struct Baseline {
 
 #[derive(Args)]
 pub(super) struct Merge {
-    /// Folders of sessions or of single runs
+    /// Folders of sessions or of single runs; of shards (`campaign --once`), the exit code is the campaign's
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
 
     /// The session's folder to make, or to add to
     #[arg(long, value_name = "DIR")]
     into: PathBuf,
+
+    /// A map of what schedules have met on earlier nights: says what is new, and adds it
+    #[arg(long, value_name = "FILE")]
+    coverage: Option<PathBuf>,
 }
 
 impl Compare {
@@ -96,6 +103,7 @@ impl Baseline {
 
 impl Merge {
     pub(super) fn execute(self) -> Result<u8> {
+        let whole = Whole::of(&self.folders)?;
         let Merged { runs, renumbered, again, skipped } = archive::merge(&self.folders, &self.into)?;
         tell_skipped(&skipped);
         for path in again {
@@ -111,6 +119,15 @@ impl Merge {
         crate::facts(&runs).into_iter().for_each(say);
         say(crate::matrix(&runs));
         say(format!("{} runs kept in {}", runs.len(), self.into.display()));
-        Ok(0)
+        if let Some(path) = &self.coverage {
+            let (met, known) = (Coverage::of(&runs), Coverage::load(path)?);
+            say(crate::coverage(&met, &known));
+            met.united(&known).save(path)?;
+        }
+        let Some(Whole { missing, exit_code }) = whole else { return Ok(0) };
+        for shard in missing {
+            note(&format!("the shard {shard} is missing: its task left no result"));
+        }
+        Ok(exit_code)
     }
 }

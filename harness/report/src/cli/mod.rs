@@ -3,7 +3,12 @@
 mod alerts;
 mod bench;
 mod campaign_;
+mod check;
 mod compare;
+mod diagnose;
+mod drill;
+mod image;
+mod operator;
 mod rescore;
 mod run;
 mod try_;
@@ -63,16 +68,29 @@ enum Command {
     Schema,
     /// Stop a service of your own under load, and count the acknowledged updates that it loses
     Try(try_::Try),
+    /// Give an incident to a recovery of your own, a script or a playbook, and judge what it does
+    Drill(drill::Drill),
+    /// What the files of a drill call
+    #[command(subcommand, hide = true)]
+    Operator(operator::Operator),
     /// Show recordings to the detectors of today, and tell which verdicts differ
     Rescore(rescore::Rescore),
     /// Would your Prometheus rules have noticed? Scored against recorded incidents and look-alikes
     Alerts(alerts::Alerts),
+    /// Which incident is this? A live system, or a folder of files, shown to the detectors; nothing is changed
+    Diagnose(diagnose::Diagnose),
+    /// Print a script that gathers on one node what `diagnose --files` can use
+    Collect(diagnose::Collect),
+    /// Can a linearizable, or a causal, store have answered so? Checks histories of reads and writes
+    Check(check::Check),
     /// Hold runs against earlier ones: what became worse?
     Compare(compare::Compare),
     /// Keep the figures of runs in one small file, to compare later ones with
     Baseline(compare::Baseline),
     /// Join the sessions of several machines into one
     Merge(compare::Merge),
+    /// Make an image of this program, for `docker run` and for engines, and print its name
+    Image(image::Image),
     /// Keep of runs what rescoring needs, small: for tests/recordings
     Pack(rescore::Pack),
     /// Say what this machine can do, and what to mend
@@ -139,13 +157,19 @@ async fn dispatch(arguments: Arguments) -> Result<u8> {
             Ok(0)
         }
         Command::Try(attempt) => attempt.execute(&arguments.results, images).await,
+        Command::Drill(drill) => drill.execute(&arguments.results, images).await,
+        Command::Operator(operator) => operator.execute().await,
         Command::Rescore(rescore) => rescore.execute(),
         Command::Alerts(alerts) => alerts.execute(&arguments.results).await,
+        Command::Diagnose(diagnose) => diagnose.execute(),
+        Command::Collect(collect) => collect.execute(),
+        Command::Check(check) => check.execute(),
         Command::Compare(compare) => compare.execute(),
         Command::Baseline(baseline) => baseline.execute(),
         Command::Merge(merge) => merge.execute(),
+        Command::Image(image) => image.execute(&arguments.results, images).await,
         Command::Pack(pack) => pack.execute(),
-        Command::Doctor { json } => diagnose(&arguments.results, json).await,
+        Command::Doctor { json } => examine(&arguments.results, json).await,
         Command::Clean { all } => clean(all).await,
         Command::Explain { id } => explain(&id),
         Command::Bench(bench) => bench.execute(&arguments.results).await,
@@ -183,7 +207,7 @@ fn describe(scenario: &Scenario) -> serde_json::Value {
     })
 }
 
-async fn diagnose(results: &std::path::Path, json: bool) -> Result<u8> {
+async fn examine(results: &std::path::Path, json: bool) -> Result<u8> {
     let checks = doctor::examine(results).await;
     if json {
         say(crate::to_json(&checks));

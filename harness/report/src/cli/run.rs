@@ -8,9 +8,9 @@ use std::{
 use clap::Args;
 
 use super::{rescore::note, say};
-use crate::{About, How};
+use crate::{About, How, compare::Figures};
 use reenact_core::{Error, Result};
-use reenact_run::campaign::{self, RunResult, Runner, Schedule};
+use reenact_run::campaign::{self, Asked, RunResult, Runner, Scenario, Schedule};
 use reenact_testbed::{Image, Session};
 
 #[derive(Args)]
@@ -33,6 +33,10 @@ pub(super) struct Run {
     /// Run up to N scenarios at once
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
+
+    /// Only part K of N, each as long as the others; auto, auto/N: as an engine tells its tasks
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
+    shard: Asked,
 
     /// Leave the testbed of a run that does not pass, to look into it
     #[arg(long)]
@@ -81,8 +85,16 @@ pub(super) struct Replay {
 }
 
 impl Run {
+    /// What is meant, the longest first.
+    fn scenarios(&self) -> Result<Vec<&'static Scenario>> {
+        let (all, shard) = (campaign::matching(&self.patterns)?, self.shard.shard(|name| std::env::var(name).ok())?);
+        let part = campaign::part_of(all, &Figures::shipped_durations()?, shard);
+        let help = "run it in fewer shards";
+        if part.is_empty() { Err(Error::usage(format!("the shard {shard} has no scenario"), help)) } else { Ok(part) }
+    }
+
     pub(super) async fn execute(self, results: &Path, images: HashMap<String, String>) -> Result<u8> {
-        let scenarios = campaign::matching(&self.patterns)?;
+        let scenarios = self.scenarios()?;
         // What cannot be scored is told before anything is run.
         let rules = if self.rules.is_empty() { None } else { Some(super::alerts::read(&self.rules, results).await?) };
         let named = images.clone().into_iter().collect();

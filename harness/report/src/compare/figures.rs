@@ -91,6 +91,20 @@ pub struct Figures {
     pub skipped: Vec<Skipped>,
 }
 
+/// The text of a baseline's file that is part of the program: see [`crate::baseline`].
+pub struct Shipped(pub &'static str);
+
+inventory::collect!(Shipped);
+
+/// Ships a baseline with the program: `baseline!(include_str!("baseline.json"));`. How long
+/// scenarios take is known by it on every machine alike, so that machines divide them alike.
+#[macro_export]
+macro_rules! baseline {
+    ($text:expr $(,)?) => {
+        $crate::private::inventory::submit! { $crate::compare::Shipped($text) }
+    };
+}
+
 impl Figures {
     /// The figures of these runs. Shams are left out: they prove nothing.
     pub fn of(runs: &[RunResult]) -> Self {
@@ -139,27 +153,45 @@ impl Figures {
     /// How long each scenario's runs take, by the baseline's file beside the results; nothing
     /// where there is none, or none that can be read: it serves only to order them.
     pub(crate) fn durations(results: &Path) -> BTreeMap<String, f64> {
-        let Ok(figures) = Self::read(&results.join("baseline.json")) else { return BTreeMap::new() };
+        Self::read(&results.join("baseline.json")).map(Self::middle_durations).unwrap_or_default()
+    }
+
+    /// How long each scenario's runs take, in milliseconds, by the baselines that the program ships.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] if one of them is none.
+    pub fn shipped_durations() -> Result<BTreeMap<String, f64>> {
+        let mut all = BTreeMap::new();
+        for Shipped(text) in inventory::iter::<Shipped>() {
+            let figures =
+                Self::parse(text.as_bytes()).map_err(|why| Error::Bug(format!("the shipped baseline: {why}")))?;
+            all.extend(figures.middle_durations());
+        }
+        Ok(all)
+    }
+
+    fn middle_durations(self) -> BTreeMap<String, f64> {
         let middle = |(id, sample): (String, Sample)| Some((id, median(sample.duration_ms)?));
-        figures.scenarios.into_iter().filter_map(middle).collect()
+        self.scenarios.into_iter().filter_map(middle).collect()
     }
 
     fn read(path: &Path) -> Result<Self> {
+        let text = fs::read(path).map_err(Error::file("read", path))?;
+        let help = "save one with `reenact baseline RUN --into FILE`";
+        Self::parse(&text).map_err(|why| Error::usage(format!("{} is {why}", path.display()), help))
+    }
+
+    fn parse(text: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Head {
             reenact_baseline: u32,
         }
-        let help = "save one with `reenact baseline RUN --into FILE`";
-        let text = fs::read(path).map_err(Error::file("read", path))?;
-        let wrong = |error| Error::usage(format!("{} is no baseline: {error}", path.display()), help);
-        let head: Head = serde_json::from_slice(&text).map_err(wrong)?;
+        let wrong = |error| format!("no baseline: {error}");
+        let head: Head = serde_json::from_slice(text).map_err(wrong)?;
         if head.reenact_baseline != VERSION {
-            return Err(Error::usage(
-                format!("{} is a baseline of version {}, not {VERSION}", path.display(), head.reenact_baseline),
-                help,
-            ));
+            return Err(format!("a baseline of version {}, not {VERSION}", head.reenact_baseline));
         }
-        serde_json::from_slice(&text).map_err(wrong)
+        serde_json::from_slice(text).map_err(wrong)
     }
 
     /// Writes them into a file, a line per scenario, so that changes of it can be read.

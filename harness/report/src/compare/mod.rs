@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-pub use figures::{Figures, Sample};
+pub use figures::{Figures, Sample, Shipped};
 use stats::Test;
 pub use stats::wilson;
 

@@ -16,17 +16,17 @@ const EPISODES: usize = 30;
 /// When each detector fired and when each rule did; nothing where no rules were scored.
 pub(super) fn section(run: &RunResult) -> Markup {
     let Some(beside) = Beside::read(&run.run_dir) else { return html! {} };
-    let onset = beside.scored.onset_ms as f64 / 1e3;
+    let (onset, pace) = (beside.scored.onset_ms as f64 / 1e3, beside.scored.pace);
     let fired: Vec<(f64, String)> = run
         .score
         .episodes
         .iter()
         .take(EPISODES)
-        .map(|episode| (episode.from.0 as f64 / 1e3 - onset, episode.detector.clone()))
+        .map(|episode| ((episode.from.0 as f64 / 1e3 - onset) * pace, episode.detector.clone()))
         .collect();
     html! {
         h4 { "Your rules beside our detectors" }
-        p.soft { "Seconds after the first fault: of the run for detectors, of production for rules." }
+        p.soft { "Seconds of production after the first fault." }
         (picture::picture(&beside.scored, &|rule| beside.name(rule), &fired))
         table.events {
             thead { tr { th scope="col" { "who" } th scope="col" { "verdict" } th scope="col" { "after" } th scope="col" { "why" } } }

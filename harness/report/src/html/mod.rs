@@ -8,6 +8,7 @@
 mod about;
 mod alerts;
 mod beside;
+mod diagnosis;
 mod folder;
 mod group;
 mod logs;
@@ -29,6 +30,7 @@ use reenact_run::campaign::{self, RunResult, Scenario};
 
 pub use about::{About, How};
 pub use alerts::alerts;
+pub use diagnosis::diagnosis;
 
 /// The page's name in the session's folder.
 const PAGE: &str = "report.html";

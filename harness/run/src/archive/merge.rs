@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs, io, iter,
     path::{Path, PathBuf},
 };
 
 use super::{Saved, Skipped, folders};
-use crate::campaign::{RunResult, SCORE};
+use crate::campaign::{FINDINGS, RunResult, SCORE};
 use reenact_core::{Error, Result};
 
 /// A session that was joined from others.
@@ -27,7 +27,7 @@ pub struct Merged {
 /// that can be, else copied; the sources stay as they are. What is in `into` stays too.
 ///
 /// A run that is there already is not taken twice. Another run with the same scenario and
-/// number gets the next number that is free.
+/// number gets the next number that is free. The plans of what campaigns found come along.
 ///
 /// # Errors
 /// As [`Saved::load`]; [`Error::Usage`] if `into` holds something else than runs;
@@ -49,8 +49,27 @@ pub fn merge(sources: &[PathBuf], into: &Path) -> Result<Merged> {
             merged.renumbered.push((run, joined));
         }
     }
+    for source in sources.iter().map(|source| source.join(FINDINGS)).filter(|findings| findings.is_dir()) {
+        copy_findings(&source, &into.join(FINDINGS))?;
+    }
     merged.runs.sort_by(|a, b| (&a.id, a.run, a.seed).cmp(&(&b.id, b.run, b.seed)));
     Ok(merged)
+}
+
+/// Copies the plans of what was found; another one of the same name gets a name that is free.
+fn copy_findings(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(Error::file("create", to))?;
+    let entries = fs::read_dir(from).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    for path in entries.map_err(Error::file("read", from))?.into_iter().map(|entry| entry.path()) {
+        let plan = fs::read(&path).map_err(Error::file("read", &path))?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let names = iter::once(format!("{stem}.toml")).chain((2..).map(|again| format!("{stem}.{again}.toml")));
+        let is_free = |target: &PathBuf| !target.exists() || fs::read(target).is_ok_and(|there| there == plan);
+        if let Some(target) = names.map(|name| to.join(name)).find(is_free) {
+            fs::write(&target, &plan).map_err(Error::file("write", target))?;
+        }
+    }
+    Ok(())
 }
 
 /// The runs that `into` holds already; it is made if need be.

@@ -7,6 +7,7 @@
 mod merge;
 mod metrics;
 mod pack;
+mod part;
 mod recording;
 mod rescore;
 
@@ -26,6 +27,7 @@ use reenact_core::{Error, Result};
 pub use merge::{Merged, merge};
 pub use metrics::{load_metrics, pack_metrics};
 pub use pack::pack;
+pub use part::{Part, Whole};
 pub use recording::Recording;
 pub use rescore::{Change, Rescored, VerdictChange, accept, rescore};
 
@@ -69,7 +71,9 @@ impl Saved {
             return Ok(Self { runs: vec![run], skipped: Vec::new() });
         }
         let saved = Self::session(path)?;
-        if saved.runs.is_empty() { Err(nothing_in(path, &saved.skipped)) } else { Ok(saved) }
+        // A shard may have had nothing to run, and says so.
+        let is_shard = path.join(part::PART).exists();
+        if saved.runs.is_empty() && !is_shard { Err(nothing_in(path, &saved.skipped)) } else { Ok(saved) }
     }
 
     /// Reads several folders as one.

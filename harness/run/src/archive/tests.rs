@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 
 use super::*;
-use crate::campaign::{Outcome, Setup};
+use crate::campaign::{FINDINGS, Outcome, Setup};
 
 fn result(id: &str, run: u32, seed: u64) -> RunResult {
     RunResult {
@@ -162,6 +162,32 @@ fn shards_are_joined_and_a_clash_gets_the_next_number() {
 }
 
 #[test]
+fn the_plans_of_what_was_found_come_along_and_none_replaces_another() {
+    let (one, two, into) = (folder(), folder(), folder());
+    for (session, text) in [(&one, "seed = 1"), (&two, "seed = 2")] {
+        keep(session.path(), &result("a::random", 1, 1), LINE);
+        fs::create_dir(session.path().join(FINDINGS)).expect("a folder");
+        fs::write(session.path().join(FINDINGS).join("a-1.toml"), text).expect("a plan");
+    }
+    let sources = [one.path().to_path_buf(), two.path().to_path_buf()];
+    for _ in 0..2 {
+        merge(&sources, into.path()).expect("merged");
+        let plan = |name: &str| fs::read_to_string(into.path().join(FINDINGS).join(name)).expect("a plan");
+        assert_eq!((plan("a-1.toml"), plan("a-1.2.toml")), ("seed = 1".into(), "seed = 2".into()));
+        assert_eq!(fs::read_dir(into.path().join(FINDINGS)).expect("plans").count(), 2);
+    }
+}
+
+#[test]
+fn a_shard_that_had_nothing_to_run_is_merged_as_such() {
+    let (one, into) = (folder(), folder());
+    told(&Saved::load(one.path()).expect_err("nothing"), 2, &["there is no run in"]);
+    fs::write(one.path().join(part::PART), "{}").expect("a file");
+    let merged = merge(&[one.path().to_path_buf()], into.path()).expect("merged");
+    assert!(merged.runs.is_empty() && merged.skipped.is_empty());
+}
+
+#[test]
 fn nothing_is_merged_into_what_is_no_session() {
     let (one, other) = (folder(), folder());
     let run = keep(one.path(), &result("a::one", 1, 1), LINE);
@@ -181,6 +207,7 @@ fn record(folder: &Path, id: &str, phases: &[(u64, reenact_core::metrics::Phase)
         is_twin: false,
         interval_ms: 1000,
         timeout_ms: 10_000,
+        pace: 1.0,
     };
     let file = fs::File::create(folder.join(crate::metrics::METRICS)).expect("a file");
     let mut recorder =

@@ -13,7 +13,7 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::{
-    Outcome, Playable, RunResult, Runner, Schedule, random,
+    Coverage, Outcome, Playable, RunResult, Runner, Schedule, Shard, random,
     shrink::{self, Shrunk, Votes},
 };
 use reenact_core::{Error, Result};
@@ -26,14 +26,11 @@ const VOTES: Votes = Votes { needed: 2, of: 3 };
 /// How often the smallest schedule is run again, to say how flaky it is.
 const AGAIN: u32 = 5;
 
-/// A part of the hunt: shard `number` of `of`, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    /// Which.
-    pub number: u32,
-    /// Of how many.
-    pub of: u32,
-}
+/// How many schedules are drawn for each one that is played, where it is known what was met before.
+const CANDIDATES: u8 = 4;
+
+/// The folder of the smallest schedules, in a session's.
+pub(crate) const FINDINGS: &str = "findings";
 
 /// What to hunt, and for how long.
 pub struct Hunt<'a> {
@@ -51,6 +48,8 @@ pub struct Hunt<'a> {
     pub budget: Duration,
     /// No more than so many schedules.
     pub most: Option<u64>,
+    /// What earlier nights have met: of several schedules the one that is least known is taken.
+    pub known: Option<Coverage>,
 }
 
 /// A schedule that something does not stand, and the smallest one like it.
@@ -102,30 +101,37 @@ impl Hunt<'_> {
         (0..most).filter(move |index| index % u64::from(of) == u64::from(number - 1))
     }
 
-    fn drawn(&self, number: u64) -> Result<(&'static Playable, Schedule)> {
+    /// Draws the schedule of that number. The same seed, map and numbers before it draw the same.
+    fn drawn(&self, number: u64, known: &mut Option<Coverage>) -> Result<(&'static Playable, Schedule)> {
         // Every shard meets every system.
         let turn = number / u64::from(self.shard.of);
         let playable = self.systems[turn as usize % self.systems.len()];
-        Ok((playable, random::schedule(playable, self.seed, number)?))
+        let Some(known) = known else { return Ok((playable, random::schedule(playable, self.seed, number)?)) };
+        let all: Result<Vec<_>> =
+            (0..CANDIDATES).map(|at| random::candidate(playable, self.seed, number, at)).collect();
+        let best = known.take_least_known(all?).ok_or_else(|| Error::Bug("no candidate was drawn".into()))?;
+        Ok((playable, best))
     }
 
     async fn find(&self, begun: Instant, told: &mut impl FnMut(&RunResult)) -> Result<(Vec<RunResult>, Vec<Found>)> {
         let some_found = std::cell::Cell::new(false);
         let is_over = || begun.elapsed() > self.budget.mul_f64(if some_found.get() { FINDING } else { 1.0 });
-        let runs = stream::iter(self.numbers().take_while(|_| !is_over())).map(|number| async move {
-            let (playable, schedule) = self.drawn(number)?;
+        let mut known = self.known.clone();
+        let drawn = self.numbers().take_while(|_| !is_over()).map(|number| (number, self.drawn(number, &mut known)));
+        let runs = stream::iter(drawn).map(|(number, drawn)| async move {
+            let (playable, schedule) = drawn?;
             let result = self.runner.play(&format!("{}::random", playable.system), number, &schedule, playable).await?;
             Ok::<_, Error>((playable, number, schedule, result))
         });
         let mut runs = std::pin::pin!(runs.buffer_unordered(self.jobs.max(1)));
-        let (mut results, mut found, mut known) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut results, mut found, mut signatures) = (Vec::new(), Vec::new(), BTreeSet::new());
         while let Some(run) = runs.next().await {
             let (playable, number, schedule, result) = run?;
             told(&result);
             if let (Outcome::Fail, Some(reason)) = (result.outcome, result.reason.clone()) {
                 some_found.set(true);
                 // One of each kind is enough to shrink.
-                if known.insert((playable.system, shrink::signature(&reason))) {
+                if signatures.insert((playable.system, shrink::signature(&reason))) {
                     found.push(Found { playable, number, schedule, reason });
                 }
             }
@@ -164,17 +170,18 @@ impl Hunt<'_> {
     }
 
     fn keep(&self, system: &str, number: u64, reason: &str, shrunk: &Shrunk) -> Result<PathBuf> {
-        let folder = self.runner.session.results().join("findings");
+        let folder = self.runner.session.results().join(FINDINGS);
         fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
-        let path = folder.join(format!("{system}-{number}.toml"));
+        // Without its folder: a shard's moves, and a night's are merged.
+        let name = format!("{system}-{number}.toml");
+        let path = folder.join(&name);
         let (failed, ran) = shrunk.failed;
         let size = if shrunk.is_minimal { "nothing smaller fails alike" } else { "the time was over" };
         let why: String = reason.lines().map(|line| format!("# {line}\n")).collect();
         let text = format!(
             "{why}# Schedule {number} of the seed {}; {failed} of {ran} runs of this plan fail so; {size}.\n\
-             # reenact replay {}\n\n{}",
+             # reenact replay {name}\n\n{}",
             self.seed,
-            path.display(),
             shrunk.schedule.to_toml()?
         );
         fs::write(&path, text).map_err(Error::file("write", &path))?;

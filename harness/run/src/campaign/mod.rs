@@ -2,22 +2,30 @@
 
 mod admission;
 pub mod core;
+mod coverage;
+mod divide;
 mod hunt;
 mod playable;
 mod random;
 mod registry;
 mod runner;
 mod schedule;
+mod shard;
 mod shrink;
 mod space;
 mod trial;
 
 pub use admission::Admission;
-pub use hunt::{Finding, Hunt, Shard};
-pub use playable::{Menu, Playable, Playground, Remedy, playable, playables};
+pub use coverage::Coverage;
+pub(crate) use coverage::{BEGINS, CALLED, ENDS};
+pub use divide::part_of;
+pub(crate) use hunt::FINDINGS;
+pub use hunt::{Finding, Hunt};
+pub use playable::{Menu, Playable, Playground, Remedy, playable, playables, playables_of};
 pub use registry::{Entry, Kind, Scenario, all, longest_first, matching, nearest};
-pub(crate) use runner::SCORE;
 pub use runner::{Outcome, RunResult, Runner, Setup, exit_code};
+pub(crate) use runner::{SCORE, worst};
 pub use schedule::{Call, Event, FaultSpec, Happening, Schedule, Span, Timed, nodes};
+pub use shard::{Asked, Shard};
 pub use space::FaultSpace;
 pub use trial::{Subject, Told, Trial, Tried, image, subject};

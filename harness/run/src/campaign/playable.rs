@@ -162,6 +162,14 @@ pub fn playable(system: &str) -> Result<&'static Playable> {
     })
 }
 
+/// The systems of these names; all of them if there is no name.
+///
+/// # Errors
+/// As [`playable`].
+pub fn playables_of(names: &[String]) -> Result<Vec<&'static Playable>> {
+    if names.is_empty() { Ok(playables()) } else { names.iter().map(|name| playable(name)).collect() }
+}
+
 impl Playable {
     /// The remedy of that name.
     ///

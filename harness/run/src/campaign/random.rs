@@ -12,6 +12,7 @@ use proptest::{
 
 use super::{Call, FaultSpec, Menu, Playable, Schedule, Span, Timed, nodes};
 use reenact_core::{Error, Result};
+use reenact_testbed::fault::Signal;
 use toml::Value;
 
 /// Faults begin within so many quarters of a second after the steady state.
@@ -30,12 +31,21 @@ type Mishap = Vec<Timed>;
 /// # Errors
 /// [`Error::Bug`] if nothing can be drawn, as from an empty menu.
 pub fn schedule(playable: &Playable, seed: u64, number: u64) -> Result<Schedule> {
+    candidate(playable, seed, number, 0)
+}
+
+/// One of several schedules of that number, from 0; the first one is [`schedule`]'s.
+///
+/// # Errors
+/// As [`schedule`].
+pub fn candidate(playable: &Playable, seed: u64, number: u64, candidate: u8) -> Result<Schedule> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..16].copy_from_slice(&number.to_le_bytes());
     for (byte, letter) in bytes[16..].iter_mut().zip(playable.system.bytes()) {
         *byte = letter;
     }
+    bytes[31] ^= candidate;
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config { failure_persistence: None, ..Config::default() }, random);
     let drawn = drawn(playable).new_tree(&mut runner);
@@ -109,6 +119,13 @@ fn fault(menu: Menu) -> BoxedStrategy<FaultSpec> {
         });
         kinds.push((3, kill.boxed()));
     }
+    let crashing: Vec<_> = menu.processes.iter().filter(|(.., signals)| signals.contains(&Signal::Kill)).collect();
+    if !crashing.is_empty() {
+        let crash_loop = select(crashing).prop_map(|(node, process, _)| {
+            FaultSpec::new("crash_loop", [("node", (*node).into()), ("process", (*process).into())])
+        });
+        kinds.push((1, crash_loop.boxed()));
+    }
     if !menu.disks.is_empty() {
         let full = select(menu.disks).prop_map(|node| FaultSpec::new("disk_full", [("node", node.into())]));
         kinds.push((1, full.boxed()));
@@ -165,7 +182,7 @@ fn collide(one: &Mishap, other: &Mishap) -> bool {
     let unplugged = both().any(|fault| fault.kind == "disconnect");
     let cuts = both().filter(|fault| is_cut(fault)).count();
     let others = other[0].fault.nodes();
-    let shared = one[0].fault.nodes().iter().any(|node| others.contains(node));
+    let shared = one[0].fault.nodes().iter().any(|node| others.contains(node)) && !is_death_beside_file(both());
     !apart && (if unplugged { cuts > 0 || shared } else { cuts == 0 && shared })
 }
 
@@ -181,13 +198,20 @@ fn is_cut(fault: &FaultSpec) -> bool {
     matches!(fault.kind.as_str(), "partition" | "one_way" | "flap")
 }
 
+/// Whether one leaves a file and the other ends a process: a left-over file shows at the start
+/// after it.
+fn is_death_beside_file<'a>(both: impl Iterator<Item = &'a FaultSpec>) -> bool {
+    let kinds: Vec<_> = both.map(|fault| fault.kind.as_str()).collect();
+    let is_death = |kind: &&str| matches!(*kind, "kill" | "crash_loop");
+    kinds.contains(&"file_left") && kinds.iter().any(is_death)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
     use crate::campaign::Remedy;
-    use reenact_testbed::fault::Signal;
 
     fn playable() -> Playable {
         Playable {
@@ -198,7 +222,7 @@ mod tests {
                 machines: &["n1", "n2", "n3"],
                 processes: &[("n1", "toyd", &[Signal::Kill, Signal::Stop])],
                 disks: &["n2"],
-                ..Menu::NOTHING
+                others: || vec![FaultSpec::file_left("n1", "/run/toyd.pid", "1")],
             },
             remedies: &[Remedy { name: "mend", cures: &[], make: || unreachable!("it is only named") }],
             kinds: Vec::new,
@@ -250,7 +274,7 @@ mod tests {
             kinds.extend(text.lines().filter(|line| line.starts_with("kind = ")).map(str::to_owned));
             kinds.extend(schedule.calls.iter().map(|call| format!("call, killed: {}", call.killed_after.is_some())));
         }
-        assert_eq!(kinds.len(), 10 + 2, "{kinds:?}");
+        assert_eq!(kinds.len(), 12 + 2, "{kinds:?}");
     }
 
     #[test]
@@ -268,5 +292,18 @@ mod tests {
                 assert!(mishaps[..index].iter().all(|other| !collide(one, other) || one[0].at != other[0].at));
             }
         }
+    }
+
+    #[test]
+    fn a_process_may_die_beside_its_left_over_file_and_no_machine_goes_off() {
+        let beside = |schedule: &Schedule, kind: &str| {
+            let of_kind = |kind: &str| schedule.faults.iter().find(|timed| timed.fault.kind == kind).cloned();
+            let (Some(file), Some(other)) = (of_kind("file_left"), of_kind(kind)) else { return false };
+            let lasts = |timed: &Timed| timed.lasts.map_or(Duration::ZERO, |lasts| lasts.0);
+            let shared = other.fault.nodes().contains(&"n1");
+            shared && other.at.0 < file.at.0 + lasts(&file) && file.at.0 < other.at.0 + lasts(&other)
+        };
+        assert!(all().any(|schedule| beside(&schedule, "crash_loop")));
+        assert!(all().all(|schedule| !beside(&schedule, "pause") && !beside(&schedule, "power_off")));
     }
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::core;
 use crate::{
     contract::{self, Proof, Step},
+    drill::Exercise,
     incident::{Action, Deploy, Expected, Harm, How, Incident, Stated, System},
     lab::Lab,
 };
@@ -70,14 +71,18 @@ pub struct Scenario {
     pub alone: BTreeSet<String>,
     limit: Duration,
     start: Start,
+    drill: Drill,
 }
 
 /// Deploys a scenario's system and performs its contract.
 type Start = Box<dyn Fn(Arc<Session>, Lab) -> BoxFuture<'static, Result<()>> + Send + Sync>;
+/// The same up to its diagnosis, and hands it over.
+type Drill = Box<dyn Fn(Arc<Session>, Lab, Arc<Exercise>) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 impl Scenario {
     /// The scenario of an incident.
     pub fn of<S: Deploy>(incident: Incident<S>) -> Self {
+        let incident = Arc::new(incident);
         let mut musts = incident.acts.iter().filter_map(|act| match act.detected.by {
             Stated::Given((detector, _)) => Some(detector),
             Stated::Not(_) => None,
@@ -104,7 +109,8 @@ impl Scenario {
             core: false,
             alone: BTreeSet::new(),
             limit: LIMIT,
-            start: start(Arc::new(incident)),
+            drill: drill(Arc::clone(&incident)),
+            start: start(incident),
         }
     }
 
@@ -128,6 +134,7 @@ impl Scenario {
             alone: BTreeSet::new(),
             limit: LIMIT,
             start: Box::new(|_, _| Box::pin(async { Err(Error::Bug("a scenario that is only told of".into())) })),
+            drill: Box::new(|_, _, _| Box::pin(async { Err(Error::Bug("a scenario that is only told of".into())) })),
         }
     }
 
@@ -160,10 +167,31 @@ impl Scenario {
         if full { self.limit * FULL } else { self.limit }
     }
 
+    /// Deploys its system, plays the story up to its diagnosis, and hands it over.
+    pub(crate) fn drill(
+        &self,
+        session: Arc<Session>,
+        lab: Lab,
+        exercise: Arc<Exercise>,
+    ) -> BoxFuture<'static, Result<()>> {
+        (self.drill)(session, lab, exercise)
+    }
+
     /// Deploys its system and performs its contract.
     pub(crate) fn start(&self, session: Arc<Session>, lab: Lab) -> BoxFuture<'static, Result<()>> {
         (self.start)(session, lab)
     }
+}
+
+fn drill<S: Deploy>(incident: Arc<Incident<S>>) -> Drill {
+    Box::new(move |session, lab, exercise| {
+        let incident = Arc::clone(&incident);
+        Box::pin(async move {
+            lab.begins(Step::Steady);
+            let system = S::deploy(&session, &lab, &incident.setup).await?;
+            contract::drill(&session, &lab, system, &incident, &exercise).await
+        })
+    })
 }
 
 fn start<S: Deploy>(incident: Arc<Incident<S>>) -> Start {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Admission, Playable, Scenario, Schedule};
 use crate::{
     contract::{Proof, Step},
+    drill::Exercise,
     lab::{Lab, Plan},
     machine,
     score::Score,
@@ -25,6 +26,9 @@ use reenact_testbed::{Session, Testbed};
 
 /// The file that makes a folder a run's.
 pub(crate) const SCORE: &str = "score.json";
+
+/// The schedule of a run that played one.
+pub(super) const PLAN: &str = "plan.toml";
 
 /// How long keeping the evidence and cleaning up may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(60);
@@ -232,6 +236,20 @@ impl Runner {
         self.conduct(work, |lab| scenario.start(Arc::clone(&self.session), lab), identity).await
     }
 
+    /// Plays a scenario up to its diagnosis and hands it over. It fails where it is not healed;
+    /// what came of it is with the exercise.
+    pub async fn drill(&self, scenario: &Scenario, run: u32, seed: u64, exercise: &Arc<Exercise>) -> RunResult {
+        let work = Work {
+            id: exercise.title.clone().unwrap_or_else(|| scenario.id.clone()),
+            run,
+            seed,
+            limit: scenario.limit(self.full) + exercise.longest(),
+            expected: scenario.expected(),
+        };
+        let start = |lab| scenario.drill(Arc::clone(&self.session), lab, Arc::clone(exercise));
+        self.conduct(work, start, identity).await
+    }
+
     /// Plays a schedule once, and keeps it as a plan file beside what was seen.
     ///
     /// # Errors
@@ -247,7 +265,7 @@ impl Runner {
         };
         let plan = schedule.to_toml()?;
         let start = |lab: Lab| -> BoxFuture<'static, Result<()>> {
-            let (path, played) = (lab.dir().join("plan.toml"), scenario.start(Arc::clone(&self.session), lab));
+            let (path, played) = (lab.dir().join(PLAN), scenario.start(Arc::clone(&self.session), lab));
             Box::pin(async move {
                 fs::write(&path, plan).map_err(Error::file("write", &path))?;
                 played.await
@@ -387,11 +405,15 @@ impl Runner {
     }
 }
 
-/// The exit code for many runs: a bug of ours counts most, then a failure, then a
-/// lack of proof.
+/// The exit code for many runs: see [`worst`].
 pub fn exit_code(results: &[RunResult]) -> u8 {
+    worst(results.iter().map(|result| result.exit_code))
+}
+
+/// The exit code that counts most: a bug of ours, then a failure, then a lack of proof.
+pub(crate) fn worst(codes: impl Iterator<Item = u8> + Clone) -> u8 {
     let worst = [70, 1, 3, 2, 4];
-    worst.into_iter().find(|code| results.iter().any(|result| result.exit_code == *code)).unwrap_or(0)
+    worst.into_iter().find(|code| codes.clone().any(|other| other == *code)).unwrap_or(0)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

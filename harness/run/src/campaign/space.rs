@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use reenact_testbed::fault::{
-    BindReadOnly, DeviceShrunk, Disconnect, DiskFull, Fault, FilesystemError, FilesystemFrozen, FilesystemShutDown,
-    Flap, Kill, OnTestbed, Partition, Pause, PowerOff, PowerOn, RemountReadOnly, ShutDown, WriteProtected,
+    BindReadOnly, CrashLoop, DeviceShrunk, Disconnect, DiskFull, Fault, FileLeft, FilesystemError, FilesystemFrozen,
+    FilesystemShutDown, Flap, Kill, OnTestbed, Partition, Pause, PowerOff, PowerOn, RemountReadOnly, ShutDown,
+    WriteProtected,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -88,7 +89,9 @@ impl<S: OnTestbed> FaultSpace<S> {
             .with::<ShutDown>("shut_down")
             .with::<PowerOn>("power_on")
             .with::<Kill>("kill")
+            .with::<CrashLoop>("crash_loop")
             .with::<Pause>("pause")
+            .with::<FileLeft>("file_left")
             .with::<DiskFull>("disk_full")
             .with::<RemountReadOnly>("remount_read_only")
             .with::<BindReadOnly>("bind_read_only")

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub(super) async fn record<S: System>(lab: &Lab, system: &S, incident: &Incident<S>) -> Result<()> {
     let is_twin = incident.acts.iter().all(|act| matches!(act.detected.by, Stated::Not(_)));
     let (clock, targets) = (lab.clock(), system.monitored());
-    let begun = Recording::begin(lab.dir(), clock, incident.id, is_twin, lab.bed(), targets);
+    let begun = Recording::begin(lab.dir(), clock, incident.id, is_twin, system.pace(), lab.bed(), targets);
     lab.record_metrics(begun.await?);
     Ok(())
 }

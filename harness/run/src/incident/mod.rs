@@ -8,5 +8,5 @@ mod value;
 pub use crate::lab::{Lab, Plan};
 pub use action::*;
 pub use running::Run;
-pub use system::{Deploy, System};
+pub use system::{Deploy, Promise, System};
 pub use value::*;

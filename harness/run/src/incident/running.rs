@@ -16,13 +16,19 @@ use reenact_core::{
     runbook::{Conclusion, Operator, Runbook},
     workload::{Ledger, Workload},
 };
+use reenact_history::Verdict;
 use reenact_testbed::fault::{self, Fault, FaultHandle};
 
-use super::{Lab, System};
+use super::{Lab, Promise, System};
 
 /// How long a testbed may take to serve, on a loaded machine. Typically it takes some three
 /// seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long a search for an order of the clients' reads may take. Their keys are written once,
+/// so none is needed.
+const ORDER_LIMIT: Duration = Duration::from_secs(10);
+/// So many misread writes are told with their reads.
+const TOLD: usize = 3;
 /// How long work that goes on after the acknowledgement may take to end.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -390,9 +396,37 @@ impl<S: System> Run<S> {
         let contents = self.system.contents().await?.into_iter().collect();
         let mut found = self.lab.ledger().read(|entries| judge::compare(entries, &contents));
         found.repeated = self.system.repeated().await?;
+        if let Some(promise) = self.system.promise() {
+            self.check_reads(promise, &mut found)?;
+        }
         self.lab.record("judge", found.to_string());
         self.lab.score(|score| score.judged(&found));
         Ok(found)
+    }
+
+    /// Holds what the clients read against what the system promises.
+    fn check_reads(&self, promise: Promise, found: &mut Findings) -> Result<()> {
+        let history = self.lab.ledger().history()?;
+        found.reads = history.reads();
+        match promise.reads.check(&history, ORDER_LIMIT) {
+            Verdict::Holds => {}
+            Verdict::Violated(violations) => {
+                for violation in violations.iter().take(TOLD) {
+                    self.lab.record("misread", violation.to_string());
+                }
+                found.misread = violations.iter().filter_map(|violation| violation.key.parse().ok()).collect();
+            }
+            Verdict::Unknown { why } => {
+                return Err(Error::inconclusive(format!("whether reads are {} cannot be told: {why}", promise.reads)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a diagnosis that is true in this run takes the system's promise back.
+    pub(crate) fn may_misread(&self) -> bool {
+        let promise = self.system.promise();
+        promise.is_some_and(|promise| promise.unless.iter().any(|id| self.lab.expected().contains(id)))
     }
 
     /// Ends the run's tasks and keeps what they saw.

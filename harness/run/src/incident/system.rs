@@ -11,10 +11,21 @@ use reenact_core::{
     runbook::Hands,
     workload::{Traffic, Workload},
 };
+use reenact_history::Guarantee;
 use reenact_testbed::Session;
 
 use super::Lab;
 use crate::metrics::Monitored;
+
+/// What a system promises of its clients' reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Promise {
+    /// The guarantee.
+    pub reads: Guarantee,
+    /// The detectors whose diagnosis takes it back, such as that of a second cluster: where one
+    /// of these may fire, what was misread is told and is no failure.
+    pub unless: &'static [&'static str],
+}
 
 /// A system under test, deployed.
 #[async_trait]
@@ -49,9 +60,21 @@ pub trait System: Sized + Send + Sync + 'static {
     /// What each node holds, read from that node.
     async fn contents(&self) -> Result<Vec<(String, Contents)>>;
 
+    /// The same of those nodes that can be asked, where the system is not healthy: a node that is
+    /// down, or that says that it does not serve, is left out. What may still take effect, once the
+    /// system serves again, counts as held.
+    async fn served(&self) -> Vec<(String, Contents)> {
+        self.contents().await.unwrap_or_default()
+    }
+
     /// The writes that took effect more than once, where that can be told.
     async fn repeated(&self) -> Result<BTreeSet<u64>> {
         Ok(BTreeSet::new())
+    }
+
+    /// What it promises of its clients' reads; `None`: they do not read.
+    fn promise(&self) -> Option<Promise> {
+        None
     }
 
     /// Whether all that was acknowledged has had its time to take effect.

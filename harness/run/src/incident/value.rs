@@ -271,6 +271,8 @@ pub enum Harm {
     Divergent,
     /// Writes took effect more than once.
     Repeated,
+    /// Writes were read otherwise than the system promises.
+    Misread,
 }
 
 impl Harm {
@@ -283,6 +285,7 @@ impl Harm {
             Self::Corrupted => "corrupted",
             Self::Divergent => "divergent",
             Self::Repeated => "repeated",
+            Self::Misread => "misread",
         }
     }
 
@@ -295,6 +298,7 @@ impl Harm {
             Self::Corrupted => &found.corrupted,
             Self::Divergent => &found.divergent,
             Self::Repeated => &found.repeated,
+            Self::Misread => &found.misread,
         }
         .len()
     }

@@ -68,6 +68,7 @@ impl Recording {
         clock: Clock,
         scenario: &str,
         is_twin: bool,
+        pace: f64,
         bed: Option<Testbed>,
         mut targets: Vec<Monitored>,
     ) -> Result<Self> {
@@ -86,6 +87,7 @@ impl Recording {
             is_twin,
             interval_ms: INTERVAL.as_millis() as u64,
             timeout_ms: TIMEOUT.as_millis() as u64,
+            pace,
         };
         // At each scrape what is there goes to the file, so that a run that is killed keeps it.
         let recorder = Recorder::begin(GzEncoder::new(file, Compression::fast()), head)?;

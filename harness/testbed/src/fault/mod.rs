@@ -5,6 +5,7 @@
 //! there afterwards proves the fault; anything else makes the run inconclusive.
 
 mod disk;
+mod file;
 mod freeze;
 mod mount;
 mod network;
@@ -26,11 +27,12 @@ use crate::Testbed;
 use reenact_core::{Error, Result, poll};
 
 pub use disk::DiskFull;
+pub use file::FileLeft;
 pub use freeze::FilesystemFrozen;
 pub use mount::{BindReadOnly, DeviceShrunk, FilesystemError, FilesystemShutDown, RemountReadOnly, WriteProtected};
 pub use network::{Disconnect, Flap, Partition};
 pub use power::{PowerOff, PowerOn, ShutDown, with_processes};
-pub use process::{Kill, Pause, Signal};
+pub use process::{CrashLoop, Kill, Pause, Signal};
 pub use slow::SlowDevice;
 
 /// How long a fault's effect may take to show. The rules themselves are in force

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Effect, Fault, OnTestbed, Undo};
 use crate::{
     EXPORTERS, Testbed,
-    alive::{Alive, alive},
+    alive::{self, Alive, alive},
 };
 use reenact_core::{Error, Result};
 
@@ -113,6 +113,86 @@ impl<S: OnTestbed> Fault<S> for Kill {
 
     fn is_lasting(&self) -> bool {
         self.signal != Signal::Stop
+    }
+}
+
+/// A process that dies soon after each start, whatever starts it: within half a second of it.
+/// Its supervisor's loop, with its limits and its waits, is the real one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CrashLoop {
+    /// The node.
+    pub node: String,
+    /// A word of the process's command line, such as `mariadbd`.
+    pub process: String,
+}
+
+impl fmt::Display for CrashLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {} killed after each start", self.process, self.node)
+    }
+}
+
+/// A process that is killed after each start is never as old as this, in seconds, on a busy machine either.
+const OLD_S: u64 = 10;
+
+/// Prints the processes' ages in seconds, by their start in the kernel's ticks of 10 ms.
+const AGES: &str = r#"read -r now _ </proc/uptime
+for pid in PIDS; do
+  read -r stat </proc/$pid/stat && set -- ${stat##*) } && echo $((${now%.*} - ${20} / 100))
+done 2>/dev/null"#;
+
+impl CrashLoop {
+    async fn targets(&self, bed: &Testbed) -> Result<Vec<Alive>> {
+        let kill = Kill { node: self.node.clone(), process: self.process.clone(), signal: Signal::Kill };
+        kill.targets(bed).await
+    }
+
+    /// Where the helper keeps the process id of what kills, in a shell word.
+    fn mark(&self, bed: &Testbed) -> Result<String> {
+        let word: String = self.process.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+        Ok(format!("/run/crash-loop-{}-{word}", bed.node(&self.node)?.id()))
+    }
+
+    /// Starts what kills in the helper, where it outlives this shell's script.
+    fn start(&self, bed: &Testbed) -> Result<String> {
+        let look = alive::script(bed.node(&self.node)?.id());
+        let script = format!(
+            r#"while sleep 0.3; do {look} | while read -r pid own state waits_in command; do
+                 case $command in {EXPORTERS}*) ;; *"$1"*) kill -KILL $pid;; esac
+               done; done"#
+        );
+        let word = |text: &str| shlex::try_quote(text).map(String::from);
+        let (script, process) = (word(&script), word(&self.process));
+        let (Ok(script), Ok(process)) = (script, process) else {
+            return Err(Error::usage(format!("no process is called {:?}", self.process), "leave out the NUL"));
+        };
+        let mark = self.mark(bed)?;
+        Ok(format!("setsid bash -c {script} crash-loop {process} >/dev/null 2>&1 & echo $! >{mark}"))
+    }
+}
+
+#[async_trait]
+impl<S: OnTestbed> Fault<S> for CrashLoop {
+    async fn inject(&self, system: &S) -> Result<Undo> {
+        let bed = system.bed();
+        if self.targets(bed).await?.is_empty() {
+            return Err(Error::inconclusive(format!("no process {} runs on {}", self.process, self.node)));
+        }
+        bed.shell().must(&self.start(bed)?).await?;
+        let (mark, bed) = (self.mark(bed)?, bed.clone());
+        Ok(Undo::by(async move { bed.shell().must(&format!("kill -- -$(<{mark}); rm {mark}")).await.map(drop) }))
+    }
+
+    /// What kills is at work, and no process of that name is old.
+    async fn effect(&self, system: &S) -> Result<Effect> {
+        let bed = system.bed();
+        let at_work = bed.shell().run(&format!("kill -0 -- -$(<{})", self.mark(bed)?)).await?.0 == 0;
+        let pids: Vec<_> = self.targets(bed).await?.iter().map(|process| process.pid.to_string()).collect();
+        let ages = bed.shell().run(&AGES.replace("PIDS", &pids.join(" "))).await?.1;
+        let ages: Vec<u64> = ages.split_whitespace().filter_map(|age| age.parse().ok()).collect();
+        let holds = at_work && ages.iter().all(|age| *age < OLD_S);
+        Ok(Effect::new(holds, format!("{} such processes, aged {ages:?} s", pids.len())))
     }
 }
 

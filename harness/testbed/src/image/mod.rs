@@ -24,6 +24,10 @@ pub use source::{Image, Sources};
 /// The Debian release under all images.
 const SUITE: &str = "bookworm";
 
+/// Names a registry, and a folder in it perhaps, that our images were pushed to, such as
+/// `registry.example/nights`: they are pulled from there under the same names, if it has them.
+const REGISTRY: &str = "REENACT_REGISTRY";
+
 /// How long a registry may take to begin to answer before the base image is made
 /// here instead.
 const PULL_LIMIT: Duration = Duration::from_secs(120);
@@ -67,9 +71,10 @@ impl Session {
     /// something from.
     async fn build(&self, image: Image, base: &str, others: &[(String, String)]) -> Result<String> {
         let images: Vec<_> = iter::once(base).chain(others.iter().map(|(_, other)| other.as_str())).collect();
-        let (repository, tag) = image.tag(&images);
+        let program = image.program()?;
+        let (repository, tag) = image.tag(&images, program.as_deref());
         let reference = format!("{repository}:{tag}");
-        if self.has_image(&reference).await {
+        if self.has_image(&reference).await || self.pulled(&repository, &tag).await {
             return Ok(reference);
         }
         let task = progress::task(format!("building the image {reference}"));
@@ -80,7 +85,7 @@ impl Session {
             arguments += &format!(" --build-arg {argument}={other}");
             options = options.with_build_arg(argument, other);
         }
-        let built = image.source(&repository, &tag).build_image_with(options).await;
+        let built = image.source(&repository, &tag, program).build_image_with(options).await;
         built.map(drop).map_err(|error| {
             Error::environment(
                 format!("the image {reference} cannot be built: {error:?}"),
@@ -95,14 +100,43 @@ impl Session {
         Ok(reference)
     }
 
+    /// Whether the registry that [`REGISTRY`] names has it: it is pulled then, and gets our name.
+    async fn pulled(&self, repository: &str, tag: &str) -> bool {
+        let Some(registry) = std::env::var(REGISTRY).ok().filter(|name| !name.is_empty()) else { return false };
+        let theirs = format!("{registry}/{repository}");
+        let task = progress::task(format!("pulling {theirs}:{tag}"));
+        let options = CreateImageOptionsBuilder::new().from_image(&theirs).tag(tag).build();
+        let pulled = self.docker().create_image(Some(options), None, None).try_collect::<Vec<_>>().await;
+        let name = TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
+        let named = match pulled {
+            Ok(_) => self.docker().tag_image(&format!("{theirs}:{tag}"), Some(name)).await,
+            Err(error) => Err(error),
+        };
+        match named {
+            Ok(()) => task.done(),
+            Err(error) => tracing::warn!(%error, "{theirs}:{tag} cannot be had, so it is made here"),
+        }
+        self.has_image(&format!("{repository}:{tag}")).await
+    }
+
+    /// The images that are ready by now, the base image among them.
+    pub async fn ready_images(&self) -> Vec<String> {
+        let mut all: Vec<_> = self.images().lock().await.values().cloned().collect();
+        all.sort();
+        all
+    }
+
     /// The base image: what a registry has, else made here.
     async fn base(&self) -> Result<String> {
-        let ours = Image::named("base")?.tag(&[SUITE]);
+        let ours = Image::named("base")?.tag(&[SUITE], None);
         let (official, made) = (format!("debian:{SUITE}-slim"), format!("{}:{}", ours.0, ours.1));
         for reference in [&made, &official] {
             if self.has_image(reference).await {
                 return Ok(reference.clone());
             }
+        }
+        if self.pulled(&ours.0, &ours.1).await {
+            return Ok(made);
         }
         let task = progress::task(format!("pulling {official}"));
         let options = CreateImageOptionsBuilder::new().from_image(&official).build();

@@ -13,19 +13,28 @@ const OTHER_IMAGE: &str = "ARG IMAGE_";
 /// Under this name a Dockerfile finds the certificates that this machine trusts.
 const CERTIFICATES: &str = "ca-certificates.crt";
 
-/// The images of the engine's own: what all others stand on, the exporters, and what faults act
-/// from.
-static OWN: [Image; 3] = [
+/// The image that this program is put into, and the program's name beside its Dockerfile.
+const HARNESS: &str = "reenact";
+
+/// The images of the engine's own: what all others stand on, the exporters, what faults act from,
+/// what an operator has, and the harness itself.
+static OWN: [Image; 6] = [
     Image { name: "base", files: &BASE, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
+    Image { name: "box", files: &BOX, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
     Image {
         name: "exporters",
         files: &EXPORTERS,
         at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")),
     },
     Image { name: "helper", files: &HELPER, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
+    Image { name: "operator", files: &OPERATOR, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
+    Image { name: HARNESS, files: &REENACT, at: ("$CARGO_MANIFEST_DIR/../../docker", env!("CARGO_MANIFEST_DIR")) },
 ];
+static BOX: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/box");
+static OPERATOR: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/operator");
 static BASE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/base");
 static EXPORTERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/exporters");
+static REENACT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/reenact");
 static HELPER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../docker/helper");
 
 /// A folder of a crate that holds image sources, one folder an image: see [`crate::images`].
@@ -108,7 +117,7 @@ impl Image {
                 format!("there are: {}", known.join(", ")),
             ));
         };
-        match found.find(|other| other.tag(&[]) != first.tag(&[])) {
+        match found.find(|other| other.tag(&[], None) != first.tag(&[], None)) {
             Some(other) => Err(Error::usage(
                 format!("two images are called {name:?}: {} and {}", first.folder(), other.folder()),
                 "rename one of the folders",
@@ -147,11 +156,25 @@ impl Image {
         text.lines().filter_map(argument).collect()
     }
 
-    /// What the image is built from: its files, and the certificates that this machine
-    /// trusts. Those are no part of the image and of its tag: a build may only reach the
-    /// network through an authority that the machine's owner has added.
-    pub(super) fn source(&self, repository: &str, tag: &str) -> GenericBuildableImage {
+    /// This program, if it belongs into the image.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read.
+    pub(super) fn program(&self) -> Result<Option<Vec<u8>>> {
+        // Also when its file was replaced since.
+        let path = "/proc/self/exe";
+        let is_taken = self.name == HARNESS;
+        is_taken.then(|| std::fs::read(path).map_err(Error::file("read", path))).transpose()
+    }
+
+    /// What the image is built from: its files, this program if it belongs into it, and the
+    /// certificates that this machine trusts. Those are no part of the image and of its tag: a
+    /// build may only reach the network through an authority that the machine's owner has added.
+    pub(super) fn source(&self, repository: &str, tag: &str, program: Option<Vec<u8>>) -> GenericBuildableImage {
         let mut source = GenericBuildableImage::new(repository, tag);
+        if let Some(program) = program {
+            source = source.with_data(program, HARNESS);
+        }
         for (path, file) in self.all_files() {
             source = source.with_data(file.contents(), path);
         }
@@ -161,9 +184,11 @@ impl Image {
         }
     }
 
-    /// `reenact/NAME:HASH`, the hash being over its files and the images it stands on.
-    pub(super) fn tag(&self, images: &[&str]) -> (String, String) {
+    /// `reenact/NAME:HASH`, the hash being over its files, the images it stands on, and this
+    /// program if it belongs into it.
+    pub(super) fn tag(&self, images: &[&str], program: Option<&[u8]>) -> (String, String) {
         let mut hash = Sha256::new();
+        hash.update(program.unwrap_or_default());
         for image in images {
             hash.update(image);
         }
@@ -194,7 +219,7 @@ mod tests {
     #[test]
     fn an_unknown_image_names_the_known_ones() {
         let error = Image::named("nonesuch").expect_err("unknown").to_string();
-        assert!(error.contains("base, blobstore, diego, exporters, galera, helper,"), "{error}");
+        assert!(error.contains("base, blobstore, box, diego, exporters, galera, helper, operator,"), "{error}");
     }
 
     #[test]
@@ -221,10 +246,18 @@ mod tests {
     #[test]
     fn the_tag_depends_on_the_base_and_not_on_who_brings_the_folder() {
         let helper = Image::named("helper").expect("known");
-        assert_ne!(helper.tag(&["a"]), helper.tag(&["b"]));
+        assert_ne!(helper.tag(&["a"], None), helper.tag(&["b"], None));
         let brought = Image::all().into_iter().filter(|image| image.name == "helper").collect::<Vec<_>>();
         assert_eq!(brought.len(), 2, "the engine's own, and another crate's");
-        assert_eq!(brought[0].tag(&["a"]), brought[1].tag(&["a"]));
+        assert_eq!(brought[0].tag(&["a"], None), brought[1].tag(&["a"], None));
+    }
+
+    #[test]
+    fn only_the_harness_s_image_holds_this_program_and_its_tag_depends_on_it() {
+        let (harness, helper) = (Image::named("reenact").expect("known"), Image::named("helper").expect("known"));
+        let program = harness.program().expect("readable").expect("this test");
+        assert!(program.starts_with(b"\x7fELF") && helper.program().expect("none").is_none());
+        assert_ne!(harness.tag(&[], Some(&program)), harness.tag(&[], Some(b"another one")));
     }
 
     #[test]

@@ -67,14 +67,22 @@ impl<'v> Disk<'v> {
             Some(Answer::Error { code, .. }) if code == "ENOSPC" || self.has_no_room() => State::Full,
             Some(Answer::Error { code, text }) => self.untold(format!("a write fails with {code} ({text})")),
             Some(Answer::Hung { .. }) => self.untold("a write hangs".into()),
+            // Where nobody may try a write, the mount table and statfs(2) tell what one would meet.
+            None if !self.node.record.tries_writes && self.is_read_only() => self.read_only(),
+            None if !self.node.record.tries_writes && self.has_no_room() => State::Full,
             Some(Answer::Refused) | None => self.untold("no write was seen to end".into()),
         }
+    }
+
+    /// Whether its mount or its file system is read-only by the mount table.
+    fn is_read_only(&self) -> bool {
+        self.mount.has("ro") || self.mount.filesystem_has("ro")
     }
 
     /// Why it is read-only, where its file system has no error.
     fn read_only(&self) -> State {
         let filesystem = self.mount.filesystem_has("ro");
-        if !filesystem && !self.mount.has("ro") {
+        if !self.is_read_only() {
             return self.untold("a write fails with EROFS, and the mount table says rw".into());
         }
         match self.node.migrates(&self.mount.path) {

@@ -36,8 +36,10 @@ const KERNEL_LOG: &str = "kernel:log";
 pub struct Record {
     /// Whether a disk that was declared writable was ever seen mounted.
     has_disk: bool,
-    /// Whether the service was ever asked to store a blob and to give it back.
+    /// Whether the service was ever asked anything, such as to store a blob and to give it back.
     has_service: bool,
+    /// Whether anybody ever tried to write on a disk.
+    pub tries_writes: bool,
     /// Since when each disk that was declared is not mounted, as far as was seen.
     pub declared: BTreeMap<String, Since>,
     mounts: Latest<Vec<Mount>>,
@@ -64,7 +66,8 @@ impl detect::Record for Record {
         match &observation.signal {
             Signal::Mounts { table } => self.mounted(at, table),
             Signal::Query { of, answer } => {
-                self.has_service |= of == ROUND_TRIP;
+                self.has_service |= of == ROUND_TRIP || of == HEALTH;
+                self.tries_writes |= of.starts_with("write:");
                 if of == HEALTH {
                     self.refused.note(*answer == Answer::Refused, at);
                 }

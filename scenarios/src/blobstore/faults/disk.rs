@@ -62,9 +62,14 @@ impl fmt::Display for Unmounted {
     }
 }
 
-/// In the director's turn, as each of its tasks: it gives them one after another.
+/// In the director's turn, as each of its tasks: it gives them one after another. Not where the file
+/// system has stopped at an error: what was acknowledged just before is in memory only, would go with
+/// the mount, and nobody could bring it back.
 const START_WITHOUT_DISK: &str = "
 exec 9>/run/director.lock && flock 9
+if grep ' /var/vcap/store ' /proc/self/mountinfo | grep -qE '[ ,](emergency_ro|shutdown)'; then
+  echo 'its file system has stopped at an error, and has blobs in memory only'; exit 1
+fi
 (agent stop && agent unmount_disk \"$(director disk)\" && agent run_pre_starts && agent start) 2>&1 9>&-";
 
 #[async_trait]

@@ -17,6 +17,7 @@ pub(super) use absent::MountAndBringOver;
 pub(super) use orphans::EndOrphanedWorkers;
 pub(super) use remount::RemountAndRestart;
 pub(super) use repair::RepairFilesystem;
-pub(super) use start::{StartNginx, TEST};
+pub(super) use start::StartNginx;
 pub(super) use thaw::ThawFilesystem;
+pub(super) use workers::TEST;
 pub(super) use wrong::{BelieveRemount, CheckWithoutCopy, MonitRestart, Reattach, Restart};

@@ -14,7 +14,9 @@ use super::{
 };
 
 /// Ends workers that have no master, so that the start that monit tries again and again
-/// finds its port free. They may finish what they are at first.
+/// finds its port free. They may finish what they are at first. Where monit sees nothing amiss, and
+/// would start none, the jobs are restarted: a pid file that names another process has it stay with
+/// that one, even once the file is gone (measured with monit 5.33).
 #[derive(Debug)]
 pub(crate) struct EndOrphanedWorkers;
 
@@ -32,6 +34,15 @@ impl Runbook for EndOrphanedWorkers {
         }
         if !workers::runs(operator, WORKER).await? {
             return serves_or(operator, "nginx has no workers either: that it does not start has another cause").await;
+        }
+        if let Some(line) = workers::complaint(operator).await? {
+            let why = format!("the workers hold nginx's port, and without them it would not start either: {line}");
+            return Ok(Conclusion::Refused { why });
+        }
+        if survey::monit_sees_all(operator).await? {
+            operator.step("restart the jobs, for monit sees none that is gone", survey::restart(operator)).await?;
+            survey::until_serving(operator).await?;
+            return Ok(Conclusion::Done);
         }
         operator.step("end the workers", workers::end(operator)).await?;
         operator.step("wait until monit has started nginx", survey::until_serving(operator)).await?;

@@ -9,8 +9,8 @@ use reenact::{
 };
 
 use super::{
-    super::{PORTS, STORE, VM, http::Service, probes},
-    workers,
+    super::{LACKS, PORTS, STORE, VM, http::Service, nothing, probes},
+    workers::{self, Holder},
 };
 use crate::answer::describe;
 
@@ -190,7 +190,7 @@ fn has(options: &str, option: &str) -> bool {
 }
 
 /// Whether a blob can be put and read back and monit sees all processes run, asked as
-/// a client does; and whether that is on the disk, which no client can tell.
+/// a client does; and what no client can tell.
 async fn serves(operator: &Operator<'_>, service: &Service) -> Look<()> {
     if let Err(answer) = service.round_trip("runbook").await {
         return Look::NotYet(format!("a blob: {}", describe(&answer)));
@@ -199,15 +199,11 @@ async fn serves(operator: &Operator<'_>, service: &Service) -> Look<()> {
     if !probes::all_run(&monit) {
         return Look::NotYet(format!("monit: {}", describe(&monit)));
     }
-    match operator.run(VM, &IS_MOUNTED).await {
-        Ok(said) if said.code == 0 => Look::Ready(()),
-        Ok(_) => Look::NotYet(format!("nothing is mounted at {STORE}")),
+    match operator.run(VM, &["bash", "-c", LACKS]).await {
+        Ok(said) => nothing(&said.text),
         Err(error) => Look::Never(error),
     }
 }
-
-/// Whether the disk is mounted where the blobs are.
-pub(super) const IS_MOUNTED: [&str; 3] = ["mountpoint", "-q", STORE];
 
 /// The VM's services, as a client reaches them.
 fn service(operator: &Operator<'_>) -> Result<Service> {
@@ -218,6 +214,11 @@ fn service(operator: &Operator<'_>) -> Result<Service> {
 /// Whether the service serves now.
 pub(super) async fn serves_now(operator: &Operator<'_>) -> Result<bool> {
     Ok(matches!(serves(operator, &service(operator)?).await, Look::Ready(())))
+}
+
+/// Whether monit sees every process run.
+pub(super) async fn monit_sees_all(operator: &Operator<'_>) -> Result<bool> {
+    Ok(probes::all_run(&service(operator)?.monit().await))
 }
 
 /// Whether a blob can be put and read back now, whatever monit says.
@@ -231,15 +232,19 @@ pub(super) async fn until_serving(operator: &Operator<'_>) -> Result<()> {
     poll::until("the blobstore to serve", SERVES, || serves(operator, &service)).await
 }
 
-/// Stops the jobs, and ends what no stop finds: orphaned workers would keep the disk, too.
+/// Stops the jobs, and ends what no stop finds: it would keep the disk, too.
 pub(super) async fn stop(operator: &Operator<'_>) -> Result<()> {
     operator.must(VM, &["agent", "stop"]).await?;
-    workers::end_orphans(operator).await
+    Holder::of(operator).await?.end(operator).await
 }
 
-/// Restarts the jobs as the director does, once nothing is left that keeps them from starting.
+/// Restarts the jobs as the director does, once nothing is left that keeps them from starting. They are
+/// stopped for that first, or monit starts the next one meanwhile.
 pub(super) async fn restart(operator: &Operator<'_>) -> Result<()> {
-    workers::end_orphans(operator).await?;
+    if Holder::of(operator).await?.is_left_over() {
+        stop(operator).await?;
+    }
+    workers::put_back_configuration(operator).await?;
     operator.must(VM, &["director", "restart"]).await.map(drop)
 }
 

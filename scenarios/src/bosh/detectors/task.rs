@@ -83,6 +83,10 @@ fn is_queued(view: &DirectorView, id: u64) -> Result<bool, String> {
     Ok(view.jobs()?.0.rows.values().any(|job| job.task == Some(id)))
 }
 
+/// A worker that was cut off from the database sees only with the next retransmission that it is not
+/// any more: after eight seconds' cut four seconds later (measured), whatever the time scale.
+const RECONNECTED: Duration = Duration::from_secs(10);
+
 /// A job waits, and no worker is going to take it.
 pub fn starved(view: &DirectorView) -> Told {
     let config = view.config()?;
@@ -105,6 +109,7 @@ pub fn starved(view: &DirectorView) -> Told {
         let state = match task {
             _ if !lives => "it does not run".to_owned(),
             // Between two jobs it has none for a moment, which the hold outlasts.
+            None if waits < RECONNECTED => return Ok(Vec::new()),
             None => "it has no task, and takes none".to_owned(),
             Some(task) => {
                 let silent = view.track(task).map(|track| view.now().since(track.progress)).unwrap_or_default();

@@ -22,6 +22,7 @@ reenact::incident!(
                 stories::becomes("first", "done", secs(30)),
                 stories::answers(LISTS),
                 stories::answers(TASKS),
+                stories::answers(DISKS),
                 stories::answers(CONFIGS),
                 stories::answers(MISTAKES),
             ],
@@ -89,6 +90,43 @@ const TASKS: &[Question] = &[
     ),
     post("cck, the scan", "/deployments/paasta/scans", "", 302, "4 OK, 0 unresponsive, 0 missing, 0 unbound"),
     get("cck, the problems", "/deployments/paasta/problems", 200, "[]"),
+];
+
+/// A deployment with a persistent disk comes and goes; its disk stays until somebody cleans up.
+const DISKS: &[Question] = &[
+    post(
+        "deploy, with a persistent disk",
+        "/deployments",
+        r#"{"name":"store","releases":[{"name":"paasta","version":"5.6"}],
+            "stemcells":[{"alias":"default","os":"ubuntu-xenial","version":"315.36"}],
+            "update":{"canaries":1,"max_in_flight":1,"canary_watch_time":1000,"update_watch_time":1000},
+            "instance_groups":[{"name":"db","azs":["z1"],"instances":1,"vm_type":"small","stemcell":"default",
+                "persistent_disk":1024,"networks":[{"name":"default"}],"jobs":[]}]}"#,
+        302,
+        "done /deployments/store",
+    ),
+    get("instances --details", "/deployments/store/instances?format=full", 302, r#""disk_cid":"disk-"#),
+    post("recreate", "/deployments/store/instance_groups/db/0/actions/recreate", "", 302, "done db/"),
+    post("cck, the scan", "/deployments/store/scans", "", 302, "1 OK, 0 missing, 0 inactive, 0 mount-info mismatch"),
+    Question {
+        typed: "delete-disk of one that is gone",
+        method: "DELETE",
+        path: "/disks/nosuch",
+        body: "",
+        status: 302,
+        says: "orphaned disk(s) nosuch deleted",
+    },
+    Question {
+        typed: "delete-deployment",
+        method: "DELETE",
+        path: "/deployments/store",
+        body: "",
+        status: 302,
+        says: "done",
+    },
+    get("disks --orphaned", "/disks", 200, r#""size":1024,"az":"z1","deployment_name":"store","instance_name":"db/"#),
+    post("clean-up --all", "/cleanup", r#"{"config":{"remove_all":true}}"#, 302, "1 orphaned disk(s)"),
+    get("disks --orphaned", "/disks", 200, "[]"),
 ];
 
 const CONFIGS: &[Question] = &[

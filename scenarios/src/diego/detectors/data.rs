@@ -67,6 +67,10 @@ fn odd(view: &DiegoView) -> Told {
     let members = view.members()?;
     for member in &members {
         for (_, cluster, Hash { hash, revision, compacted }) in &member.record.hashes {
+            // Nothing was ever written: there is nothing to differ.
+            if *revision <= 1 {
+                continue;
+            }
             sums.entry((*revision, *compacted, cluster)).or_default().entry(*hash).or_default().push(member.name);
         }
     }

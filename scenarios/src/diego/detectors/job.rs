@@ -3,18 +3,24 @@
 use std::time::Duration;
 
 use reenact::{
-    detect::{Missing, Told, seconds},
+    detect::{Missing, Pieces, Told, seconds},
     probe::Moment,
 };
 
 use super::{
     etcd::{has_leader, refused_for_a_quorum},
-    view::DiegoView,
+    view::{ClosedPort, DiegoView, WHILE},
 };
 
 /// monit looks each second, gives a start ten seconds, and tries again: after this time it
 /// has tried three times (measured: a start of etcd that fails is repeated each 11 s).
 pub const IN_VAIN: Duration = Duration::from_secs(30);
+
+/// One that dies soon after each start opens its port now and then: of the last minute it is closed
+/// for most.
+const OF_A_MINUTE: Duration = Duration::from_secs(45);
+/// monit's cycle of a second, and the ten that it grants a start.
+const LATELY: Duration = Duration::from_secs(11);
 
 /// Its last words come before a look finds its port closed, in ms.
 const LOOK: u64 = 2_000;
@@ -22,21 +28,33 @@ const LOOK: u64 = 2_000;
 /// Machines run, their jobs' ports are closed, and it is not their operator who stopped them.
 pub fn down(view: &DiegoView) -> Told {
     let mut lines = Vec::new();
-    for (node, job, closed) in view.closed_ports()? {
-        if view.now().since(closed) < IN_VAIN {
-            continue;
-        }
+    for ClosedPort { node, job, since, pieces } in view.closed_ports()? {
         let Some(runs) = view.runs(node)? else { continue };
-        let lasts = view.now().since(closed.max(runs));
-        if lasts < IN_VAIN || view.is_unmonitored(node, job)? || is_explained(view, node, job)? {
+        let lasts = since.map_or(Duration::ZERO, |since| view.now().since(since.max(runs)));
+        let held = pieces.held(view.now());
+        if !(lasts >= IN_VAIN || dies_after_each_start(pieces, view.now()))
+            || view.is_unmonitored(node, job)?
+            || is_explained(view, node, job)?
+        {
             continue;
         }
-        let sign = format!("{job}'s port has been closed for {}, and monit starts it", seconds(lasts));
-        let just_before = Moment(closed.0.saturating_sub(LOOK));
+        let how_long = match lasts >= IN_VAIN {
+            true => format!("has been closed for {}", seconds(lasts)),
+            false => format!("was closed for {} of the last {}", seconds(held), seconds(WHILE)),
+        };
+        let sign = format!("{job}'s port {how_long}, and monit starts it");
+        let just_before = Moment(view.now().0.saturating_sub((held.max(lasts).as_millis() as u64) + LOOK));
         let why = view.last_words(node, just_before).map(str::to_owned);
         lines.extend(Missing { node: node.into(), signs: vec![sign], why }.lines());
     }
     Ok(lines)
+}
+
+/// Whether it goes on: it died several times, lately too, and hardly lived in between. One that was
+/// away for long, and is back, died once.
+fn dies_after_each_start(closed: &Pieces, now: Moment) -> bool {
+    let lately = closed.since(now).is_some_and(|ago| ago < LATELY);
+    lately && closed.count() >= 3 && closed.held(now) >= OF_A_MINUTE
 }
 
 /// Whether a more precise diagnosis is why: a member of etcd opens its port only when it has

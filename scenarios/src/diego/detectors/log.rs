@@ -1,6 +1,8 @@
 //! What a line of a machine's log says of why a process cannot start. The formats differ
 //! between versions, the words do not.
 
+use std::collections::BTreeMap;
+
 use super::super::words::{ENDS, PORT_TAKEN, UNDECRYPTABLE, Why};
 
 /// What a line says.
@@ -31,9 +33,31 @@ pub fn parse(line: &str) -> Option<Said> {
     ends.map(|(_, why)| Said::Ended(*why))
 }
 
+/// Raft's peers as a Consul server has them on its disk when it starts, which it says in its log:
+/// each one's address and whether it votes. `None`: the line says nothing of them.
+pub fn peers(line: &str) -> Option<BTreeMap<String, bool>> {
+    let (_, servers) = line.split_once("initial configuration: index=")?;
+    let one = |server: &str| {
+        let (role, rest) = server.split_once(' ')?;
+        let (_, address) = rest.split_once("Address:")?;
+        Some((address.split(['}', ' ']).next()?.to_owned(), role == "Voter"))
+    };
+    let peers: BTreeMap<_, _> = servers.split("Suffrage:").skip(1).filter_map(one).collect();
+    (!peers.is_empty()).then_some(peers)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_s_peers_are_read_of_its_start() {
+        let line = "[INFO]  agent.server.raft: initial configuration: index=32 servers=\"[{Suffrage:Voter ID:58f8932f \
+                    Address:10.0.0.5:8300} {Suffrage:Nonvoter ID:5e4a841c Address:10.0.0.6:8300}]\"";
+        let expected = [("10.0.0.5:8300", true), ("10.0.0.6:8300", false)];
+        assert_eq!(peers(line), Some(expected.map(|(address, votes)| (address.to_owned(), votes)).into()));
+        assert_eq!(peers("agent.server.raft: initial configuration: index=0 servers=[]"), None);
+    }
 
     #[test]
     fn each_line_of_the_fact_sheet_is_read() {

@@ -51,7 +51,8 @@
 //! [`LOCK_STUCK`] needs a Consul with a leader, [`BBS_CUT_OFF`] an etcd with nothing wrong:
 //! where the BBS lies because etcd fails, its lie is evidence for etcd's fault.
 //! [`APPS_MISSING`] needs a BBS that lists. [`JOB_DOWN`] is for what has no other name: of
-//! etcd's members it is silent where nobody leads, or where a member says why it ends.
+//! etcd's members it is silent where nobody leads, or where a member says why it ends. A job that dies
+//! soon after each start is down for most of each minute, and never for long.
 //!
 //! Limits are measured seconds of etcd and Consul, which do not scale; those of the BBS
 //! and of nsync follow `diego:config`.

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reenact::{
-    detect::{Asked, FRESH, LastWords, Since, View, seconds},
-    probe::{Answer, Moment, Observation, Question, Signal},
+    detect::{Asked, FRESH, LastWords, Pieces, Since, View, seconds},
+    probe::{Answer, Moment, Observation, Prior, Question, Signal},
 };
 
 use super::{
@@ -38,8 +38,8 @@ pub struct DiegoView {
     jobs: BTreeMap<String, Jobs>,
     /// Since when a machine runs.
     machines: BTreeMap<String, Since>,
-    /// Since when a node's job has its port closed, and when that was last looked at.
-    closed: BTreeMap<(String, &'static str), (Since, Moment)>,
+    /// A node's job's port.
+    ports: BTreeMap<(String, &'static str), Port>,
     /// A machine's last words.
     words: BTreeMap<String, LastWords>,
     /// Whether etcd ever had a leader: before, it is only being set up.
@@ -54,6 +54,37 @@ pub struct DiegoView {
     pub key: Option<(Option<Key>, Moment)>,
     /// Applications that Diego lacks, and since when.
     pub absent: BTreeMap<String, Moment>,
+}
+
+/// Of this while a port is known in how much of it it was closed.
+pub const WHILE: Duration = Duration::from_secs(60);
+
+/// What is known of a job's port.
+#[derive(Debug)]
+struct Port {
+    /// Since when it is closed without a break.
+    closed: Since,
+    /// When it was closed, of the last while.
+    pieces: Pieces,
+    looked: Moment,
+}
+
+impl Default for Port {
+    fn default() -> Self {
+        Self { closed: Since::default(), pieces: Pieces::of(WHILE), looked: Moment::default() }
+    }
+}
+
+/// A job whose port is closed or was of late.
+pub struct ClosedPort<'a> {
+    /// Its machine.
+    pub node: &'a str,
+    /// Its name.
+    pub job: &'static str,
+    /// Since when it is closed, if it is.
+    pub since: Option<Moment>,
+    /// When it was, of the last [`WHILE`].
+    pub pieces: &'a Pieces,
 }
 
 impl View for DiegoView {
@@ -77,6 +108,9 @@ impl View for DiegoView {
                 if let Some(said) = log::parse(line) {
                     self.said(&observation.node, at, said, line);
                 }
+                if let Some(peers) = log::peers(line) {
+                    self.servers.entry(observation.node.clone()).or_default().peers = peers;
+                }
             }
             _ => {}
         }
@@ -86,14 +120,17 @@ impl View for DiegoView {
 impl DiegoView {
     fn answered(&mut self, node: &str, at: Moment, of: &str, answer: &Answer) {
         if let Some((_, job)) = PORTS.iter().find(|(question, _)| *question == of) {
-            let (closed, looked) = self.closed.entry((node.into(), job)).or_default();
-            closed.note(matches!(answer, Answer::Refused), at);
-            *looked = at;
+            let port = self.ports.entry((node.into(), job)).or_default();
+            let is_closed = matches!(answer, Answer::Refused);
+            port.closed.note(is_closed, at);
+            port.pieces.note(is_closed, at);
+            port.looked = at;
         }
         match of {
             Jobs::OF => {
                 if let Some(said) = Asked::default().take(at, answer).cloned() {
                     self.jobs.insert(node.into(), said);
+                    self.stopped_by_an_operator(node);
                 }
             }
             Etcd::OF => self.member(node, at, answer),
@@ -117,7 +154,21 @@ impl DiegoView {
                 self.compare(at);
             }
             Config::OF => _ = self.config.take(at, answer),
+            Prior::OF => {
+                let was_well = answer.read().is_ok_and(|prior: Prior| prior.was_well);
+                self.etcd_led |= was_well;
+                self.consul_led |= was_well;
+            }
             _ => {}
+        }
+    }
+
+    /// What monit was told to leave alone is started by somebody's hand: in vain or not, that begins anew.
+    fn stopped_by_an_operator(&mut self, node: &str) {
+        for (_, job) in PORTS {
+            if let (Ok(true), Some(port)) = (self.is_unmonitored(node, job), self.ports.get_mut(&(node.into(), job))) {
+                (port.closed, port.pieces) = (Since::default(), Pieces::of(WHILE));
+            }
         }
     }
 
@@ -217,17 +268,20 @@ impl DiegoView {
         if told { Ok(()) } else { Err(format!("{} is told by nobody", Lock::OF)) }
     }
 
-    /// The jobs whose ports are closed, with their nodes, and since when.
-    pub fn closed_ports(&self) -> Result<Vec<(&str, &'static str, Moment)>, String> {
-        if self.closed.is_empty() {
+    /// The jobs whose ports are closed or were of late.
+    pub fn closed_ports(&self) -> Result<Vec<ClosedPort<'_>>, String> {
+        if self.ports.is_empty() {
             return Err("no job's port was ever looked at".into());
         }
         let mut closed = Vec::new();
-        for ((node, job), (since, looked)) in &self.closed {
-            if self.now.since(*looked) > FRESH {
-                return Err(format!("{node}: {job}'s port was not looked at for {}", seconds(self.now.since(*looked))));
+        for ((node, job), port) in &self.ports {
+            let age = self.now.since(port.looked);
+            if age > FRESH {
+                return Err(format!("{node}: {job}'s port was not looked at for {}", seconds(age)));
             }
-            closed.extend(since.0.map(|since| (node.as_str(), *job, since)));
+            if port.pieces.since(self.now).is_some() {
+                closed.push(ClosedPort { node, job, since: port.closed.0, pieces: &port.pieces });
+            }
         }
         Ok(closed)
     }

@@ -30,7 +30,8 @@ pub struct SavedState {
 }
 
 impl SavedState {
-    pub(super) fn parse(content: &str) -> Option<Self> {
+    /// Reads `grastate.dat`.
+    pub fn parse(content: &str) -> Option<Self> {
         let field = |name| content.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         Some(Self {
             seqno: field("seqno:")?.parse().ok()?,

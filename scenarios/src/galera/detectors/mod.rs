@@ -4,7 +4,7 @@
 //! Figures are measured on MariaDB 10.11 with Galera 26.4 unless stated otherwise.
 
 mod down;
-mod files;
+pub(super) mod files;
 mod log;
 mod node;
 mod processes;

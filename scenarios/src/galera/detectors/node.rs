@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reenact::{
     detect::{self, Asked, FRESH, Latest, Nodes},
-    probe::{Answer, Moment, Observation, PortState, Signal, Tried},
+    probe::{Answer, Moment, Observation, PortState, Prior, Question, Signal, Tried},
 };
 
 use super::{
@@ -64,6 +64,7 @@ impl detect::Record for Record {
             }
             Signal::Query { of, answer } if of == "sql:status" => self.ask(at, answer),
             Signal::Query { of, answer } if of == WRITE => _ = self.write.take(at, answer),
+            Signal::Query { of, answer } if of == Prior::OF => return self.know(answer),
             Signal::Log { line } => {
                 self.galera |= words::is_galera(line);
                 self.answered &= !self.log.observe(line);
@@ -89,6 +90,13 @@ impl detect::Record for Record {
 }
 
 impl Record {
+    /// Takes what is known without a look.
+    fn know(&mut self, answer: &Answer) {
+        let Ok(Prior { was_well, address }) = answer.read() else { return };
+        self.answered |= was_well;
+        self.address = address.or_else(|| self.address.take());
+    }
+
     fn ask(&mut self, at: Moment, answer: &Answer) {
         match answer {
             Answer::Values { .. } | Answer::Error { .. } => (self.answered, self.log.ends) = (true, Ends::default()),

@@ -6,7 +6,7 @@ use reenact::{
 };
 
 use super::super::{
-    Galera, Machines,
+    Galera, MARIADBD, Machines,
     detectors::{NO_PRIMARY, STALLED_NODE},
     report,
     runbooks::PcBootstrap,
@@ -51,7 +51,7 @@ reenact::incident!(
 );
 
 fn frozen() -> Kill {
-    Kill { node: "n1".into(), process: "/usr/sbin/mariadbd".into(), signal: Signal::Stop }
+    Kill { node: "n1".into(), process: MARIADBD.into(), signal: Signal::Stop }
 }
 
 /// n3, back, waits with the others: only a person can say that these are all.

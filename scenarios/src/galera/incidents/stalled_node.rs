@@ -6,7 +6,7 @@ use reenact::{
 };
 
 use super::super::{
-    Galera, Machines,
+    Galera, MARIADBD, Machines,
     detectors::{MINORITY_PARTITION, STALLED_NODE},
     report,
 };
@@ -21,11 +21,7 @@ reenact::incident!(
         source: "measured facts, other faults: SIGSTOP 3 s and 12 s",
         setup: Machines::Ordinary,
         acts: vec![Act {
-            breaks: vec![inject(Kill {
-                node: "n3".into(),
-                process: "/usr/sbin/mariadbd".into(),
-                signal: Signal::Stop
-            })],
+            breaks: vec![inject(Kill { node: "n3".into(), process: MARIADBD.into(), signal: Signal::Stop })],
             fingerprints: seen(report::HANGS, secs(20)),
             detected: by(STALLED_NODE, secs(6)).also(&[MINORITY_PARTITION]),
             control: none("thawed, it goes on by itself"),

@@ -6,7 +6,7 @@ use reenact::{
 };
 
 use super::super::{
-    Galera, Machines,
+    Galera, MARIADBD, Machines,
     detectors::SERVER_DOWN,
     report,
     runbooks::{BootstrapMostAdvanced, BootstrapNode, StartAsFirst},
@@ -26,7 +26,7 @@ reenact::incident!(
         setup: Machines::Ordinary,
         acts: vec![Act {
             breaks: vec![
-                inject(Kill { node: "n1".into(), process: "/usr/sbin/mariadbd".into(), signal: Signal::Kill }),
+                inject(Kill { node: "n1".into(), process: MARIADBD.into(), signal: Signal::Kill }),
                 stories::serve_as_two("n2 and n3 go on without n1", &["n2", "n3"]),
                 command("n1", &["galera-node", "start", "--bootstrap"]),
                 stories::give_up(&["n1"]),

@@ -1,6 +1,6 @@
 //! Somebody bootstraps the isolated minority: two primary components.
 
-use reenact::{fault::Partition, incident::*};
+use reenact::{fault::Partition, history::stale_reads, incident::*, poll::Look};
 
 use super::super::{
     Galera, Machines,
@@ -32,12 +32,27 @@ reenact::incident!(
                 detected: by(TWO_PRIMARIES, secs(15)),
                 control: none("two clusters serve: what is broken is what they hold"),
                 wrong: tried([refuses(BootstrapMostAdvanced)]),
-                // Both sides take writes: without them the split could not be seen in the rows.
+                // Both sides take writes: without them the split could not be seen in the rows. And
+                // both serve reads, which deny what the other side has acknowledged.
                 ends: harm(
-                    [acknowledges("n1", secs(20)), acknowledges("n2", secs(20))],
-                    &[Harm::Lost, Harm::Divergent]
+                    [
+                        acknowledges("n1", secs(20)),
+                        acknowledges("n2", secs(20)),
+                        wait("a read to miss an acknowledged write", secs(20), |run: &Run<Galera>| {
+                            Box::pin(async move { misses_a_write(run) })
+                        }),
+                    ],
+                    &[Harm::Lost, Harm::Divergent, Harm::Misread]
                 ),
             },
         ],
     }
 );
+
+fn misses_a_write(run: &Run<Galera>) -> Look<()> {
+    match run.ledger().history() {
+        Ok(history) if stale_reads(&history, None).is_empty() => Look::NotYet("none has".into()),
+        Ok(_) => Look::Ready(()),
+        Err(error) => Look::Never(error),
+    }
+}

@@ -36,6 +36,7 @@ use reenact::{
 
 use instance::{Instance, ServiceView};
 use log::Keeps;
+pub(super) use reconcile::Reconciliation;
 use rows::{Rows, State, exit_line};
 use run::{Cause, End, Run};
 pub(super) use writes::WRITE;

@@ -99,6 +99,7 @@ fn specs(
         env: filled(env, name, ips),
         command: command.iter().map(String::as_str).collect(),
         off,
+        keeps_run: true,
         ..NodeSpec::default()
     };
     let database = file.database.iter().map(|database| spec(DB, &database.image, &Env::new(), &[], false));

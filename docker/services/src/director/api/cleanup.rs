@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{Answer, Api, Client};
+use super::{Answer, Api, Client, disks};
 use crate::director::jobs::{Work, cleanup};
 
 pub(super) fn routes() -> Router<Api> {
@@ -20,9 +20,12 @@ async fn start(State(api): State<Api>, client: Client, Json(asked): Json<Value>)
     api.start(&client, &Work::CleanupArtifacts(cleanup::Order { remove_all, keep_orphaned_disks })).await
 }
 
-async fn dry_run(Query(_): Query<HashMap<String, String>>) -> Answer {
+async fn dry_run(State(api): State<Api>, Query(asked): Query<HashMap<String, String>>) -> Answer {
+    let flag = |name: &str| asked.get(name).is_some_and(|value| value == "true");
+    let goes = flag("remove_all") && !flag("keep_orphaned_disks");
+    let orphans = if goes { disks::listed(&api).await? } else { Vec::new() };
     Ok(super::json(&json!({
-        "releases": [], "stemcells": [], "compiled_packages": [], "orphaned_disks": [], "orphaned_vms": [],
+        "releases": [], "stemcells": [], "compiled_packages": [], "orphaned_disks": orphans, "orphaned_vms": [],
         "exported_releases": [], "dns_blobs": [],
     })))
 }

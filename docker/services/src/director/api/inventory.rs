@@ -24,8 +24,6 @@ pub(super) fn routes() -> Router<Api> {
         .route("/releases/{name}", get(release))
         .route("/stemcells", get(stemcells).post(upload_stemcell))
         .route("/networks", get(networks))
-        .route("/disks", get(none))
-        .route("/orphan_disks", get(none))
         .route("/orphaned_vms", get(none))
         .route("/runtime_configs", get(none))
 }

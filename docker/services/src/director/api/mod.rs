@@ -3,6 +3,7 @@
 mod cleanup;
 mod configs;
 mod deployments;
+mod disks;
 mod events;
 mod info;
 mod inventory;
@@ -88,6 +89,7 @@ pub async fn serve(config: Config, options: Options) -> Result<()> {
 fn router(api: Api) -> Router {
     Router::new()
         .merge(info::routes())
+        .merge(disks::routes())
         .merge(inventory::routes())
         .merge(tasks::routes())
         .merge(locks::routes())

@@ -2,6 +2,7 @@
 //!
 //! Its order is the report's: the lock, the link tables, the missing VMs (where task 100 hangs), the instances.
 
+pub mod disk;
 mod plan;
 pub mod vm;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use plan::{Plan, Planned};
 
+use self::disk::Disks;
 use super::agent::Agent;
 use super::cloud::CloudConfig;
 use super::db::lit;
@@ -270,7 +272,9 @@ impl Update<'_> {
             let goes = anew || matches!(state, "stopped" | "detached");
             Agent::of(job, instance, vm)?.stop_jobs(if goes { "shutdown" } else { "update" }).await?;
         }
+        let disks = Disks { job, deployment: &plan.deployment.name, instance };
         if let (Some(vm), true) = (&instance.vm, anew || state == "detached") {
+            disks.detach_from(vm).await?;
             vm::delete(job, &plan.deployment.name, instance, &vm.cid).await?;
         }
         let vm = match &instance.vm {
@@ -279,6 +283,10 @@ impl Update<'_> {
             Some(vm) if !anew => Some(vm.clone()),
             _ => Some(vm::create(job, plan, instance, cloud).await?),
         };
+        if let Some(vm) = &vm {
+            let group = plan.groups.iter().find(|group| group.name == instance.job);
+            disks.bring(vm, group.and_then(|group| group.disk(cloud)).as_ref()).await?;
+        }
         if let (Some(vm), "started") = (&vm, state) {
             let agent = Agent::of(job, instance, vm)?;
             agent.tell("apply").await?;

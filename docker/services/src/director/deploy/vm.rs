@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::disk::Disks;
 use super::{Order, Plan, Planned};
 use crate::director::agent::Agent;
 use crate::director::cloud::CloudConfig;
@@ -94,6 +95,7 @@ pub async fn create(job: &Job, plan: &Plan, instance: &Instance, cloud: &CloudCo
         return Err(error);
     }
     instances::elect_vm(db, log, instance.id, vm.id).await?;
+    Disks { job, deployment, instance }.attach_to(&vm).await?;
     Ok(vm)
 }
 
@@ -176,7 +178,7 @@ pub async fn delete(job: &Job, deployment: &str, instance: &Instance, cid: &str)
     instances::remove_vm(&job.config.db, &job.log, cid).await
 }
 
-/// Ends an instance: its VM, its address, its row.
+/// Ends an instance: its VM, its address, its row. Its disk is kept, as an orphan.
 ///
 /// # Errors
 /// The CPI's or the database's.
@@ -184,6 +186,7 @@ pub async fn delete_instance(job: &Job, deployment: &str, instance: &Instance) -
     if let Some(vm) = &instance.vm {
         delete(job, deployment, instance, &vm.cid).await?;
     }
+    Disks { job, deployment, instance }.orphan_active().await?;
     instances::delete(&job.config.db, &job.log, instance.id).await
 }
 

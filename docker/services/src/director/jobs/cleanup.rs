@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::disk;
 use crate::director::error::Result;
 use crate::director::held::with_locks;
 use crate::director::job::Job;
 use crate::director::manifest::Manifest;
-use crate::director::store::deployments;
+use crate::director::store::{deployments, disks};
 
 /// What it is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,5 +39,13 @@ pub async fn perform(job: &Job, order: Order) -> Result<String> {
         let stage = job.events.stage("Deleting dns blobs", &[], 1);
         stage.track(&job.log, "DNS blobs", job.checkpoint()).await?;
     }
-    Ok("Deleted 0 release(s), 0 stemcell(s), 0 extra compiled package(s), 0 orphaned disk(s), 0 orphaned vm(s), 0 exported release(s), 0 dns blob(s)".to_owned())
+    let orphans = disks::orphans(db, &job.log).await?.into_iter().map(|orphan| orphan.disk.cid);
+    let orphans: Vec<_> = orphans.filter(|_| order.remove_all && !order.keep_orphaned_disks).collect();
+    if !orphans.is_empty() {
+        disk::delete(job, &orphans).await?;
+    }
+    let deleted = orphans.len();
+    Ok(format!(
+        "Deleted 0 release(s), 0 stemcell(s), 0 extra compiled package(s), {deleted} orphaned disk(s), 0 orphaned vm(s), 0 exported release(s), 0 dns blob(s)"
+    ))
 }

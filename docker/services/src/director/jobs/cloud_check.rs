@@ -16,8 +16,8 @@ use crate::director::error::{Error, Kind, Result};
 use crate::director::held::with_deployment_lock;
 use crate::director::job::Job;
 use crate::director::log::Logger;
-use crate::director::store::deployments;
 use crate::director::store::instances::{self, Instance};
+use crate::director::store::{deployments, disks};
 
 /// What the scan is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -153,9 +153,13 @@ async fn scan_vms(job: &Job, order: &ScanOrder) -> Result<String> {
     let ok = wanted.len() - found.len();
     let summary = format!("{ok} OK, {silent} unresponsive, {missing} missing, 0 unbound");
     stage.track(log, &summary, job.checkpoint()).await?;
-    let stage = job.events.stage("Scanning 0 persistent disks", &[], 2);
+    let disks =
+        futures_util::future::try_join_all(there.iter().map(|instance| disks::of(db, log, instance.id))).await?;
+    let disks = disks.into_iter().flatten().count();
+    let stage = job.events.stage(&format!("Scanning {disks} persistent disks"), &[], 2);
     stage.track(log, "Looking for inactive disks", job.checkpoint()).await?;
-    stage.track(log, "0 OK, 0 missing, 0 inactive, 0 mount-info mismatch", job.checkpoint()).await?;
+    let summary = format!("{disks} OK, 0 missing, 0 inactive, 0 mount-info mismatch");
+    stage.track(log, &summary, job.checkpoint()).await?;
     Ok("scan complete".to_owned())
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::director::deploy::disk::Disks;
 use crate::director::deploy::vm;
 use crate::director::error::Result;
 use crate::director::held::with_deployment_lock;
@@ -49,6 +50,7 @@ async fn delete(job: &Job, order: &Order) -> Result<()> {
             match vm::delete_instance(job, &order.deployment, instance).await {
                 Err(error) if order.force => {
                     log.error(format!("{error}; forced, so it is forgotten"));
+                    Disks { job, deployment: &order.deployment, instance }.orphan_active().await?;
                     instances::delete(db, log, instance.id).await
                 }
                 done => done,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::director::agent::Agent;
 use crate::director::db::lit;
+use crate::director::deploy::disk::Disks;
 use crate::director::deploy::{self, vm};
 use crate::director::error::{Error, Result};
 use crate::director::event::Stage;
@@ -135,6 +136,7 @@ impl Update<'_> {
         if let Some(vm) = now.vm.take_if(|_| self.hard()) {
             let step = async {
                 job.checkpoint().await?;
+                Disks { job, deployment: &self.deployment.name, instance: &now }.detach_from(&vm).await?;
                 vm::delete(job, &self.deployment.name, &now, &vm.cid).await?;
                 self.set(&now, "detached").await
             };

@@ -3,6 +3,7 @@
 pub mod cleanup;
 pub mod cloud_check;
 pub mod delete;
+pub mod disk;
 pub mod instance;
 pub mod logs;
 pub mod ssh;
@@ -50,6 +51,8 @@ pub enum Work {
     CleanupArtifacts(cleanup::Order),
     /// `bosh vms`, `bosh instances`
     VmState(vm_state::Order),
+    /// `bosh attach-disk`, `bosh orphan-disk`, `bosh delete-disk`
+    Disk(disk::Order),
     /// `bosh restart --no-converge` and its like.
     Instance(instance::Order),
     /// `bosh ssh`
@@ -69,6 +72,7 @@ impl Work {
             Self::Scan(_) => "cck_scan",
             Self::ApplyResolutions(_) => "cck_apply",
             Self::CleanupArtifacts(_) => "delete_artifacts",
+            Self::Disk(order) => order.kind(),
             Self::VmState(_) => "vms",
             Self::Instance(_) => "update_instance",
             Self::Ssh(_) => "ssh",
@@ -86,6 +90,7 @@ impl Work {
             Self::Scan(_) => "CloudCheck::Scan",
             Self::ApplyResolutions(_) => "CloudCheck::ApplyResolutions",
             Self::CleanupArtifacts(_) => "CleanupArtifacts",
+            Self::Disk(order) => order.class(),
             Self::VmState(_) => "VmState",
             Self::Instance(_) => "UpdateInstance",
             Self::Ssh(_) => "Ssh",
@@ -104,6 +109,7 @@ impl Work {
             Self::ApplyResolutions(_) => "apply resolutions".to_owned(),
             Self::CleanupArtifacts(order) if order.remove_all => "clean up all".to_owned(),
             Self::CleanupArtifacts(_) => "clean up".to_owned(),
+            Self::Disk(order) => order.description(),
             Self::VmState(_) => "retrieve vm-stats".to_owned(),
             Self::Instance(order) => format!("{} instance", order.action.name()),
             Self::Ssh(order) => order.description(),
@@ -120,6 +126,7 @@ impl Work {
             Self::Scan(order) => Some(&order.deployment),
             Self::ApplyResolutions(order) => Some(&order.deployment),
             Self::CleanupArtifacts(_) | Self::Upload(_) => None,
+            Self::Disk(order) => order.deployment(),
             Self::VmState(order) => Some(&order.deployment),
             Self::Instance(order) => Some(&order.deployment),
             Self::Ssh(order) => Some(&order.deployment),
@@ -143,6 +150,7 @@ impl Work {
             Self::Scan(order) => cloud_check::scan(job, order).await,
             Self::ApplyResolutions(order) => cloud_check::fix(job, order).await,
             Self::CleanupArtifacts(order) => cleanup::perform(job, order).await,
+            Self::Disk(order) => disk::perform(job, order).await,
             Self::VmState(order) => vm_state::perform(job, order).await,
             Self::Instance(order) => instance::perform(job, order).await,
             Self::Ssh(order) => ssh::perform(job, order).await,

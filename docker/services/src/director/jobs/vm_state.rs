@@ -7,8 +7,7 @@ use crate::director::agent::Agent;
 use crate::director::clock;
 use crate::director::error::{Kind, Result};
 use crate::director::job::Job;
-use crate::director::manifest::{Group, Manifest};
-use crate::director::store::deployments;
+use crate::director::store::disks;
 use crate::director::store::instances::{self, Instance};
 
 /// What it is told.
@@ -29,27 +28,16 @@ pub struct Order {
 pub async fn perform(job: &Job, order: Order) -> Result<String> {
     let (db, log) = (&job.config.db, &job.log);
     let there = instances::list(db, log, order.deployment_id).await?;
-    let with_disk = groups_with_disk(job, &order.deployment).await;
     let wanted: Vec<_> = there.into_iter().filter(|instance| order.without_vm || instance.vm.is_some()).collect();
-    // A disk is made with its instance and kept with it: it is called by it.
-    let disk = |instance: &Instance| with_disk.contains(&instance.job).then(|| format!("disk-{}", instance.uuid));
-    let states =
-        futures_util::future::join_all(wanted.iter().map(|instance| state(job, instance, disk(instance)))).await;
+    let states = futures_util::future::join_all(wanted.iter().map(|instance| state(job, instance))).await;
     for state in states {
         job.result(&state?.to_string()).await?;
     }
     Ok(String::new())
 }
 
-/// The groups of what was deployed last that have a persistent disk; none of a deployment that is gone meanwhile.
-async fn groups_with_disk(job: &Job, deployment: &str) -> Vec<String> {
-    let deployment = deployments::find(&job.config.db, &job.log, deployment).await.ok();
-    let manifest = deployment.and_then(|deployment| Manifest::parse(&deployment.manifest?).ok());
-    let groups = manifest.into_iter().flat_map(|manifest| manifest.instance_groups);
-    groups.filter(Group::has_disk).map(|group| group.name).collect()
-}
-
-async fn state(job: &Job, instance: &Instance, disk: Option<String>) -> Result<Value> {
+async fn state(job: &Job, instance: &Instance) -> Result<Value> {
+    let disk = disks::of(&job.config.db, &job.log, instance.id).await?.map(|disk| disk.cid);
     let job_state = job_state(job, instance).await?;
     let vm = instance.vm.as_ref();
     let ips: Vec<_> = instance.ip.iter().map(|(ip, _)| ip).collect();

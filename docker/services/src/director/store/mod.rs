@@ -2,6 +2,7 @@
 
 pub mod configs;
 pub mod deployments;
+pub mod disks;
 pub mod events;
 pub mod instances;
 pub mod links;

@@ -23,6 +23,11 @@ impl FaultSpec {
         Self { kind: kind.into(), fields: fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect() }
     }
 
+    /// A file that is left over on a node, with that text in it.
+    pub fn file_left(node: &str, path: &str, text: &str) -> Self {
+        Self::new("file_left", [("node", node.into()), ("path", path.into()), ("text", text.into())])
+    }
+
     /// The nodes that it names, in any of the fields that name nodes.
     pub fn nodes(&self) -> Vec<&str> {
         let named = NODES.iter().filter_map(|field| self.fields.get(*field));

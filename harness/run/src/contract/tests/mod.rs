@@ -118,7 +118,7 @@ async fn a_toy_without_flaws_passes_and_proves_every_step() {
 #[tokio::test(start_paused = true)]
 async fn each_flaw_is_caught_by_its_rule() {
     use Step::*;
-    let all: [(Flaw, (Step, &str, &str)); 32] = [
+    let all: [(Flaw, (Step, &str, &str)); 33] = [
         (Flaw::NeverUp, (Steady, "inconclusive", "did not come up")),
         (Flaw::NoWrites, (Steady, "inconclusive", "no write was acknowledged")),
         (Flaw::CriesWolfEarly, (Steady, "failed", "false alarm: wolf/wolf")),
@@ -148,6 +148,7 @@ async fn each_flaw_is_caught_by_its_rule() {
         (Flaw::ResurrectsAWrite, (Ended, "failed", "resurrected")),
         (Flaw::Diverges, (Ended, "failed", "different between nodes")),
         (Flaw::RepeatsAWrite, (Ended, "failed", "done more than once")),
+        (Flaw::Misreads, (Ended, "failed", "misread")),
         (Flaw::ContentsUnreadable, (Ended, "inconclusive", "n1 cannot be read")),
         (Flaw::ClientPanics, (Ended, "bug", "a client of the workload")),
         (Flaw::CriesWolfLate, (Ended, "failed", "false alarm: wolf/wolf")),
@@ -243,6 +244,8 @@ async fn harm_must_be_done_and_be_of_the_stated_kind() {
         (Does::Destroys, &[Harm::Lost, Harm::Divergent], true, "", Some(Flaw::Diverges)),
         (Does::Destroys, &[Harm::Repeated], true, "", Some(Flaw::RepeatsAWrite)),
         (Does::Destroys, &[Harm::Resurrected], true, "", Some(Flaw::ResurrectsAWrite)),
+        (Does::Destroys, &[Harm::Misread], true, "", Some(Flaw::Misreads)),
+        (Does::Useless, &[Harm::Misread], false, "no write is misread", None),
         (Does::Destroys, &[Harm::Corrupted], false, "no write is corrupted", None),
         (Does::Destroys, &[Harm::Unexpected], false, "no write is unexpected", None),
     ];
@@ -267,6 +270,23 @@ async fn harm_must_be_done_and_be_of_the_stated_kind() {
     let incident = claimed(&toy);
     let error = run(toy, incident, FULL).await.result.expect_err("the claim does not hold").to_string();
     assert!(error.contains("the first write survives: it did not"), "{error}");
+}
+
+/// Where a second cluster may serve, say, what was misread is told and is no failure.
+#[tokio::test(start_paused = true)]
+async fn a_diagnosis_may_take_back_what_is_promised_of_reads() {
+    let toy = Toy::with([Flaw::Misreads]);
+    let mut incident = incident(&toy);
+    incident.acts[0].detected.also.push("wolf/wolf");
+    let Ended { result, score, dir } = run(toy, incident, QUICK).await;
+    result.expect("it passes");
+    let found = score.findings.expect("the judge looked");
+    assert!(found.reads > 0 && !found.misread.is_empty(), "{found}");
+    let events = std::fs::read_to_string(dir.path().join("events.jsonl")).expect("the journal");
+    assert!(events.contains("a stale read"), "the journal explains it");
+    let kept = std::fs::read_to_string(dir.path().join("history.jsonl")).expect("the history");
+    let kept = reenact_history::History::from_json_lines(&kept).expect("a history");
+    assert_eq!(kept.reads(), found.reads);
 }
 
 #[tokio::test(start_paused = true)]

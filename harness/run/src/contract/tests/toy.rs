@@ -23,8 +23,9 @@ use reenact_core::{
     poll::Look,
     probe::{Answer, Observation, Probe, Signal},
     runbook::{Hands, Output},
-    workload::{Ack, Client, Traffic, Workload, Write},
+    workload::{Ack, Client, Seen, Traffic, Workload, Write},
 };
+use reenact_history::Guarantee;
 use reenact_testbed::fault::{Effect, Fault, Undo};
 use tokio::time::Instant;
 
@@ -98,6 +99,8 @@ pub(super) enum Flaw {
     Diverges,
     /// A write took effect twice.
     RepeatsAWrite,
+    /// Every write is denied to those who read.
+    Misreads,
     /// The contents cannot be read.
     ContentsUnreadable,
     /// A client panics.
@@ -107,7 +110,7 @@ pub(super) enum Flaw {
 }
 
 impl Flaw {
-    pub(super) const ALL: [Self; 32] = [
+    pub(super) const ALL: [Self; 33] = [
         Self::NeverUp,
         Self::NoWrites,
         Self::CriesWolfEarly,
@@ -137,6 +140,7 @@ impl Flaw {
         Self::ResurrectsAWrite,
         Self::Diverges,
         Self::RepeatsAWrite,
+        Self::Misreads,
         Self::ContentsUnreadable,
         Self::ClientPanics,
         Self::CriesWolfLate,
@@ -315,6 +319,12 @@ impl Client for Pen {
         Ack::Ok
     }
 
+    async fn read(&mut self, of: Write) -> Option<Seen> {
+        let toy = &self.0;
+        let value = toy.state().rows.get(&of.id).copied();
+        Some(Seen { node: "n1".into(), value: value.filter(|_| !toy.has(Flaw::Misreads)) })
+    }
+
     fn node(&self) -> &str {
         "n1"
     }
@@ -364,6 +374,10 @@ impl System for Toy {
 
     async fn repeated(&self) -> Result<BTreeSet<u64>> {
         Ok(if self.has(Flaw::RepeatsAWrite) { [1].into() } else { BTreeSet::new() })
+    }
+
+    fn promise(&self) -> Option<Promise> {
+        Some(Promise { reads: Guarantee::Linearizable, unless: &["wolf/wolf"] })
     }
 
     async fn healthy(&self) -> Look<()> {

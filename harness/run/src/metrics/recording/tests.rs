@@ -64,7 +64,7 @@ async fn begin(scripts: Vec<Vec<Does>>) -> (Recording, TempDir) {
         Monitored::made("job", "n1", format!("n1:{at}"), Scripted { script, asked: 0, in_flight: Arc::default() })
     };
     let targets = scripts.into_iter().enumerate().map(target).collect();
-    let begun = Recording::begin(folder.path(), Clock::start(), "toy::breaks", false, None, targets);
+    let begun = Recording::begin(folder.path(), Clock::start(), "toy::breaks", false, 1.0, None, targets);
     (begun.await.expect("it begins"), folder)
 }
 

@@ -119,9 +119,7 @@ fn mounted(looks: &[Look], how: impl Fn(&mut Mount)) -> Vec<Look> {
 #[test]
 fn without_a_signal_that_it_needs_each_says_so() {
     let read_only = look(|sim| sim.remount(true));
-    for (prefix, id) in
-        [("write:", LEFT_READ_ONLY), ("device:", LEFT_READ_ONLY), ("http:health", READS_ONLY), ("monit:", READS_ONLY)]
-    {
+    for (prefix, id) in [("device:", LEFT_READ_ONLY), ("http:health", READS_ONLY), ("monit:", READS_ONLY)] {
         let said = after(&without(&read_only, |signal| is_query(signal, prefix)));
         assert!(matches!(said.last[id], Verdict::Unknown { .. }), "{prefix}: {said:?}");
     }
@@ -129,6 +127,16 @@ fn without_a_signal_that_it_needs_each_says_so() {
     let counters = values([("errors_count", "0"), ("kernel", "loop3")]);
     let bound = answered(&look(|sim| sim.bind(true)), "device:", &counters);
     assert_eq!(after(&bound).firing(), [LEFT_READ_ONLY, READS_ONLY]);
+}
+
+/// On a live system nobody may try a write: what one would meet, the mount table tells.
+#[test]
+fn where_no_write_is_tried_the_mount_table_tells() {
+    let passive = |looks: &[Look]| without(looks, |signal| is_query(signal, "write:"));
+    let firing = |looks: &[Look]| after(&passive(looks)).firing().contains(&LEFT_READ_ONLY);
+    assert!(firing(&look(|sim| sim.remount(true))));
+    assert!(firing(&look(|sim| sim.bind(true))));
+    assert!(!firing(&look(|_| {})));
 }
 
 #[test]

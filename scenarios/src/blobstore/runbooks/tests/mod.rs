@@ -34,9 +34,9 @@ async fn refuses(runbook: &dyn Runbook, vm: Vm, word: &str) {
 
 /// The commands that were more than a look.
 fn changes(bench: &Bench<Vm>) -> Vec<String> {
-    let is_mounted = super::survey::IS_MOUNTED.join(" ");
     let looks = |command: &str| {
-        let scripts = [super::survey::LOOK, super::start::TEST, super::start::KNOWN, "pgrep -f ^nginx", &is_mounted];
+        let scripts =
+            [super::survey::LOOK, super::workers::TEST, super::workers::KNOWN, super::super::LACKS, "pgrep -f ^nginx"];
         scripts.iter().any(|script| command.contains(script))
     };
     let rest = bench.commands().into_iter().filter(|command| !looks(command));
@@ -239,18 +239,56 @@ async fn orphaned_workers_are_ended() {
     }
 }
 
-/// They would keep the port, and the restart at the end of any recovery would fail.
+/// Clients are served, and monit sees nothing amiss: without the workers it would start nothing.
 #[tokio::test]
-async fn a_restart_finds_no_orphaned_workers() {
-    let orphaned = |vm: Vm| {
-        // monit has found the pid of the dead master, and removed its file.
-        vm.folder.set("master", false);
+async fn orphans_that_monit_does_not_miss_are_ended_by_a_restart() {
+    let bench = bench(Vm { mistaken: true, ..Vm::orphaned() });
+    let refused = bench.call(&StartNginx).await.expect("no error");
+    assert!(matches!(&refused, Conclusion::Refused { why } if why.contains("without a master")), "{refused:?}");
+    is_done(&bench, &EndOrphanedWorkers).await;
+    assert!(bench.nodes().folder.is("master"), "no nginx has been started");
+}
+
+/// The nginx that runs has read the one before; the restart at a recovery's end would be the first to meet it.
+#[tokio::test]
+async fn a_configuration_that_nginx_does_not_take_stops_no_recovery() {
+    let recoveries: [(&dyn Runbook, _); 2] =
+        [(&RepairFilesystem, Vm::with_error()), (&RemountAndRestart, Vm::read_only())];
+    for (recovery, vm) in recoveries {
+        vm.folder.configure("a value that nginx does not take");
+        let bench = bench(vm);
+        is_done(&bench, recovery).await;
+        assert!(bench.nodes().folder.is_configured());
+    }
+}
+
+/// It would keep the port, and the restart at the end of any recovery would fail.
+#[tokio::test]
+async fn a_restart_finds_no_nginx_that_monit_does_not_know() {
+    for has_master in [false, true] {
+        let left_over = |vm: Vm| {
+            // monit has found the pid of a dead master, and removed its file; or nobody made one.
+            vm.folder.set("master", has_master);
+            vm.folder.set("pid", false);
+            bench(vm)
+        };
+        is_done(&left_over(Vm::with_error()), &RepairFilesystem).await;
+        is_done(&left_over(Vm::read_only()), &RemountAndRestart).await;
+        is_done(&left_over(Vm::without_disk()), &MountAndBringOver).await;
+    }
+}
+
+/// Its pid file cannot be made: it would serve, and monit would wait for it for ever.
+#[tokio::test]
+async fn workers_are_not_ended_where_nginx_would_not_start() {
+    let without_folder = || {
+        let vm = Vm::orphaned();
+        vm.folder.set("run_folder", false);
         vm.folder.set("pid", false);
-        bench(vm)
+        vm
     };
-    is_done(&orphaned(Vm::with_error()), &RepairFilesystem).await;
-    is_done(&orphaned(Vm::read_only()), &RemountAndRestart).await;
-    is_done(&orphaned(Vm::without_disk()), &MountAndBringOver).await;
+    refuses(&EndOrphanedWorkers, without_folder(), "would not start either").await;
+    is_done(&bench(without_folder()), &StartNginx).await;
 }
 
 /// Killed after its step it finds an nginx that monit has started and not looked at yet.

@@ -37,7 +37,7 @@ fn nginx(vm: &mut Vm, method: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
 
 fn monit(vm: &mut Vm, _: &str, _: Vec<u8>) -> (u16, Vec<u8>) {
     vm.monit_looks();
-    let sees = vm.monit_is_late == 0 && vm.folder.is("master") && vm.folder.is("pid");
+    let sees = vm.monit_is_late == 0 && (vm.mistaken || vm.folder.is("master") && vm.folder.is("pid"));
     vm.monit_is_late = vm.monit_is_late.saturating_sub(1);
     let status = if sees { 0 } else { 1 << 9 };
     let service = |name: &str, status: u32| {

@@ -7,8 +7,8 @@ use reenact::runbook::{Output, testing::Nodes};
 use super::{
     super::{
         super::{DISK, PORTS, STORE, VM},
-        start::{KNOWN, TEST},
-        survey::{HANGS, IS_MOUNTED, LOOK},
+        survey::{HANGS, LOOK},
+        workers::{KNOWN, TEST},
     },
     folder::Folder,
 };
@@ -54,6 +54,8 @@ pub(super) struct Vm {
     pub(super) dead: bool,
     /// What else nginx complains of when it is to start.
     pub(super) complaint: Option<&'static str>,
+    /// Whether monit takes another process for nginx, until it has forgotten the jobs.
+    pub(super) mistaken: bool,
     /// Whether monit knows the jobs.
     pub(super) jobs: bool,
     /// How many of monit's looks come too early to see nginx.
@@ -89,6 +91,7 @@ impl Vm {
             dead: false,
             complaint: None,
             jobs: true,
+            mistaken: false,
             monit_is_late: 0,
             unsynced: Vec::new(),
             addresses: [None; 2],
@@ -200,7 +203,7 @@ impl Vm {
 
     /// monit starts what is gone, once nobody else has its port.
     pub(super) fn monit_looks(&self) {
-        if self.jobs && !self.folder.is("workers") && !self.dead && self.last_words().is_none() {
+        if self.jobs && !self.mistaken && !self.folder.is("workers") && !self.dead && self.last_words().is_none() {
             for mark in ["master", "workers", "pid"] {
                 self.folder.set(mark, true);
             }
@@ -285,7 +288,7 @@ impl Vm {
     }
 
     fn stop(&mut self) -> Output {
-        self.jobs = false;
+        (self.jobs, self.mistaken) = (false, false);
         // What has no pid file is not found.
         if self.folder.is("pid") {
             for mark in ["master", "workers", "pid"] {
@@ -331,7 +334,6 @@ impl Nodes for Vm {
     fn run(&mut self, _: &str, command: &[&str]) -> Output {
         match command {
             ["bash", "-c", LOOK] => self.look(),
-            command if command == IS_MOUNTED => said(if self.mounted { 0 } else { 32 }, ""),
             ["bash", "-c", KNOWN] => said(if self.folder.is("pid") { 0 } else { 1 }, ""),
             ["bash", "-c", TEST] => self.last_words().map_or_else(|| said(0, ""), |line| said(1, line)),
             ["bash", "-c", script] => self.folder.script(script),

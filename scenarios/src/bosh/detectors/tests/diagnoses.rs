@@ -138,6 +138,20 @@ fn workers_that_all_hang_starve_the_queue() {
     assert_eq!(sim.diagnoses(), [STARVATION]);
 }
 
+/// They are cut off from the database, and see late that they are not any more.
+#[test]
+fn a_queue_beside_idle_workers_starves_once_they_should_have_noticed() {
+    let mut sim = Sim::new(17);
+    sim.deaf = true;
+    sim.deploy(100, "paasta", 1, Doing::Ping);
+    let from = sim.now;
+    sim.run(10_500);
+    assert_eq!(sim.diagnoses(), [""; 0]);
+    sim.run(2_500);
+    sim.fires(STARVATION, from, 11_300..=12_500, &["worker_1: it has no task, and takes none"]);
+    assert_eq!(sim.diagnoses(), [STARVATION]);
+}
+
 #[test]
 fn a_queue_without_workers_starves() {
     let mut sim = Sim::new(16);

@@ -192,7 +192,7 @@ fn a_job_that_does_not_start_is_named_with_its_last_words() {
     let mut sim = Sim::new(28);
     let from = sim.now;
     sim.starts_in_vain(1, "flag provided but not defined: -quota-backend-byte");
-    sim.run(40_000);
+    sim.run(55_000);
     let lines =
         ["e1: etcd's port has been closed for 3", "e1: log: flag provided but not defined: -quota-backend-byte"];
     sim.only(JOB_DOWN, from, 29_500..=33_000, &lines);
@@ -203,41 +203,33 @@ fn a_job_that_does_not_start_is_named_with_its_last_words() {
 }
 
 #[test]
-fn voters_that_nobody_is_are_told_from_servers_that_are_away() {
-    for (seed, extra, says) in [
-        (29, ["10.0.9.1:8300", "10.0.9.2:8300", "10.0.9.3:8300"], "10.0.9.1:8300 votes, and no server is there"),
-        (30, ["127.0.0.1:8300", "10.0.9.2:8300", "10.0.9.3:8300"], "an address that only itself can reach"),
-    ] {
-        let mut sim = Sim::new(seed);
-        for server in &mut sim.consul {
-            server.peers.extend(extra.map(|address| (address.to_owned(), true)));
-            server.has_leader = false;
-        }
-        let from = sim.now;
-        sim.run(12_000);
-        sim.only(CONSUL_DEAD_VOTERS, from, 5_000..=6_500, &["3 of its 3 servers answer", says]);
+fn a_job_that_dies_soon_after_each_start_is_named_until_it_lives() {
+    let mut sim = Sim::new(38);
+    for _ in 0..3 {
+        sim.starts_and_dies(1);
     }
-    // Servers hang that call the dead, two of them or all: it stays so.
-    for hang in [2, 3] {
-        let mut sim = Sim::new(32);
-        for server in &mut sim.consul {
-            server.peers.extend((1..4).map(|dead| (format!("10.0.9.{dead}:8300"), true)));
-            server.has_leader = false;
-        }
-        sim.run(8_000);
-        sim.consul.iter_mut().take(hang).for_each(|server| server.hangs = true);
-        sim.run(12_000);
-        assert_eq!((sim.diagnoses(), sim.firing()), (vec![CONSUL_DEAD_VOTERS], vec![CONSUL_DEAD_VOTERS]));
+    assert_eq!(sim.firing(), [""; 0], "for less than a minute");
+    for _ in 0..3 {
+        sim.starts_and_dies(1);
     }
-    // Two dead ones and a server that is away: it is that one who is missed.
-    let mut sim = Sim::new(31);
-    for server in &mut sim.consul {
-        server.peers.extend(["10.0.9.1:8300", "10.0.9.2:8300"].map(|address| (address.to_owned(), true)));
-        server.has_leader = false;
+    assert_eq!(sim.firing(), [JOB_DOWN]);
+    sim.run(15_000);
+    assert_eq!(sim.firing(), [""; 0], "it lives");
+}
+
+#[test]
+fn what_its_operator_has_stopped_and_started_begins_anew() {
+    let mut sim = Sim::new(39);
+    for _ in 0..3 {
+        sim.starts_and_dies(1);
     }
-    sim.consul[2].up = false;
-    sim.run(12_000);
-    assert_eq!(sim.diagnoses(), [CONSUL_QUORUM_LOST]);
+    sim.unmonitored = true;
+    sim.run(2_500);
+    sim.unmonitored = false;
+    for _ in 0..3 {
+        sim.starts_and_dies(1);
+    }
+    assert_eq!(sim.firing(), [""; 0]);
 }
 
 #[test]
@@ -318,74 +310,6 @@ fn alarms_are_told_apart() {
         sim.etcd.iter_mut().for_each(|member| member.alarms = "");
         sim.run(1_000);
         sim.knows();
-    }
-}
-
-#[test]
-fn consul_s_quorum_is_lost_with_two_servers() {
-    let mut sim = Sim::new(30);
-    let from = sim.now;
-    sim.consul[1].up = false;
-    sim.consul[2].up = false;
-    sim.consul_leads(false);
-    sim.bbs = [Bbs::Away, Bbs::Waits];
-    sim.run(60_000);
-    let lines = ["1 of its 3 servers answer", "c1: Consul is refused"];
-    sim.only(CONSUL_QUORUM_LOST, from, 6_800..=8_000, &lines);
-}
-
-#[test]
-fn servers_that_run_and_do_not_reach_each_other_have_no_quorum_either() {
-    let mut sim = Sim::new(31);
-    sim.consul_leads(true);
-    sim.consul.iter_mut().for_each(|server| server.has_leader = false);
-    sim.run(10_000);
-    assert_eq!(sim.diagnoses(), [CONSUL_QUORUM_LOST]);
-}
-
-#[test]
-fn peers_with_old_addresses_are_told_from_servers_that_are_away() {
-    let mut sim = Sim::new(32);
-    sim.consul.iter_mut().for_each(|server| server.up = false);
-    sim.run(2_000);
-    for (index, server) in sim.consul.iter_mut().enumerate() {
-        (server.up, server.has_leader, server.address) = (true, false, format!("10.0.1.{index}:8300"));
-        // Restarted and without a leader, two do not tell their peers.
-        server.peers.truncate(if index == 0 { 3 } else { 0 });
-    }
-    sim.consul[0].peers.clear();
-    let from = sim.now;
-    sim.run(12_000);
-    let lines = ["c0 is at 10.0.1.0:8300; its peers: 10.0.0.0:8300 (votes), "];
-    sim.only(CONSUL_OLD_PEERS, from, 5_000..=6_200, &lines);
-}
-
-#[test]
-fn a_server_that_came_back_without_a_vote_is_the_trap() {
-    let mut sim = Sim::new(33);
-    sim.consul.iter_mut().for_each(|server| server.peers[2].1 = false);
-    sim.consul[1].up = false;
-    let from = sim.now;
-    sim.consul_leads(false);
-    sim.run(60_000);
-    let lines = ["2 of its 3 servers answer", "10.0.0.2:8300 (does not vote)"];
-    sim.only(CONSUL_FEW_VOTERS, from, 6_800..=8_000, &lines);
-}
-
-#[test]
-fn a_wrong_gossip_key_is_named_whether_or_not_there_is_a_leader() {
-    for (seed, leads) in [(34, true), (35, false)] {
-        let mut sim = Sim::new(seed);
-        sim.consul.iter_mut().for_each(|server| server.has_leader = leads);
-        let from = sim.now;
-        for _ in 0..20 {
-            sim.log("c1", "memberlist: No installed keys could decrypt the message from=10.0.0.2");
-            sim.run(1_000);
-        }
-        let line = "c1: No installed keys could decrypt the message, for ";
-        sim.only(GOSSIP_KEY, from, 4_000..=5_100, &[line]);
-        sim.run(10_500);
-        assert!(!sim.firing().contains(&GOSSIP_KEY));
     }
 }
 
@@ -486,101 +410,4 @@ fn the_report_s_night_names_each_cause_once() {
     assert_eq!(sim.desires, sim.apps);
     sim.knows();
     assert_eq!(sim.diagnoses(), [CONSUL_QUORUM_LOST, MEMBER_CORRUPT]);
-}
-
-/// Makes something so, or not.
-type Turn = fn(&mut Sim, bool);
-
-/// Something is so for so many of each five seconds.
-fn comes_and_goes(seed: u64, seconds: u64, make: Turn) -> Sim {
-    let mut sim = Sim::new(seed);
-    for _ in 0..20 {
-        make(&mut sim, true);
-        sim.run(seconds * 1_000);
-        make(&mut sim, false);
-        sim.run(5_000 - seconds * 1_000);
-    }
-    sim
-}
-
-/// Each hold is longer than what it comes and goes by, but for masters'.
-#[test]
-fn what_is_so_for_most_of_the_time_is_not_well_either() {
-    let cases: [(&str, Turn); 5] = [
-        (QUORUM_LOST, |sim, lost| sim.etcd.iter_mut().for_each(|member| member.has_leader = !lost)),
-        (STALE_MEMBER, |sim, lost| sim.etcd[1].has_leader = !lost),
-        (CONSUL_QUORUM_LOST, |sim, lost| sim.consul.iter_mut().for_each(|server| server.has_leader = !lost)),
-        (CONSUL_OLD_PEERS, |sim, lost| {
-            for (index, server) in sim.consul.iter_mut().enumerate() {
-                server.has_leader = !lost;
-                server.address = format!("10.0.{}.{index}:8300", u8::from(lost));
-            }
-        }),
-        (BBS_CUT_OFF, |sim, lost| sim.reaches = !lost),
-    ];
-    for (seed, (id, make)) in (140..).zip(cases) {
-        comes_and_goes(seed, 4, make).only(id, 3_000, 42_000..=70_000, &["it comes and goes: for 3"]);
-        comes_and_goes(seed, 2, make).quiet();
-    }
-}
-
-#[test]
-fn writes_that_never_come_to_their_end() {
-    let mut sim = Sim::new(150);
-    let from = sim.now;
-    sim.stalled = Some(from);
-    sim.run(15_000);
-    let lines = ["e0: it answers and has a leader, at raft index ", "a write hangs for 1"];
-    sim.only(WRITES_STALLED, from, 12_000..=13_500, &lines);
-    sim.stalled = None;
-    sim.run(1_500);
-    assert_eq!(sim.firing(), [""; 0]);
-}
-
-/// Nor is a BBS cut off from an etcd that takes no writes.
-#[test]
-fn stalled_writes_are_told_once_and_not_where_they_have_a_name() {
-    let causes: [(&str, Act); 4] = [
-        (WRITES_STALLED, |sim| sim.reaches = false),
-        (NOSPACE, |sim| sim.etcd[1].alarms = "NOSPACE"),
-        (QUORUM_LOST, |sim| (sim.kill(1), sim.kill(2)).1),
-        (SPLIT_CLUSTER, |sim| sim.etcd[1].cluster = "a1"),
-    ];
-    for (seed, (cause, make)) in (151..).zip(causes) {
-        let mut sim = Sim::new(seed);
-        sim.stalled = Some(sim.now);
-        make(&mut sim);
-        sim.run(30_000);
-        assert_eq!(sim.diagnoses(), [cause]);
-    }
-}
-
-/// A leader that goes takes the writes with it that it was told of.
-#[test]
-fn a_slow_disk_and_an_election_let_writes_through_in_time() {
-    for takes in [7_000, 10_000] {
-        let mut sim = Sim::new(155);
-        for _ in 0..6 {
-            sim.stalled = Some(sim.now);
-            sim.run(takes);
-            sim.stalled = None;
-            sim.run(1_300);
-        }
-        sim.quiet();
-    }
-}
-
-#[test]
-fn a_write_by_one_member_is_enough() {
-    let mut sim = Sim::new(156);
-    sim.stalled = Some(sim.now);
-    sim.run(20_000);
-    for seen in sim.seen.iter_mut().filter(|seen| seen.node == "e1") {
-        if let Signal::Query { of, answer } = &mut seen.signal
-            && of == WRITE
-        {
-            *answer = reenact::detect::testing::values([("done", "true"), ("ms", "5"), ("waits_for", "")]);
-        }
-    }
-    sim.quiet();
 }

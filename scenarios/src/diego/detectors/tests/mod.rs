@@ -1,7 +1,9 @@
 //! Diego's state on paper: what the probes would record of it, at their real intervals,
 //! with jitter.
 
+mod consul;
 mod diagnoses;
+mod holds;
 mod look_alikes;
 mod margins;
 mod properties;

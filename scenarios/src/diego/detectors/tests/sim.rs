@@ -211,6 +211,15 @@ impl Sim {
         self.log(&format!("e{index}"), line);
     }
 
+    /// Its job is down for ten seconds, starts, and lives for less than two.
+    pub fn starts_and_dies(&mut self, index: usize) {
+        self.starts_in_vain(index, "panic: out of luck");
+        self.run(10_000);
+        self.in_vain.clear();
+        self.start(index);
+        self.run(3_000);
+    }
+
     /// Ends a member's machine.
     pub fn kill(&mut self, index: usize) {
         let member = &mut self.etcd[index];

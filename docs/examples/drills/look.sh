@@ -1,0 +1,49 @@
+#!/bin/bash
+# Looks at the broken nodes in each way that `reenact diagnose` has, and touches nothing: what it
+# says must be what the suite's detector says. It ends with 3, a refusal.
+#
+#   REENACT=target/debug/reenact reenact drill diego::etcd_orphan --refused 3 -- docs/examples/drills/look.sh
+set -uo pipefail
+reenact=${REENACT:-reenact}
+system=$REENACT_SYSTEM
+folder=$REENACT_OPERATOR/looks
+mkdir -p "$folder/case"
+read -ra nodes <<<"$REENACT_NODES"
+hosts=$(IFS=,; echo "${nodes[*]}")
+
+container() { sed -n "/^Host $1 /,/ProxyCommand/s/.* operator exec \([^ ]*\) .*/\1/p" "$SSH_CONFIG"; }
+named=()
+for node in "${nodes[@]}"; do named+=("$node=$(container "$node")"); done
+
+# say WAY OPTION…: what is diagnosed that way, one verdict a line.
+say() {
+    local way=$1
+    shift
+    "$reenact" diagnose --system "$system" --json --was-well "$@" >"$folder/$way.json" 2>"$folder/$way.err"
+    echo "$way: exit code $?"
+    sed -n 's/.*"detector":"\([^"]*\)".*"verdict":"\(fired\|if_it_lasts\)".*/  \1 \2/p' "$folder/$way.json"
+}
+
+# rows NAME: a part of what the director's exporter says, as name|value rows.
+rows() {
+    local part=${state#*"\"$1\":{"}
+    grep -o '"[^"]*":"[^"]*"' <<<"${part%%\}*}" | sed 's/"//g; s/:/|/'
+}
+
+say docker --docker "${named[@]}"
+say docker-for --docker "${named[@]}" --for 20s
+say ssh --ssh "$hosts"
+"$reenact" collect --system "$system" >"$folder/look.sh"
+for node in "${nodes[@]}"; do
+    ssh "$node" sh <"$folder/look.sh" >"$folder/case/$node.look" &
+    # What only a container's host can tell.
+    docker logs -t "$(container "$node")" >"$folder/case/$node-docker.log" 2>&1
+    docker inspect "$(container "$node")" >"$folder/case/$node-inspect.json"
+done
+wait
+if [[ $system == bosh ]] && state=$(ssh director curl -s -m 5 http://127.0.0.1:9100/state); then
+    rows inflight >"$folder/case/director-inflight.txt"
+    rows vms >"$folder/case/director-iaas-vms.txt"
+fi
+say files --files "$folder/case"
+exit 3

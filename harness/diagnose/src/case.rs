@@ -1,0 +1,191 @@
+//! What is known of a system: what was before, what its logs say, and what looks saw.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use reenact_core::probe::{Answer, Observation, Prior, Signal};
+
+use crate::{gathered::Gathered, inventory::Inventory, lines::Line, system::System};
+
+/// A signal at a time of its own, such as a log's line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dated {
+    /// When it was, by its node's clock.
+    pub at: Timestamp,
+    /// The node.
+    pub node: String,
+    /// What was.
+    pub signal: Signal,
+}
+
+/// One look at all nodes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// When.
+    pub at: Timestamp,
+    /// The nodes and what was seen of each.
+    pub seen: Vec<(String, Signal)>,
+}
+
+/// A system as it was found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Case {
+    /// What is known of each node without a look.
+    pub priors: Vec<(String, Prior)>,
+    /// What logs say, in order.
+    pub past: Vec<Dated>,
+    /// The looks, in order.
+    pub looks: Vec<Look>,
+    /// For how long what was seen last has been so, as far as a person knows.
+    pub lasted: Duration,
+}
+
+impl Case {
+    /// The nodes that anything is known of.
+    pub fn nodes(&self) -> BTreeSet<&str> {
+        let priors = self.priors.iter().map(|(node, _)| node.as_str());
+        let past = self.past.iter().map(|dated| dated.node.as_str());
+        let looks = self.looks.iter().flat_map(|look| &look.seen).map(|(node, _)| node.as_str());
+        priors.chain(past).chain(looks).collect()
+    }
+
+    /// When it was last looked at; where nobody looked, a moment after the last line.
+    pub fn at(&self) -> Option<Timestamp> {
+        let last_line = || self.past.last().map(|dated| dated.at);
+        self.looks.last().map(|look| look.at).max(last_line())
+    }
+
+    /// What was gathered, as the system reads it. Looks of several nodes that have the same number
+    /// are one look.
+    pub fn of(system: &System, gathered: &[Gathered], inventory: &Inventory) -> Self {
+        let looks = looks(system, gathered);
+        let mut past = past(system, gathered);
+        // What has no time is as old as the oldest that has one.
+        let oldest = past.iter().filter_map(|(at, ..)| *at).min().or(looks.first().map(|look| look.at));
+        past.sort_by_key(|(at, ..)| *at);
+        let dated = |(at, node, signal): Undated| Dated { at: at.or(oldest).unwrap_or_default(), node, signal };
+        let nodes: BTreeSet<&String> = gathered.iter().map(|one| &one.node).chain(inventory.nodes.keys()).collect();
+        let priors = nodes.into_iter().map(|node| (node.clone(), inventory.prior(node))).collect();
+        Self { priors, past: past.into_iter().map(dated).collect(), looks, lasted: inventory.lasted }
+    }
+
+    /// A run that was recorded, as if it were looked at at that moment for the first time: the
+    /// last of each signal that `keep` lets pass, and all log lines at their own times.
+    pub fn cut<'o>(
+        recorded: impl IntoIterator<Item = &'o Observation>,
+        at: Timestamp,
+        keep: impl Fn(&Signal) -> bool,
+    ) -> Self {
+        let mut case = Self::default();
+        let mut look = Look { at, seen: Vec::new() };
+        for observation in recorded.into_iter().take_while(|observation| observation.wall <= at) {
+            let Observation { wall, node, signal, .. } = observation;
+            if !keep(signal) {
+                continue;
+            }
+            if is_event(signal) {
+                case.past.push(Dated { at: *wall, node: node.clone(), signal: signal.clone() });
+                continue;
+            }
+            look.seen.retain(|(of, seen)| of != node || !is_same(seen, signal));
+            look.seen.push((node.clone(), signal.clone()));
+        }
+        case.looks.push(look);
+        case
+    }
+}
+
+/// What is seen of all nodes, look by look.
+fn looks(system: &System, gathered: &[Gathered]) -> Vec<Look> {
+    let mut looks: BTreeMap<usize, Look> = BTreeMap::new();
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in gathered {
+        let number = count.entry(&one.node).or_default();
+        *number += 1;
+        let look = looks.entry(*number).or_insert(Look { at: Timestamp::MIN, seen: Vec::new() });
+        look.at = look.at.max(one.at.or(one.log_ends).unwrap_or(Timestamp::MIN));
+        let signals = (system.read)(one).into_iter().filter(|signal| !is_event(signal));
+        let signals = signals.chain(one.unreachable.clone().map(unreachable));
+        look.seen.extend(signals.map(|signal| (one.node.clone(), signal)));
+    }
+    // Without any time at all, it is now.
+    looks.values_mut().filter(|look| look.at == Timestamp::MIN).for_each(|look| look.at = Timestamp::now());
+    let mut looks: Vec<_> = looks.into_values().collect();
+    looks.sort_by_key(|look| look.at);
+    looks
+}
+
+/// Something that happened, and when, if that is known.
+type Undated = (Option<Timestamp>, String, Signal);
+
+/// What logs tell. A later look has read the same log again, and further.
+fn past(system: &System, gathered: &[Gathered]) -> Vec<Undated> {
+    let with_log = gathered.iter().filter(|one| !one.log.is_empty());
+    let last: BTreeMap<&str, &Gathered> = with_log.map(|one| (one.node.as_str(), one)).collect();
+    let mut all = Vec::new();
+    for one in last.into_values() {
+        let line = |Line { at, text }: &Line| (*at, one.node.clone(), Signal::Log { line: text.clone() });
+        all.extend(one.log.iter().map(line));
+    }
+    for one in gathered {
+        let events = (system.read)(one).into_iter().filter(is_event);
+        all.extend(events.map(|signal| (one.at.or(one.log_ends), one.node.clone(), signal)));
+    }
+    all
+}
+
+fn unreachable(why: String) -> Signal {
+    Signal::Blind { probe: "host".into(), why }
+}
+
+/// Whether it is something that happens, and not a state that lasts.
+pub(crate) fn is_event(signal: &Signal) -> bool {
+    matches!(signal, Signal::Log { .. } | Signal::Kernel { .. })
+}
+
+/// Whether both are states of one thing, so that the later one takes the earlier one's place.
+fn is_same(one: &Signal, other: &Signal) -> bool {
+    match (one, other) {
+        (Signal::Port { port: one, .. }, Signal::Port { port: other, .. }) => one == other,
+        (Signal::Query { of: one, .. }, Signal::Query { of: other, .. }) => one == other,
+        (Signal::File { path: one, .. }, Signal::File { path: other, .. }) => one == other,
+        (Signal::Blind { probe: one, .. }, Signal::Blind { probe: other, .. }) => one == other,
+        (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+    }
+}
+
+impl Case {
+    /// What was answered in the last look to questions that begin so, with the node and the rest
+    /// of the question.
+    pub fn answers<'c>(&'c self, of: &'c str) -> impl Iterator<Item = (&'c str, &'c str, &'c Answer)> {
+        let last = self.looks.last().into_iter().flat_map(|look| &look.seen);
+        last.filter_map(move |(node, signal)| match signal {
+            Signal::Query { of: asked, answer } => Some((node.as_str(), asked.strip_prefix(of)?, answer)),
+            _ => None,
+        })
+    }
+
+    /// Whether anything of this kind was seen of any node: `log`, `ports`, `processes`,
+    /// `mounts`, `machine`, `kernel`, a question, or the end of a file's path.
+    pub fn sees(&self, kind: &str) -> bool {
+        let looks = self.looks.iter().flat_map(|look| &look.seen).map(|(_, signal)| signal);
+        looks.chain(self.past.iter().map(|dated| &dated.signal)).any(|signal| is_of(signal, kind))
+    }
+}
+
+fn is_of(signal: &Signal, kind: &str) -> bool {
+    match signal {
+        Signal::Log { .. } => kind == "log",
+        Signal::Port { .. } => kind == "ports",
+        Signal::Processes { .. } => kind == "processes",
+        Signal::Mounts { .. } => kind == "mounts",
+        Signal::Machine { .. } => kind == "machine",
+        Signal::Kernel { .. } => kind == "kernel",
+        Signal::Query { of, .. } => of.starts_with(kind),
+        Signal::File { path, .. } => path.ends_with(kind),
+        Signal::Blind { .. } => false,
+    }
+}

@@ -1,0 +1,392 @@
+//! The contract's steps up to the diagnosis, then somebody's own recovery in the place of the
+//! right runbook, and the judge.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use reenact_core::{
+    Error, Result,
+    drill::{self, Ending, Facts, Verdict},
+    judge::{self, Findings},
+    poll::Look,
+    probe::Moment,
+    runbook::Runbook,
+    workload::Entry,
+};
+use reenact_testbed::{Desk, Place, Server, Session, Testbed};
+
+use super::{Step, broken, perform_act, serves, stuck};
+use crate::{
+    drill::{Drilled, Exercise, External, Files, page},
+    incident::{Act, How, Incident, Lab, Run, Stated, System},
+};
+
+/// How long a system may take to be healthy once a recovery claims that it is, or has given up
+/// half way.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same after one that says that it has done nothing.
+const AFTER_REFUSAL: Duration = Duration::from_secs(5);
+/// A system that is healthy acknowledges so many writes within so long.
+const WRITES: (usize, Duration) = (20, Duration::from_secs(20));
+/// How long a look at a system's health may take.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Plays an incident until it is detected, hands it over, and puts down what comes of it.
+///
+/// # Errors
+/// [`Error::Failed`] with the verdict where it is not healed; all else says that the exercise
+/// came to nothing.
+pub async fn drill<S: System>(
+    session: &Session,
+    lab: &Lab,
+    system: S,
+    incident: &Incident<S>,
+    exercise: &Arc<Exercise>,
+) -> Result<()> {
+    let run = Run::begin(lab, system).await?;
+    let drilled = acts(session, &run, incident, exercise).await;
+    run.close().await.and(drilled)
+}
+
+async fn acts<S: System>(
+    session: &Session,
+    run: &Run<S>,
+    incident: &Incident<S>,
+    exercise: &Arc<Exercise>,
+) -> Result<()> {
+    // That no detector says a word before is proved of the scenario, and not of each drill.
+    serves(run, run.ledger().acknowledged()).await?;
+    run.story_begins();
+    let is_noticed = |act: &Act<S>| matches!(act.detected.by, Stated::Given(_));
+    let at = incident.acts.iter().rposition(is_noticed).unwrap_or(incident.acts.len() - 1);
+    for act in &incident.acts[..at] {
+        perform_act(run, act, false).await?;
+    }
+    let act = &incident.acts[at];
+    let lab = run.lab();
+    broken(run, act).await?;
+    let noticed = lab.now();
+    (exercise.listener)("detected", &lab.firing().join(", "));
+    if !matches!(act.ends.how, How::GoesOn) {
+        run.heal_all().await?;
+    }
+    stuck(run, act, false).await?;
+    lab.begins(Step::Ended);
+    let system = incident.id.split("::").next().unwrap_or(incident.id);
+    let drilled = handed_over(session, run, system, exercise, noticed).await?;
+    run.heal_all().await?;
+    let (verdict, why) = (drilled.verdict, drilled.why.clone());
+    lab.score(|score| score.recover_ms = drilled.recover_ms);
+    exercise.came_to(drilled);
+    match verdict {
+        Verdict::Healed => Ok(()),
+        other => Err(Error::failed(format!("{other}: {why}"))),
+    }
+}
+
+/// An operator at a broken system.
+struct Seat<'r, S: System> {
+    run: &'r Run<S>,
+    bed: Testbed,
+    desk: Arc<Desk>,
+    external: External,
+}
+
+async fn handed_over<S: System>(
+    session: &Session,
+    run: &Run<S>,
+    system: &str,
+    exercise: &Arc<Exercise>,
+    noticed: Moment,
+) -> Result<Drilled> {
+    let lab = run.lab();
+    let bed = lab.bed().ok_or_else(|| Error::Bug("a drill without a testbed".into()))?;
+    let (journal, listener) = (lab.clone(), Arc::clone(exercise));
+    let told = Box::new(move |number: usize, command: &reenact_testbed::Command, ended: bool| {
+        let at = format!("{number}. {}$ {}", command.node, command.text);
+        let (kind, text) = match (ended, command.code) {
+            (false, _) => ("step", at),
+            (true, code) => ("operator", format!("{at}\n[{}]", code.unwrap_or_default())),
+        };
+        (listener.listener)(kind, &text);
+        journal.record(kind, text);
+    });
+    let (desk, keys) = Desk::open(&bed, told).await?;
+    let strays = session.strays().part(session.next());
+    let private = strays.folder();
+    let files = Files::write(lab.dir(), private, system, &bed, &desk, &keys)?;
+    paged(run, system, &bed, &files, exercise)?;
+    let desk = Arc::new(desk);
+    let set = match &exercise.in_box {
+        Some(folder) => Some(Place::set(&desk, folder).await?),
+        None => None,
+    };
+    if let Some(set) = &set {
+        Files::write_into(set, system, &bed, &keys).await?;
+    }
+    let external = External::new(exercise, Arc::clone(&desk), &files, set, strays)?;
+    let seat = Seat { run, bed, desk, external };
+    let drilled = seat.exercised(exercise, noticed).await;
+    files.forget();
+    drilled
+}
+
+/// Leaves the page where it is read, and calls whoever sits at a shell.
+fn paged<S: System>(run: &Run<S>, system: &str, bed: &Testbed, files: &Files, exercise: &Exercise) -> Result<()> {
+    let nodes: Vec<_> = bed.nodes().iter().map(|node| (node.name().to_owned(), node.ip().to_string())).collect();
+    let lab = run.lab();
+    let now = lab.now();
+    let text = run.read(|seen| lab.ledger().read(|entries| page::page(system, &nodes, seen, entries, now)));
+    files.page(&text)?;
+    if exercise.by_hand {
+        (exercise.listener)("page", &text);
+        reenact_core::progress::hide();
+    }
+    Ok(())
+}
+
+impl<S: System> Seat<'_, S> {
+    async fn exercised(&self, exercise: &Arc<Exercise>, noticed: Moment) -> Result<Drilled> {
+        let (run, lab) = (self.run, self.run.lab());
+        let (before, held, called) = (self.servers().await?, self.held().await, lab.now());
+        let killed_after = self.calls(exercise).await?;
+        let ending = self.external.ending().ok_or_else(|| Error::Bug("a call without an end".into()))?;
+        let patience = match ending {
+            Ending::Refused(_) => AFTER_REFUSAL,
+            Ending::GoesOn => exercise.limit,
+            _ => PATIENCE,
+        };
+        let mut unhealthy = self.until_healthy(patience).await?;
+        let healthy_at = lab.now();
+        let mut again = None;
+        if exercise.again && unhealthy.is_none() {
+            again = Some(self.again().await?);
+            unhealthy = self.until_healthy(PATIENCE).await?;
+        }
+        let touched = changes(&before, &self.servers().await?);
+        let changed = if matches!(ending, Ending::Refused(_)) { touched.clone() } else { Vec::new() };
+        let found = match &mut unhealthy {
+            None => run.compare().await?,
+            Some(why) => {
+                let (harm, uncounted) = self.held().await.since(held);
+                why.extend(uncounted.map(|uncounted| format!("; {uncounted}")));
+                harm
+            }
+        };
+        let unavailable = lab.ledger().read(|all| drill::unavailable(all, run.effect_at(), healthy_at));
+        let facts = Facts { ending, unhealthy, found, changed };
+        let (verdict, why) = judged(&facts, again.as_deref());
+        lab.record("drill", format!("{verdict}: {why}"));
+        let healed = matches!(verdict, Verdict::Healed | Verdict::HealedWithLoss);
+        let from = |moment: Moment| healed.then(|| healthy_at.since(moment).as_millis() as u64);
+        Ok(Drilled {
+            verdict,
+            why,
+            ending: facts.ending,
+            found: facts.found,
+            recover_ms: from(called),
+            recover_from_detection_ms: from(noticed),
+            unavailable_ms: unavailable.as_millis() as u64,
+            commands: self.desk.commands().into_iter().map(Into::into).collect(),
+            killed_after,
+            touched,
+            again,
+        })
+    }
+
+    /// Calls it, and where it is to be killed once more on what it left. Gives after how many
+    /// commands it was killed.
+    async fn calls(&self, exercise: &Exercise) -> Result<Option<usize>> {
+        self.call(exercise.kill).await?;
+        // One that came to its end before it could be killed is not called again.
+        if !matches!(self.external.ending(), Some(Ending::Killed(_))) {
+            return Ok(None);
+        }
+        self.call(None).await?;
+        Ok(exercise.kill)
+    }
+
+    /// Calls it, or has it killed after so many commands. How it ended is with it.
+    async fn call(&self, kill: Option<usize>) -> Result<()> {
+        let external: &dyn Runbook = &self.external;
+        match self.run.operate(external, kill).await {
+            Err(Error::Killed { after, .. }) => {
+                self.run.lab().record("killed", format!("{external} after command {after}"))
+            }
+            Err(Error::Failed(why)) => self.run.lab().record("runbook", why),
+            other => drop(other?),
+        }
+        Ok(())
+    }
+
+    /// Why it is not healthy, once it had its time; `None`: every node serves, and takes writes.
+    async fn until_healthy(&self, patience: Duration) -> Result<Option<String>> {
+        let run = self.run;
+        run.lab().phase("wait: every node to serve");
+        match run.until_healthy(patience).await {
+            Ok(()) => {}
+            Err(Error::Failed(why)) => return Ok(Some(why)),
+            Err(other) => return Err(other),
+        }
+        run.lab().record("healthy", "every node serves");
+        let (more, limit) = WRITES;
+        if let Err(error) = run.writes(more, limit).await {
+            return Ok(Some(error.to_string()));
+        }
+        match tokio::time::timeout(LOOK, run.system().healthy()).await {
+            Ok(Look::Ready(())) => Ok(None),
+            Ok(Look::NotYet(why)) => Ok(Some(format!("healthy no longer: {why}"))),
+            Ok(Look::Never(error)) => Err(error),
+            Err(_) => Ok(Some(format!("no answer within {LOOK:.0?}"))),
+        }
+    }
+
+    /// Calls it once more on the healthy system, and says what it should not have done.
+    async fn again(&self) -> Result<Vec<String>> {
+        let before = self.servers().await?;
+        self.call(None).await?;
+        let gone = changes(&before, &self.servers().await?);
+        let ended = match self.external.ending() {
+            Some(Ending::Success | Ending::GoesOn | Ending::Refused(_)) | None => None,
+            Some(other) => Some(other.to_string()),
+        };
+        Ok(ended.into_iter().chain(gone).collect())
+    }
+
+    async fn servers(&self) -> Result<Vec<(String, Vec<Server>)>> {
+        let mut all = Vec::new();
+        for node in self.bed.nodes() {
+            all.push((node.name().to_owned(), node.servers(self.bed.shell()).await?));
+        }
+        Ok(all)
+    }
+
+    /// What those who can be asked lack or have too much already.
+    async fn held(&self) -> Held {
+        let lab = self.run.lab();
+        let now = lab.now();
+        let served = tokio::time::timeout(LOOK, self.run.system().served()).await.unwrap_or_default();
+        let contents: BTreeMap<_, _> = served.into_iter().collect();
+        // Clients go on: only what they knew before the look counts.
+        let known = |all: &[Entry]| all.iter().filter(|entry| entry.to <= now).cloned().collect::<Vec<_>>();
+        let found = judge::compare(&lab.ledger().read(known), &contents);
+        let repeated = match tokio::time::timeout(LOOK, self.run.system().repeated()).await {
+            Ok(repeated) => repeated.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no answer within {LOOK:.0?}")),
+        };
+        let found = Findings { unexpected: BTreeSet::new(), divergent: BTreeSet::new(), ..found };
+        Held { found, repeated }
+    }
+}
+
+/// One look at a system that may be broken.
+#[derive(Debug)]
+struct Held {
+    /// What those who can be asked lack or have too much.
+    found: Findings,
+    /// What was done more than once, or why that is not known.
+    repeated: Result<BTreeSet<u64>, String>,
+}
+
+impl Held {
+    /// The harm that came since an earlier look, and what of it is not known.
+    fn since(self, earlier: Self) -> (Findings, Option<String>) {
+        let (now, before, uncounted) = match (self.repeated, earlier.repeated) {
+            (Ok(now), Ok(before)) => (now, before, None),
+            (Err(why), _) | (_, Err(why)) => {
+                let uncounted = format!("what was done more than once could not be counted: {why}");
+                (BTreeSet::new(), BTreeSet::new(), Some(uncounted))
+            }
+        };
+        let earlier = Findings { repeated: before, ..earlier.found };
+        (Findings { repeated: now, ..self.found }.new_since(&earlier), uncounted)
+    }
+}
+
+/// The verdict, and why: a second call has to leave a healthy system alone.
+fn judged(facts: &Facts, again: Option<&[String]>) -> (Verdict, String) {
+    match (facts.verdict(), again) {
+        ((Verdict::Healed, _), Some(done)) if !done.is_empty() => {
+            (Verdict::Harm, format!("healed; called again on the healthy system: {}", done.join(", ")))
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+/// The servers that are gone, and those that came in no one's place.
+fn changes(before: &[(String, Vec<Server>)], after: &[(String, Vec<Server>)]) -> Vec<String> {
+    let none = Vec::new();
+    let mut all = Vec::new();
+    for (node, servers) in before {
+        let now = after.iter().find(|(name, _)| name == node).map_or(&none, |(_, servers)| servers);
+        for server in servers.iter().filter(|server| !now.contains(server)) {
+            let program = program(server);
+            let word = if now.iter().any(|other| self::program(other) == program) { "restarted" } else { "ended" };
+            all.push(format!("{program} was {word} on {node}"));
+        }
+        for server in now.iter().filter(|server| !servers.iter().any(|old| program(old) == program(server))) {
+            all.push(format!("{} was started on {node}", program(server)));
+        }
+    }
+    all
+}
+
+fn program(server: &Server) -> &str {
+    let first = server.command.split(' ').next().unwrap_or_default();
+    first.rsplit('/').next().unwrap_or(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(node: &str, all: &[(&str, u32, u64)]) -> (String, Vec<Server>) {
+        let server = |&(command, pid, started): &(&str, u32, u64)| Server { command: command.into(), pid, started };
+        (node.into(), all.iter().map(server).collect())
+    }
+
+    #[test]
+    fn a_second_call_that_restarts_what_serves_is_harm() {
+        let (ending, found) = (Ending::Success, Findings::default());
+        let facts = Facts { ending, unhealthy: None, found, changed: Vec::new() };
+        assert_eq!(judged(&facts, None).0, Verdict::Healed);
+        assert_eq!(judged(&facts, Some(&[])).0, Verdict::Healed);
+        let (verdict, why) = judged(&facts, Some(&["etcd was restarted on n1".into()]));
+        assert_eq!(verdict, Verdict::Harm);
+        assert!(why.contains("etcd was restarted on n1"), "{why}");
+    }
+
+    #[test]
+    fn what_could_not_be_counted_is_no_harm_and_is_said() {
+        let held = |repeated: Result<&[u64], &str>| Held {
+            found: Findings { lost: BTreeSet::from([1]), ..Findings::default() },
+            repeated: repeated.map(|ids| ids.iter().copied().collect()).map_err(str::to_owned),
+        };
+        let none = Held { found: Findings::default(), repeated: Ok(BTreeSet::new()) };
+        let (harm, uncounted) = held(Ok(&[7])).since(none);
+        assert_eq!((harm.lost.len(), harm.repeated.len(), uncounted), (1, 1, None));
+        for (now, earlier) in [(Ok(&[7][..]), Err("refused")), (Err("refused"), Ok(&[][..]))] {
+            let earlier = Held { found: Findings::default(), ..held(earlier) };
+            let (harm, uncounted) = held(now).since(earlier);
+            assert_eq!((harm.lost.len(), harm.repeated.len()), (1, 0));
+            assert!(uncounted.is_some_and(|why| why.ends_with("could not be counted: refused")));
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_gone_restarted_or_new_is_told_and_one_that_stays_is_not() {
+        let before =
+            [on("n1", &[("/usr/sbin/mariadbd -x", 7, 100), ("nginx: master", 8, 100)]), on("n2", &[("etcd", 9, 5)])];
+        assert!(changes(&before, &before).is_empty());
+        // The same pid, which came again.
+        let after = [on("n1", &[("/usr/sbin/mariadbd -x", 7, 900)]), on("n2", &[("etcd", 9, 5), ("bbs", 3, 9)])];
+        assert_eq!(
+            changes(&before, &after),
+            ["mariadbd was restarted on n1", "nginx: was ended on n1", "bbs was started on n2"]
+        );
+        assert_eq!(changes(&before, &[on("n2", &[("etcd", 9, 5)])]).len(), 2, "a machine that is off");
+    }
+}

@@ -1,0 +1,266 @@
+//! The files of an operator: how to reach the nodes by ssh, by Ansible, by their addresses, and
+//! how to switch their machines on and off. They can be used by hand while a drill goes on.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use reenact_core::{Error, Result};
+use reenact_testbed::{DOOR, Desk, Keys, Node, OPERATOR, Place, Testbed};
+
+/// The folder in a run's folder.
+const FOLDER: &str = "operator";
+/// What an operator's own shell reads first.
+pub(super) const RC: &str = "bin/rc";
+/// The page.
+const PAGE: &str = "page";
+/// The same folder in a box.
+pub(super) const BOX: &str = "/box";
+/// Ssh's own programs, which find the nodes by these names without being told of a file.
+const SSH: [&str; 3] = ["ssh", "scp", "sftp"];
+
+/// Puts a start command on every node, and has each run it as its orchestrator would.
+const START: &str = r#"#!/bin/bash
+# usage: start-command COMMAND [VARIABLES]: see `entrypoint` on the nodes
+set -uo pipefail
+index=0
+for pair in $REENACT_ADDRESSES; do
+    node=${pair%%=*} told="NODE_NAME=$node NODE_INDEX=$((++index)) NODE_ADDRESS=${pair#*=}"
+    ssh "$node" 'cat >/usr/local/bin/start-command && chmod 755 /usr/local/bin/start-command' <"$1" || exit 1
+    ssh "$node" 'cat >/etc/start-command' <"${2:-/dev/null}" || exit 1
+    ssh -n "$node" "export $told NODES='$REENACT_NODES' ADDRESSES='$REENACT_ADDRESSES'
+        /opt/operator/bin/entrypoint /usr/local/bin/start-command /etc/start-command" &
+    begun+=($!)
+done
+for one in "${begun[@]}"; do wait "$one" || exit 1; done
+"#;
+
+/// Where the files of an operator are, as their reader finds them.
+struct Layout {
+    folder: String,
+    /// For the key and the sockets: a short path.
+    private: String,
+    /// What reaches the nodes through the daemon; `None`: they are reached by their addresses.
+    program: Option<String>,
+}
+
+impl Layout {
+    fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder)
+    }
+
+    fn ssh_config(&self, nodes: &[Node]) -> String {
+        let mut text = String::from("# How to reach the nodes of this run: ssh -F THIS_FILE NODE\n");
+        for node in nodes {
+            let (name, ip, container) = (node.name(), node.ip(), node.container());
+            text += &format!("Host {name} {ip}\n  HostName {ip}\n  HostKeyAlias {name}\n");
+            if let Some(program) = &self.program {
+                text += &format!("  ProxyCommand \"{program}\" operator exec {container} {DOOR}\n");
+            }
+        }
+        let (private, known) = (&self.private, self.path("known_hosts"));
+        text + &format!(
+            "Host *\n  User root\n  IdentityFile {private}/key\n  IdentitiesOnly yes\n  UserKnownHostsFile {known}\n  \
+             GlobalKnownHostsFile none\n  StrictHostKeyChecking yes\n  BatchMode yes\n  LogLevel ERROR\n  \
+             ControlMaster auto\n  ControlPath {private}/%n\n  ControlPersist 60s\n"
+        )
+    }
+
+    fn inventory(&self, system: &str, nodes: &[Node]) -> String {
+        let hosts: String = nodes.iter().map(|node| format!("{}\n", node.name())).collect();
+        format!(
+            "[{system}]\n{hosts}\n[all:vars]\nansible_ssh_common_args=-F {}\nansible_user=root\n\
+             ansible_python_interpreter={OPERATOR}/bin/python3\n",
+            self.path("ssh_config")
+        )
+    }
+
+    fn ansible_config(&self) -> String {
+        format!(
+            "[defaults]\ninventory = {}\nretry_files_enabled = False\nlocal_tmp = {}/ansible\n\
+             [ssh_connection]\npipelining = True\nssh_args =\n",
+            self.path("inventory.ini"),
+            self.private
+        )
+    }
+
+    /// The variables, but for the path.
+    fn variables(&self, system: &str, nodes: &[Node]) -> Vec<(String, String)> {
+        let names: Vec<_> = nodes.iter().map(Node::name).collect();
+        let addresses: Vec<_> = nodes.iter().map(|node| format!("{}={}", node.name(), node.ip())).collect();
+        let set = |name: &str, value: String| (name.to_owned(), value);
+        vec![
+            set("REENACT_SYSTEM", system.into()),
+            set("REENACT_NODES", names.join(" ")),
+            set("REENACT_ADDRESSES", addresses.join(" ")),
+            set("REENACT_OPERATOR", self.folder.clone()),
+            set("SSH_CONFIG", self.path("ssh_config")),
+            set("ANSIBLE_CONFIG", self.path("ansible.cfg")),
+            set("ANSIBLE_INVENTORY", self.path("inventory.ini")),
+        ]
+    }
+
+    /// What a shell is to read.
+    fn exports(&self, programs: &str, variables: &[(String, String)]) -> String {
+        let quoted = |value: &str| shlex::try_quote(value).unwrap_or_default().into_owned();
+        let line = |(name, value): &(String, String)| format!("export {name}={}\n", quoted(value));
+        format!("export PATH={}:\"$PATH\"\n", quoted(programs)) + &variables.iter().map(line).collect::<String>()
+    }
+
+    /// All that both an operator's own machine and a box have, by name.
+    fn common(&self, system: &str, nodes: &[Node], keys: &Keys) -> [(&'static str, String); 4] {
+        let names: Vec<_> = nodes.iter().map(Node::name).collect();
+        [
+            ("known_hosts", format!("{} {}\n", names.join(","), keys.host)),
+            ("ssh_config", self.ssh_config(nodes)),
+            ("inventory.ini", self.inventory(system, nodes)),
+            ("ansible.cfg", self.ansible_config()),
+        ]
+    }
+}
+
+/// The files, and what of them the environment tells.
+pub struct Files {
+    folder: PathBuf,
+    /// It goes with the session.
+    private: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+impl Files {
+    /// Writes them into a run's folder, and what is secret into `private`, which is made.
+    ///
+    /// # Errors
+    /// [`Error::File`] if one cannot be written, [`Error::Environment`] where this program cannot
+    /// be found again.
+    pub fn write(run: &Path, private: PathBuf, system: &str, bed: &Testbed, desk: &Desk, keys: &Keys) -> Result<Self> {
+        let program = program()?;
+        let folder = run.join(FOLDER);
+        fs::create_dir_all(folder.join("bin")).map_err(Error::file("create", &folder))?;
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&private);
+        made.map_err(Error::file("create", &private))?;
+        let layout = Layout {
+            folder: folder.display().to_string(),
+            private: private.display().to_string(),
+            program: Some(program.clone()),
+        };
+        let mut files = Self { folder, private, environment: layout.variables(system, bed.nodes()) };
+        files.write_key(&keys.private)?;
+        for (name, text) in layout.common(system, bed.nodes(), keys) {
+            files.keep(name, &text)?;
+        }
+        files.keep_programs(&program, desk.container(), &layout)?;
+        files.keep("env", &layout.exports(&layout.path("bin"), &files.environment))?;
+        let (env, page) = (layout.path("env"), layout.path(PAGE));
+        files.keep(RC, &rc(&env, &page))?;
+        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
+        files.environment.push(("PATH".into(), format!("{}:{path}", layout.path("bin"))));
+        Ok(files)
+    }
+
+    /// Writes what a box has of them.
+    ///
+    /// # Errors
+    /// As [`Place::write`].
+    pub async fn write_into(place: &Place, system: &str, bed: &Testbed, keys: &Keys) -> Result<()> {
+        let layout = Layout { folder: BOX.into(), private: BOX.into(), program: None };
+        for (name, text) in layout.common(system, bed.nodes(), keys) {
+            place.write(&layout.path(name), &text).await?;
+        }
+        place.write(&layout.path("key"), &keys.private).await?;
+        place.write("/root/.ssh/config", &layout.ssh_config(bed.nodes())).await?;
+        let exports = layout.exports(&format!("{OPERATOR}/bin"), &layout.variables(system, bed.nodes()));
+        place.write(&layout.path("env"), &exports).await
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What a command finds set.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    /// Keeps what the pager says.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written.
+    pub fn page(&self, text: &str) -> Result<()> {
+        self.keep(PAGE, text)
+    }
+
+    /// Forgets the key: it opens nothing any more.
+    pub fn forget(&self) {
+        let _ = fs::remove_dir_all(&self.private);
+    }
+
+    fn keep(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        fs::write(&path, text).map_err(Error::file("write", path))
+    }
+
+    fn keep_program(&self, name: &str, text: &str) -> Result<()> {
+        self.keep(name, text)?;
+        let path = self.folder.join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(Error::file("write", path))
+    }
+
+    /// Nobody else may read it, or ssh refuses it.
+    fn write_key(&self, key: &str) -> Result<()> {
+        let path = self.private.join("key");
+        let mut options = fs::OpenOptions::new();
+        let options = options.write(true).create_new(true).mode(0o600);
+        let written = options.open(&path).and_then(|mut file| file.write_all(key.as_bytes()));
+        written.map_err(Error::file("write", path))
+    }
+
+    /// Programs that come first on the path: the power switches, and ssh with its configuration.
+    fn keep_programs(&self, program: &str, desk: &str, layout: &Layout) -> Result<()> {
+        let power =
+            format!("#!/bin/sh\nexec \"{program}\" operator exec {desk} {OPERATOR}/bin/power \"$@\" </dev/null\n");
+        self.keep_program("bin/power", &power)?;
+        self.keep_program("bin/start-command", START)?;
+        for name in SSH {
+            // The next one on the path, whatever it is.
+            let script = format!(
+                "#!/bin/sh\nPATH=$(printf %s \"$PATH\" | sed 's|{0}:||g')\nexec {name} -F \"{1}\" \"$@\"\n",
+                layout.path("bin"),
+                layout.path("ssh_config")
+            );
+            self.keep_program(&format!("bin/{name}"), &script)?;
+        }
+        Ok(())
+    }
+}
+
+/// What an operator's own shell reads first. `done` is a keyword: it is known by its error, as a
+/// line of its own.
+fn rc(env: &str, page: &str) -> String {
+    format!(
+        r#". '{env}'
+HISTFILE= HISTCONTROL= HISTTIMEFORMAT=
+PS1='operator\$ '
+reenact_done() {{ [[ $(history 1) =~ ^\ *[0-9]+\ +done\ *$ ]] && exit 0; }}
+PROMPT_COMMAND=reenact_done
+# The lines that a program writes are for this shell, and not for the first ssh.
+[ -t 0 ] || alias ssh='ssh -n'
+alias page="cat '{page}' >&2"
+cat '{page}' >&2
+echo 'reach them by `ssh NODE`, switch them by `power NODE on|off|status`; `done` ends the drill' >&2
+"#
+    )
+}
+
+/// This program's path, to be started again.
+///
+/// # Errors
+/// [`Error::Environment`] where it cannot be told.
+pub fn program() -> Result<String> {
+    let unknown = |error| Error::environment(format!("where is this program? {error}"), "start it from a file");
+    Ok(std::env::current_exe().map_err(unknown)?.display().to_string())
+}

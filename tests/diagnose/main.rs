@@ -1,0 +1,40 @@
+//! What a case is worth that was never watched: recordings of real runs, cut at a moment and held
+//! still, as a folder of files or a live look would show them.
+//!
+//! The shipped recordings are a part of the suite. `REENACT_CUTS=results/SESSION cargo test --test
+//! diagnose -- --nocapture` holds a whole session against the same, and prints the table.
+
+mod advice;
+mod cuts;
+mod folders;
+mod garbage;
+mod mutated;
+mod scripts;
+mod versions;
+
+use std::path::{Path, PathBuf};
+
+use reenact::{
+    archive::{Recording, Saved},
+    probe::Observation,
+};
+use scenarios as _;
+
+fn folders() -> Vec<PathBuf> {
+    let shipped = || vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/recordings")];
+    std::env::var_os("REENACT_CUTS").map_or_else(shipped, |paths| std::env::split_paths(&paths).collect())
+}
+
+/// All runs with what was seen in them.
+fn runs() -> Vec<(reenact::campaign::RunResult, Vec<Observation>)> {
+    let saved = Saved::load_all(&folders()).expect("recordings");
+    let all = saved.runs.into_iter().map(|run| {
+        let mut recording = Recording::open(&run.run_dir).expect("a recording");
+        let mut seen = Vec::new();
+        while let Some(observation) = recording.observation().expect("an observation") {
+            seen.push(observation);
+        }
+        (run, seen)
+    });
+    all.collect()
+}

@@ -1,0 +1,314 @@
+//! `reenact drill`: recoveries of somebody's own, in the operator's place.
+//!
+//! What needs Docker is skipped without it, unless `REENACT_REQUIRE=all`.
+
+mod called;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use called::{Done, NO_DAEMON, docker, finish, folder, reenact, run};
+use reenact::testbed::{Leftovers, SESSION_LABEL, connect};
+use rustix::process::{Pid, Signal, kill_process};
+use scenarios as _;
+use serde_json::Value;
+use tokio::{process::Command, time::timeout};
+
+/// What hangs fails.
+const LIMIT: Duration = Duration::from_secs(600);
+const WEDGE: &str = "galera::non_primary_wedge";
+/// Healthy, and soon up.
+const TWIN: &str = "galera::twin_healthy_under_load";
+/// What a process of a drill has in its environment.
+const MARK: &str = "REENACT_STARTED_FOR=";
+
+/// A recovery of the examples.
+fn example(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/drills").join(name);
+    path.display().to_string()
+}
+
+/// The last object on standard output, all of which are JSON.
+#[track_caller]
+fn verdict(done: &Done) -> Value {
+    let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    done.stdout.lines().map(read).next_back().unwrap_or_else(|| panic!("nothing: {}", done.stderr))
+}
+
+fn drill(results: &Path, arguments: &[&str]) -> Command {
+    let mut command = reenact(&["drill", "--json", "--results"]);
+    command.arg(results).args(arguments);
+    command
+}
+
+/// Holds that nothing is left on the daemon, among the processes and in the folder of
+/// temporary files of the only session in `results`.
+async fn nothing_is_left(results: &Path) {
+    let session = only_folder_in(results);
+    let id = session.file_name().expect("a name").to_string_lossy().into_owned();
+    let docker = connect().await.expect("the daemon");
+    let gone = async {
+        while !Leftovers::find(&docker, &format!("{SESSION_LABEL}={id}")).await.expect("it lists").is_empty()
+            || !marked(&id).is_empty()
+            || env::temp_dir().join(format!("reenact-{id}")).exists()
+        {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let is_gone = timeout(Duration::from_secs(60), gone).await.is_ok();
+    assert!(is_gone, "processes {:?}, or something on the daemon, or a folder", marked(&id));
+}
+
+fn only_folder_in(results: &Path) -> PathBuf {
+    let mut folders = fs::read_dir(results).expect("the results").map(|entry| entry.expect("an entry").path());
+    let first = folders.next().expect("a folder");
+    assert!(folders.next().is_none(), "one call makes one folder");
+    first
+}
+
+/// The processes that were started for a session.
+fn marked(id: &str) -> Vec<String> {
+    let mark = format!("{MARK}{id}");
+    let bears = |pid: &String| {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environ.split(|byte| *byte == 0).any(|variable| variable.starts_with(mark.as_bytes()))
+    };
+    let all =
+        fs::read_dir("/proc").expect("/proc").flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    all.filter(bears).collect()
+}
+
+#[tokio::test]
+async fn a_wrong_request_is_told_before_docker_is_needed() {
+    let results = folder();
+    let say = async |arguments: &[&str]| run(drill(results.path(), arguments).env("DOCKER_HOST", NO_DAEMON)).await;
+    say(&[WEDGE, "--", "no-such-program"]).await.ends(2, &["no-such-program", "on the PATH"]);
+    say(&[WEDGE, "--", "/etc/passwd"]).await.ends(2, &["not executable", "chmod +x"]);
+    say(&["galera::non_primary", "--", "true"]).await.ends(2, &["means 2 scenarios", "missed_view"]);
+    say(&["galera::no_such", "--", "true"]).await.ends(2, &["no_such"]);
+    say(&[WEDGE]).await.ends(2, &["COMMAND"]);
+    say(&[WEDGE, "--kill", "0", "--", "true"]).await.ends(2, &["--kill"]);
+    say(&[WEDGE, "--limit", "1ms", "--", "true"]).await.ends(2, &["--limit"]);
+    say(&[WEDGE, "--refused", "0", "--", "true"]).await.ends(2, &["--refused"]);
+    say(&[WEDGE, "--start-command", "/nonexistent"]).await.ends(2, &["/nonexistent"]);
+    say(&[WEDGE, "--variables", "/etc/passwd", "--", "true"]).await.ends(2, &["--variables"]);
+    say(&[WEDGE, "--task-dir", "/etc"]).await.ends(2, &["/etc", "already"]);
+    say(&["--suite", "/nonexistent.toml"]).await.ends(2, &["/nonexistent.toml"]);
+    say(&[WEDGE, "--", "true"]).await.ends(3, &[NO_DAEMON]);
+}
+
+#[tokio::test]
+async fn the_right_script_heals_loses_nothing_and_leaves_a_healthy_system_alone() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let done = run(&mut drill(results.path(), &[WEDGE, "--again", "--", &example("galera-right.sh")])).await;
+    let told = verdict(&done);
+    assert_eq!((&told["verdict"], &told["lost_count"]), (&"healed".into(), &0.into()), "{told}");
+    done.ends(0, &[]);
+    assert!(told["recover_ms"].is_u64() && told["again"].as_array().is_some_and(Vec::is_empty), "{told}");
+    // Three looks, three kills, three positions, the bootstrap, two joins; and again three looks.
+    assert_eq!(told["commands"], 15, "{told}");
+    let steps = done.stdout.lines().filter(|line| line.contains(r#""event":"step""#)).count();
+    assert_eq!(steps, 15, "{}", done.stdout);
+    nothing_is_left(results.path()).await;
+}
+
+#[tokio::test]
+async fn the_naive_script_loses_what_was_acknowledged_and_the_judge_names_it() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let done = run(&mut drill(results.path(), &[WEDGE, "--limit", "90s", "--", &example("galera-naive.sh")])).await;
+    let told = verdict(&done);
+    done.ends(1, &[]);
+    let verdict = told["verdict"].as_str();
+    assert!(matches!(verdict, Some("harm" | "healed_with_loss")), "{told}");
+    let lost = told["lost"].as_array().map(Vec::len);
+    assert!(lost.is_some_and(|lost| lost > 0) && told["lost_count"].as_u64() == lost.map(|lost| lost as u64), "{told}");
+}
+
+#[tokio::test]
+async fn a_script_that_is_killed_after_its_bootstrap_and_finds_nothing_to_do_is_not_kill_safe() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let script = example("galera-not-kill-safe.sh");
+    let done = run(&mut drill(results.path(), &[WEDGE, "--kill", "10", "--", &script])).await;
+    let told = verdict(&done);
+    done.ends(1, &[]);
+    assert_eq!(told["verdict"], "not_kill_safe", "{told}");
+    assert_eq!(
+        (&told["kills"][0]["after"], &told["kills"][0]["verdict"]),
+        (&10.into(), &"false_success".into()),
+        "{told}"
+    );
+}
+
+/// On a system that is healthy: what counts is that each comes to an end, and leaves nothing.
+#[tokio::test]
+async fn a_command_that_forks_floods_hangs_or_kills_its_own_leaves_nothing() {
+    if !docker().await {
+        return;
+    }
+    for (script, ending) in [
+        ("setsid sleep 600 >/dev/null 2>&1 & sleep 600 & exit 0", "exit code 0"),
+        ("yes a flood of words | head -c 50000000; exit 5", "exit code 5"),
+        ("ssh n1 true; exec sleep 600", "killed at the limit"),
+        ("trap '' TERM; kill -9 $$", "exit code 137"),
+        ("ssh n1 'echo over ssh; exit 7'; code=$?; power n2 status; exit $code", "exit code 7"),
+    ] {
+        let results = folder();
+        let done = run(&mut drill(results.path(), &[TWIN, "--limit", "20s", "--", "bash", "-c", script])).await;
+        let told = verdict(&done);
+        assert_eq!(told["ending"], ending, "{script}: {told}");
+        let run_dir = PathBuf::from(told["run_dir"].as_str().expect("a folder"));
+        let said = fs::metadata(run_dir.join("operator/call-1.out")).expect("its output").len();
+        assert!(said < 2 << 20, "{script}: {said} bytes are kept");
+        nothing_is_left(results.path()).await;
+    }
+}
+
+/// Each node's own start command, in the place of the service's: the first one founds the cluster,
+/// as the entry point of many an orchestrator does, whatever the others have.
+#[tokio::test]
+#[ignore = "for the night: two incidents are played"]
+async fn a_start_command_is_run_on_every_node_and_judged_by_what_it_leaves() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let subject = |name| ["--start-command".to_owned(), example(name)];
+    for (script, variables, verdicts) in [
+        ("galera-start-first.sh", "galera-start.env", &["healed_with_loss", "harm"][..]),
+        ("galera-start-waits.sh", "galera-start.env", &["stuck"][..]),
+    ] {
+        let (subject, variables) = (subject(script), example(variables));
+        let arguments = [WEDGE, "--limit", "60s", &subject[0], &subject[1], "--variables", &variables];
+        let done = run(&mut drill(&results.path().join(script), &arguments)).await;
+        let told = verdict(&done);
+        let verdict = told["verdict"].as_str().unwrap_or_default();
+        assert!(verdicts.contains(&verdict), "{script}: {told}");
+        assert_eq!(told["ending"], "it goes on, on the nodes", "{script}: {told}");
+        assert_eq!(told["commands"], 9, "{script}: {told}");
+        nothing_is_left(&results.path().join(script)).await;
+    }
+}
+
+/// A task for an agents' benchmark: started, given to a solution, and checked.
+#[tokio::test]
+#[ignore = "for the night: two incidents are played"]
+async fn a_task_s_checker_knows_a_good_solution_from_a_naive_one() {
+    if !docker().await {
+        return;
+    }
+    for (script, passes) in [("galera-right.sh", true), ("galera-naive.sh", false)] {
+        let parent = folder();
+        let task = parent.path().join("task");
+        let mut command = reenact(&["drill", WEDGE, "--limit", "5m", "--task-dir"]);
+        run(command.arg(&task).arg("--").arg(example(script))).await.ends(0, &[]);
+        let call = async |name: &str| {
+            let mut command = Command::new(task.join(name));
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+            finish(command.spawn().expect(name)).await
+        };
+        call("start.sh").await.ends(0, &[]);
+        let page = fs::read_to_string(task.join("state/page")).expect("a page");
+        assert!(page.contains("n1") && !page.contains("wedge"), "{page}");
+        call("solution.sh").await;
+        let checked = call("run-tests.sh").await;
+        let outcome = if passes { "PASSED" } else { "FAILED" };
+        assert!(
+            checked.stdout.contains(&format!("{outcome} tests/test_outputs.py::test_healed")),
+            "{}",
+            checked.stdout
+        );
+        checked.ends(i32::from(!passes), &[]);
+        nothing_is_left(&task.join("state/results")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_box_reaches_the_nodes_and_neither_the_daemon_nor_anything_outside() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let script = "ssh n1 'echo reached' && [ \"$(power n2 status)\" = on ] && ansible all -m ping || exit 1
+                  [ ! -e /var/run/docker.sock ] || exit 2
+                  ! curl -s -m 3 http://192.0.2.1 && ! curl -s -m 3 http://172.17.0.1 || exit 3";
+    let done = run(&mut drill(results.path(), &[TWIN, "--box", "--", "bash", "-c", script])).await;
+    let told = verdict(&done);
+    let run_dir = PathBuf::from(told["run_dir"].as_str().expect("a folder"));
+    let said = |name: &str| fs::read_to_string(run_dir.join("operator").join(name)).unwrap_or_default();
+    assert_eq!(told["ending"], "exit code 0", "{told}\n{}\n{}", said("call-1.out"), said("call-1.err"));
+    assert!(said("call-1.out").contains("reached"), "{}", said("call-1.out"));
+    nothing_is_left(results.path()).await;
+    let done = run(&mut drill(results.path(), &[TWIN, "--box", "--", "no-such-tool"])).await;
+    assert_eq!(verdict(&done)["ending"], "exit code 127 (command not found?)", "{}", done.stdout);
+}
+
+#[tokio::test]
+async fn machines_that_are_off_are_switched_on_and_nothing_more_is_needed() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let incident = "diego::etcd_quorum_lost_by_kill";
+    let done = run(&mut drill(results.path(), &[incident, "--again", "--", &example("power-on.sh")])).await;
+    let told = verdict(&done);
+    done.ends(0, &[]);
+    assert_eq!((&told["verdict"], &told["lost_count"]), (&"healed".into(), &0.into()), "{told}");
+}
+
+#[tokio::test]
+async fn a_harness_that_is_killed_in_the_middle_of_a_drill_leaves_nothing() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let script = "ssh n1 true; sleep 600 & sleep 600";
+    let child = drill(results.path(), &[TWIN, "--", "bash", "-c", script]).spawn().expect("the binary");
+    let pid = Pid::from_raw(child.id().expect("it runs").cast_signed()).expect("a process id");
+    let called = async {
+        loop {
+            let session = fs::read_dir(results.path()).into_iter().flatten().flatten().next();
+            let id = session.map(|session| session.file_name().to_string_lossy().into_owned());
+            if id.is_some_and(|id| marked(&id).len() >= 3) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LIMIT, called).await.expect("the command is called");
+    kill_process(pid, Signal::KILL).expect("the signal is sent");
+    drop(child);
+    nothing_is_left(results.path()).await;
+}
+
+#[tokio::test]
+async fn a_shell_gets_a_page_of_symptoms_and_ends_at_done() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let mut child = drill(results.path(), &[TWIN, "--shell"]).stdin(Stdio::piped()).spawn().expect("the binary");
+    let mut input = child.stdin.take().expect("a pipe");
+    tokio::io::AsyncWriteExt::write_all(&mut input, b"ssh n1 uname\ndone\nssh n2 uname\n").await.expect("it listens");
+    let ended = timeout(LIMIT, child.wait_with_output()).await.expect("it ends at `done`").expect("its output");
+    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let events: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let page = events.iter().find(|event| event["event"] == "page").unwrap_or_else(|| panic!("no page: {text}"));
+    assert!(page["text"].as_str().is_some_and(|text| text.contains("n1") && !text.contains("galera/")), "{page}");
+    let steps: Vec<_> = events.iter().filter(|event| event["event"] == "step").collect();
+    assert_eq!(steps.len(), 1, "{text}");
+    let told = events.last().expect("a verdict");
+    assert_eq!((&told["verdict"], &told["commands"]), (&"healed".into(), &1.into()), "{told}");
+}
