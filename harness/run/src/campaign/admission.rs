@@ -9,9 +9,9 @@ use std::{
 
 use crate::machine::{self, Load, Processors};
 
-/// How long the machine is looked at before one more run begins: about as long as the last one
-/// takes to show what it needs.
-const LOOK: Duration = Duration::from_secs(1);
+/// How long the machine is looked at before one more run begins. One calm second is nothing:
+/// between two containers of a deployment each machine has one.
+const LOOK: Duration = Duration::from_secs(3);
 /// With more of their time at work the processors have none left for one more run.
 const BUSY: f64 = 0.85;
 /// The same by the share of time in which some task waited for a processor.
