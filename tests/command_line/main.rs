@@ -8,6 +8,7 @@ mod alerts;
 mod called;
 mod check;
 mod diagnose;
+mod findings;
 mod runs;
 
 use std::{

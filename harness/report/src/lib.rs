@@ -9,6 +9,7 @@ mod diagnosed;
 pub mod doctor;
 pub mod documents;
 mod drilled;
+mod found;
 mod html;
 mod junit;
 mod matrix;
@@ -28,6 +29,7 @@ use reenact_run::campaign::RunResult;
 
 pub use compared::{compared, compared_markdown};
 pub use covered::coverage;
+pub use found::{findings, findings_json};
 pub use html::{About, How, html};
 pub use junit::junit;
 pub use matrix::matrix;

@@ -17,7 +17,10 @@ use crate::{About, How, compare::Figures};
 use reenact_core::{Error, Result};
 use reenact_run::{
     archive::Part,
-    campaign::{self, Asked, Coverage, Finding, Hunt, Outcome, Playable, RunResult, Runner, Scenario, Shard, Span},
+    campaign::{
+        self, Asked, Coverage, Finding, Findings, Hunt, Hunted, Outcome, Playable, RunResult, Runner, Scenario, Shard,
+        Span,
+    },
 };
 use reenact_testbed::Session;
 
@@ -55,6 +58,11 @@ pub(super) struct Campaign {
     /// --once `merge` adds it
     #[arg(long, value_name = "FILE")]
     coverage: Option<PathBuf>,
+
+    /// What earlier nights have found: runs it first, adds what is new, and says what is gone; with --once `merge`
+    /// adds it
+    #[arg(long, value_name = "DIR")]
+    findings: Option<PathBuf>,
 
     /// Leave the named scenarios out
     #[arg(long)]
@@ -107,6 +115,7 @@ impl Campaign {
     ) -> Result<(PathBuf, Result<u8>)> {
         let begun = std::time::Instant::now();
         let known = self.coverage.as_deref().map(Coverage::load).transpose()?;
+        let findings = self.findings.as_deref().map(Findings::load).transpose()?.unwrap_or_default();
         let session = Session::open(results, images, false).await?;
         let require_all = std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all");
         let runner = Runner { full: self.full, require_all, ..Runner::new(session, crate::keep_picture) };
@@ -122,23 +131,33 @@ impl Campaign {
             let mut all = runner.run_all(scenarios, self.seed, 1, self.jobs.into(), told).await;
             let budget = self.budget.saturating_sub(begun.elapsed());
             let (seed, jobs, most) = (self.seed, self.jobs.into(), self.schedules);
-            let hunt = Hunt { runner: &runner, systems, seed, shard, jobs, budget, most, known: known.clone() };
-            let (random, findings) = hunt.run(told).await?;
-            let met = Coverage::of(&random);
-            all.extend(random);
-            Ok((all, findings, met))
+            let known = known.clone();
+            let hunt = Hunt { runner: &runner, systems, seed, shard, jobs, budget, most, known, findings };
+            let mut hunted = hunt.run(told).await?;
+            let met = Coverage::of(&hunted.results);
+            all.append(&mut hunted.results);
+            Ok((all, hunted, met))
         };
-        let ((done, findings, met), closed) = conclude(&runner.session, work).await?;
+        let ((done, Hunted { new, findings, .. }, met), closed) = conclude(&runner.session, work).await?;
         let folder = runner.session.results().to_path_buf();
         if !done.is_empty() {
             let about = About { full: self.full, ..About::ending(runner.session.id(), How::Run) };
             crate::keep_session(&folder, &done, &about)?;
-            self.tell(&runner.session, &done, &findings);
+            self.tell(&runner.session, &done, &new);
         }
         if let (Some(known), Some(path)) = (known, &self.coverage) {
             note(&crate::coverage(&met, &known));
             if !self.once {
                 met.united(&known).save(path)?;
+            }
+        }
+        if let Some(kept) = &self.findings {
+            let tonight = findings.of(runner.session.id());
+            if !tonight.is_empty() {
+                note(&crate::findings(&tonight));
+            }
+            if !self.once {
+                tonight.keep(kept)?;
             }
         }
         let ended = match exit_code(&done) {
@@ -170,8 +189,9 @@ impl Campaign {
         say(crate::matrix(done));
         for Finding { system, number, reason, plan, failed: (failed, ran), runs, is_minimal } in findings {
             let size = if *is_minimal { "minimal" } else { "not minimal yet" };
+            let from = number.map_or_else(|| "an earlier plan".into(), |number| format!("schedule {number}"));
             say(format!(
-                "found: {system}, schedule {number}: {reason}\n  {size} after {runs} runs; {failed} of {ran} runs fail so; \
+                "found: {system}, {from}: {reason}\n  {size} after {runs} runs; {failed} of {ran} runs fail so; \
                  again: reenact replay {}",
                 plan.display()
             ));

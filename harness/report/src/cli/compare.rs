@@ -66,6 +66,10 @@ pub(super) struct Merge {
     /// A map of what schedules have met on earlier nights: says what is new, and adds it
     #[arg(long, value_name = "FILE")]
     coverage: Option<PathBuf>,
+
+    /// What earlier nights have found: says what is new, open and gone, and adds it
+    #[arg(long, value_name = "DIR")]
+    findings: Option<PathBuf>,
 }
 
 impl Compare {
@@ -104,7 +108,7 @@ impl Baseline {
 impl Merge {
     pub(super) fn execute(self) -> Result<u8> {
         let whole = Whole::of(&self.folders)?;
-        let Merged { runs, renumbered, again, skipped } = archive::merge(&self.folders, &self.into)?;
+        let Merged { runs, renumbered, again, skipped, findings } = archive::merge(&self.folders, &self.into)?;
         tell_skipped(&skipped);
         for path in again {
             note(&format!("left out {}: this run is there already", path.display()));
@@ -123,6 +127,9 @@ impl Merge {
             let (met, known) = (Coverage::of(&runs), Coverage::load(path)?);
             say(crate::coverage(&met, &known));
             met.united(&known).save(path)?;
+        }
+        if let Some(kept) = self.findings.as_ref().filter(|_| !findings.is_empty()) {
+            say(crate::findings(&findings.keep(kept)?));
         }
         let Some(Whole { missing, exit_code }) = whole else { return Ok(0) };
         for shard in missing {

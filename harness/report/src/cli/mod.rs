@@ -2,11 +2,13 @@
 
 mod alerts;
 mod bench;
+mod bisect;
 mod campaign_;
 mod check;
 mod compare;
 mod diagnose;
 mod drill;
+mod findings;
 mod image;
 mod operator;
 mod rescore;
@@ -89,6 +91,10 @@ enum Command {
     Baseline(compare::Baseline),
     /// Join the sessions of several machines into one
     Merge(compare::Merge),
+    /// What campaigns have found, since when, how often it fails, and what is gone
+    Findings(findings::Findings),
+    /// Which commit brought a finding? Builds and replays what lies between a good one and a bad one
+    Bisect(bisect::Bisect),
     /// Make an image of this program, for `docker run` and for engines, and print its name
     Image(image::Image),
     /// Keep of runs what rescoring needs, small: for tests/recordings
@@ -167,6 +173,8 @@ async fn dispatch(arguments: Arguments) -> Result<u8> {
         Command::Compare(compare) => compare.execute(),
         Command::Baseline(baseline) => baseline.execute(),
         Command::Merge(merge) => merge.execute(),
+        Command::Findings(findings) => findings.execute(),
+        Command::Bisect(bisect) => bisect.execute(&arguments.results).await,
         Command::Image(image) => image.execute(&arguments.results, images).await,
         Command::Pack(pack) => pack.execute(),
         Command::Doctor { json } => examine(&arguments.results, json).await,

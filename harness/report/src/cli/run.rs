@@ -192,7 +192,7 @@ fn tell(session: &Session, json: bool, done: &[RunResult], about: &About) -> Res
 }
 
 /// Ends with an error at SIGINT or SIGTERM, so that all is cleaned up.
-async fn interrupted<T>() -> Result<T> {
+pub(super) async fn interrupted<T>() -> Result<T> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| signal(kind).map_err(|error| Error::Bug(format!("cannot listen for signals: {error}")));
     let (mut int, mut term) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);

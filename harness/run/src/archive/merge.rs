@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io, iter,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use super::{Saved, Skipped, folders};
-use crate::campaign::{FINDINGS, RunResult, SCORE};
+use crate::campaign::{FINDINGS, Findings, RunResult, SCORE};
 use reenact_core::{Error, Result};
 
 /// A session that was joined from others.
@@ -21,6 +21,8 @@ pub struct Merged {
     pub again: Vec<PathBuf>,
     /// Folders of runs without a verdict, left where they are.
     pub skipped: Vec<Skipped>,
+    /// What these sessions have found, or met again.
+    pub findings: Findings,
 }
 
 /// Joins the runs of these folders into one session's folder. Files are hard-linked where
@@ -35,7 +37,12 @@ pub struct Merged {
 pub fn merge(sources: &[PathBuf], into: &Path) -> Result<Merged> {
     let Saved { runs, skipped } = Saved::load_all(sources)?;
     let there = present(into)?;
-    let mut merged = Merged { runs: there, renumbered: Vec::new(), again: Vec::new(), skipped };
+    let mut findings = Findings::load(&into.join(FINDINGS))?;
+    for source in sources {
+        findings.extend(Findings::load(&source.join(FINDINGS))?);
+    }
+    findings.save(&into.join(FINDINGS))?;
+    let mut merged = Merged { runs: there, renumbered: Vec::new(), again: Vec::new(), skipped, findings };
     for run in runs {
         if merged.runs.iter().any(|known| is_same(known, &run)) {
             merged.again.push(run.run_dir);
@@ -49,27 +56,8 @@ pub fn merge(sources: &[PathBuf], into: &Path) -> Result<Merged> {
             merged.renumbered.push((run, joined));
         }
     }
-    for source in sources.iter().map(|source| source.join(FINDINGS)).filter(|findings| findings.is_dir()) {
-        copy_findings(&source, &into.join(FINDINGS))?;
-    }
     merged.runs.sort_by(|a, b| (&a.id, a.run, a.seed).cmp(&(&b.id, b.run, b.seed)));
     Ok(merged)
-}
-
-/// Copies the plans of what was found; another one of the same name gets a name that is free.
-fn copy_findings(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).map_err(Error::file("create", to))?;
-    let entries = fs::read_dir(from).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    for path in entries.map_err(Error::file("read", from))?.into_iter().map(|entry| entry.path()) {
-        let plan = fs::read(&path).map_err(Error::file("read", &path))?;
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let names = iter::once(format!("{stem}.toml")).chain((2..).map(|again| format!("{stem}.{again}.toml")));
-        let is_free = |target: &PathBuf| !target.exists() || fs::read(target).is_ok_and(|there| there == plan);
-        if let Some(target) = names.map(|name| to.join(name)).find(is_free) {
-            fs::write(&target, &plan).map_err(Error::file("write", target))?;
-        }
-    }
-    Ok(())
 }
 
 /// The runs that `into` holds already; it is made if need be.

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 
 use super::*;
-use crate::campaign::{FINDINGS, Outcome, Setup};
+use crate::campaign::{Outcome, Setup};
 
 fn result(id: &str, run: u32, seed: u64) -> RunResult {
     RunResult {
@@ -159,23 +159,6 @@ fn shards_are_joined_and_a_clash_gets_the_next_number() {
     assert_eq!(Saved::load(two.path()).expect("a session").runs[0].run, 1);
     let again = merge(&sources, into.path()).expect("merged");
     assert_eq!((again.runs.len(), again.again.len(), again.renumbered.len()), (3, 3, 0));
-}
-
-#[test]
-fn the_plans_of_what_was_found_come_along_and_none_replaces_another() {
-    let (one, two, into) = (folder(), folder(), folder());
-    for (session, text) in [(&one, "seed = 1"), (&two, "seed = 2")] {
-        keep(session.path(), &result("a::random", 1, 1), LINE);
-        fs::create_dir(session.path().join(FINDINGS)).expect("a folder");
-        fs::write(session.path().join(FINDINGS).join("a-1.toml"), text).expect("a plan");
-    }
-    let sources = [one.path().to_path_buf(), two.path().to_path_buf()];
-    for _ in 0..2 {
-        merge(&sources, into.path()).expect("merged");
-        let plan = |name: &str| fs::read_to_string(into.path().join(FINDINGS).join(name)).expect("a plan");
-        assert_eq!((plan("a-1.toml"), plan("a-1.2.toml")), ("seed = 1".into(), "seed = 2".into()));
-        assert_eq!(fs::read_dir(into.path().join(FINDINGS)).expect("plans").count(), 2);
-    }
 }
 
 #[test]

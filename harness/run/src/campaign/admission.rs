@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_secs(3);
 const BUSY: f64 = 0.85;
 /// The same by the share of time in which some task waited for a processor.
 const WAITED: f64 = 0.6;
+/// So much more of both must be free for each further run: all that now wait may go on at once.
+const ROOM: f64 = 0.1;
 /// What the largest testbed needs: twelve machines, or two JVMs and a database.
 const MEMORY: u64 = 1 << 30;
 
@@ -38,7 +40,7 @@ impl Drop for Admitted<'_> {
 }
 
 impl Default for Admission {
-    /// One run for each processor, and as many more as these bear.
+    /// One run for each processor, and as many more as these bear; each needs more room than the last.
     fn default() -> Self {
         Self::of_at_least(thread::available_parallelism().map_or(1, usize::from))
     }
@@ -54,24 +56,31 @@ impl Admission {
         self.enter_when(is_calm).await
     }
 
-    async fn enter_when<F: Future<Output = bool>>(&self, is_calm: impl Fn() -> F) -> Admitted<'_> {
+    async fn enter_when<F: Future<Output = bool>>(&self, is_calm: impl Fn(usize) -> F) -> Admitted<'_> {
         let _turn = self.turn.lock().await;
-        while self.running.load(Ordering::SeqCst) >= self.least && !is_calm().await {}
+        loop {
+            match self.running.load(Ordering::SeqCst).checked_sub(self.least) {
+                Some(more) if !is_calm(more).await => {}
+                _ => break,
+            }
+        }
         self.running.fetch_add(1, Ordering::SeqCst);
         Admitted(&self.running)
     }
 }
 
-/// Looks at the machine for a while, and says whether it bears one more run.
-async fn is_calm() -> bool {
+/// Looks at the machine for a while, and says whether it bears one run beside those that are more than
+/// it has processors.
+async fn is_calm(more: usize) -> bool {
     let before = Processors::now();
     tokio::time::sleep(LOOK).await;
     let load = before.zip(Processors::now()).map(|(before, now)| now.since(&before));
-    load.is_none_or(has_time) && machine::memory_available().is_none_or(|bytes| bytes >= MEMORY)
+    load.is_none_or(|load| has_time(load, more)) && machine::memory_available().is_none_or(|bytes| bytes >= MEMORY)
 }
 
-fn has_time(load: Load) -> bool {
-    load.busy < BUSY && load.waited.is_none_or(|waited| waited < WAITED)
+fn has_time(load: Load, more: usize) -> bool {
+    let room = ROOM * more as f64;
+    load.busy + room < BUSY && load.waited.is_none_or(|waited| waited + room < WAITED)
 }
 
 #[cfg(test)]
@@ -85,21 +94,25 @@ mod tests {
     #[test]
     fn so_many_run_whatever_the_machine_looks_like_and_the_next_one_waits_for_calm() {
         let (admission, calm) = (Admission::of_at_least(2), AtomicBool::new(false));
-        let enter = || admission.enter_when(|| tokio::task::yield_now().map(|()| calm.load(Ordering::SeqCst)));
+        let enter = || admission.enter_when(|_| tokio::task::yield_now().map(|()| calm.load(Ordering::SeqCst)));
         let _first = enter().now_or_never().expect("the first");
         let second = enter().now_or_never().expect("the second");
         assert!(enter().now_or_never().is_none(), "the third, on a machine that is busy");
         drop(second);
         let second = enter().now_or_never().expect("one has ended");
-        let third = admission.enter_when(|| ready(true)).now_or_never();
+        let third = admission.enter_when(|more| ready(more == 0)).now_or_never();
         assert!(third.is_some(), "the third, on a machine that is calm");
-        drop((second, third));
+        let fourth = admission.enter_when(|more| ready(more == 1)).now_or_never();
+        assert!(fourth.is_some(), "the fourth is one more than the third");
+        drop((second, third, fourth));
     }
 
     #[test]
     fn processors_at_work_and_tasks_that_wait_are_both_a_reason() {
         let load = |busy, waited| Load { cpu_s: 1.0, busy, waited };
-        assert!(has_time(load(0.84, Some(0.59))) && has_time(load(0.84, None)));
-        assert!(!has_time(load(0.85, Some(0.1))) && !has_time(load(0.1, Some(0.6))));
+        assert!(has_time(load(0.84, Some(0.59)), 0) && has_time(load(0.84, None), 0));
+        assert!(!has_time(load(0.85, Some(0.1)), 0) && !has_time(load(0.1, Some(0.6)), 0));
+        assert!(has_time(load(0.64, Some(0.39)), 2), "the third beyond the processors");
+        assert!(!has_time(load(0.66, Some(0.1)), 2) && !has_time(load(0.1, Some(0.41)), 2));
     }
 }

@@ -1,10 +1,11 @@
-//! The hunt: random schedules for as long as there is time, and the smallest schedules that
-//! still show what was found.
+//! The hunt: what earlier nights have found, then random schedules for as long as there is time,
+//! and the smallest schedules that still show what is new.
 
 use std::{
+    cell::RefCell,
     collections::BTreeSet,
-    fs,
     path::PathBuf,
+    pin::pin,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
@@ -13,7 +14,7 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::{
-    Coverage, Outcome, Playable, RunResult, Runner, Schedule, Shard, random,
+    Coverage, Findings, Night, Outcome, Playable, Record, RunResult, Runner, Schedule, Shard, random,
     shrink::{self, Shrunk, Votes},
 };
 use reenact_core::{Error, Result};
@@ -29,7 +30,7 @@ const AGAIN: u32 = 5;
 /// How many schedules are drawn for each one that is played, where it is known what was met before.
 const CANDIDATES: u8 = 4;
 
-/// The folder of the smallest schedules, in a session's.
+/// The folder of what was found, in a session's.
 pub(crate) const FINDINGS: &str = "findings";
 
 /// What to hunt, and for how long.
@@ -50,6 +51,19 @@ pub struct Hunt<'a> {
     pub most: Option<u64>,
     /// What earlier nights have met: of several schedules the one that is least known is taken.
     pub known: Option<Coverage>,
+    /// What earlier nights have found: it is run first.
+    pub findings: Findings,
+}
+
+/// What came of a hunt.
+#[derive(Debug, Default)]
+pub struct Hunted {
+    /// Every run.
+    pub results: Vec<RunResult>,
+    /// What is new.
+    pub new: Vec<Finding>,
+    /// What is known now, of this night and of those before it.
+    pub findings: Findings,
 }
 
 /// A schedule that something does not stand, and the smallest one like it.
@@ -57,8 +71,8 @@ pub struct Hunt<'a> {
 pub struct Finding {
     /// The system.
     pub system: String,
-    /// The number of the random schedule that showed it.
-    pub number: u64,
+    /// The number of the random schedule that showed it; `None`: a plan of an earlier night did.
+    pub number: Option<u64>,
     /// What does not hold.
     pub reason: String,
     /// The plan file of the smallest schedule.
@@ -71,87 +85,133 @@ pub struct Finding {
     pub is_minimal: bool,
 }
 
-/// A failure that is still to be shrunk.
-struct Found {
+/// A schedule to run.
+struct Trial {
     playable: &'static Playable,
-    number: u64,
     schedule: Schedule,
+    /// The name of the finding whose plan it is; `None`: it was drawn.
+    of: Option<String>,
+    /// The run's id and number.
+    id: String,
+    number: u64,
+}
+
+/// A failure that is still to be shrunk.
+struct Failure {
+    trial: Trial,
     reason: String,
 }
 
+/// What this night has seen so far.
+struct Tonight<'s> {
+    session: &'s str,
+    results: Vec<RunResult>,
+    findings: Findings,
+    failures: Vec<Failure>,
+    /// One failure of each kind is enough to shrink.
+    signatures: BTreeSet<(&'static str, String)>,
+}
+
 impl Hunt<'_> {
-    /// Hunts until the time is over, and hands over each result as it comes.
+    /// Runs what earlier nights have found, hunts until the time is over, and hands over each
+    /// result as it comes.
     ///
     /// # Errors
     /// [`Error::Bug`] if no schedule can be drawn, [`Error::File`] if a plan cannot be kept.
-    pub async fn run(&self, mut told: impl FnMut(&RunResult)) -> Result<(Vec<RunResult>, Vec<Finding>)> {
+    pub async fn run(&self, mut told: impl FnMut(&RunResult)) -> Result<Hunted> {
         let begun = Instant::now();
-        let (results, found) = self.find(begun, &mut told).await?;
-        let mut findings = Vec::new();
-        for one in found {
-            findings.push(self.shrunk(one, begun + self.budget).await?);
+        let tonight = RefCell::new(Tonight::new(self.runner.session.id(), self.findings.clone()));
+        let is_over = || {
+            let share = if tonight.borrow().failures.is_empty() { 1.0 } else { FINDING };
+            begun.elapsed() > self.budget.mul_f64(share)
+        };
+        let mut seen = |trial: Trial, result: RunResult| {
+            told(&result);
+            tonight.borrow_mut().see(trial, result);
+        };
+        self.play(self.owed().into_iter().take_while(|_| !is_over()).map(Ok), &mut seen).await?;
+        let mut known = self.known.clone();
+        let drawn = self.numbers().take_while(|_| !is_over()).map(|number| self.drawn(number, &mut known));
+        self.play(drawn, &mut seen).await?;
+        let Tonight { results, failures, mut findings, .. } = tonight.into_inner();
+        let mut new = Vec::new();
+        for failure in failures {
+            new.push(self.shrunk(failure, &mut findings, begun + self.budget).await?);
         }
-        Ok((results, findings))
+        self.keep(&findings)?;
+        Ok(Hunted { results, new, findings })
+    }
+
+    /// The plans of earlier nights that are this shard's, each so often as it is owed.
+    fn owed(&self) -> Vec<Trial> {
+        let mut trials = Vec::new();
+        for (name, schedule, runs) in self.findings.owed(&self.systems, self.shard) {
+            let Some(playable) = self.systems.iter().find(|playable| playable.system == schedule.system) else {
+                continue;
+            };
+            let id = format!("{}::finding.{}", playable.system, name.rsplit('-').next().unwrap_or_default());
+            trials.extend((1..=u64::from(runs)).map(|number| Trial {
+                playable,
+                schedule: schedule.clone(),
+                of: Some(name.clone()),
+                id: id.clone(),
+                number,
+            }));
+        }
+        trials
     }
 
     /// The numbers of this shard's schedules, for ever.
     fn numbers(&self) -> impl Iterator<Item = u64> + use<> {
-        let Shard { number, of } = self.shard;
-        let most = self.most.unwrap_or(u64::MAX);
-        (0..most).filter(move |index| index % u64::from(of) == u64::from(number - 1))
+        let (shard, most) = (self.shard, self.most.unwrap_or(u64::MAX));
+        (0..most).filter(move |index| shard.has(*index))
     }
 
     /// Draws the schedule of that number. The same seed, map and numbers before it draw the same.
-    fn drawn(&self, number: u64, known: &mut Option<Coverage>) -> Result<(&'static Playable, Schedule)> {
+    fn drawn(&self, number: u64, known: &mut Option<Coverage>) -> Result<Trial> {
         // Every shard meets every system.
         let turn = number / u64::from(self.shard.of);
         let playable = self.systems[turn as usize % self.systems.len()];
-        let Some(known) = known else { return Ok((playable, random::schedule(playable, self.seed, number)?)) };
-        let all: Result<Vec<_>> =
-            (0..CANDIDATES).map(|at| random::candidate(playable, self.seed, number, at)).collect();
-        let best = known.take_least_known(all?).ok_or_else(|| Error::Bug("no candidate was drawn".into()))?;
-        Ok((playable, best))
-    }
-
-    async fn find(&self, begun: Instant, told: &mut impl FnMut(&RunResult)) -> Result<(Vec<RunResult>, Vec<Found>)> {
-        let some_found = std::cell::Cell::new(false);
-        let is_over = || begun.elapsed() > self.budget.mul_f64(if some_found.get() { FINDING } else { 1.0 });
-        let mut known = self.known.clone();
-        let drawn = self.numbers().take_while(|_| !is_over()).map(|number| (number, self.drawn(number, &mut known)));
-        let runs = stream::iter(drawn).map(|(number, drawn)| async move {
-            let (playable, schedule) = drawn?;
-            let result = self.runner.play(&format!("{}::random", playable.system), number, &schedule, playable).await?;
-            Ok::<_, Error>((playable, number, schedule, result))
-        });
-        let mut runs = std::pin::pin!(runs.buffer_unordered(self.jobs.max(1)));
-        let (mut results, mut found, mut signatures) = (Vec::new(), Vec::new(), BTreeSet::new());
-        while let Some(run) = runs.next().await {
-            let (playable, number, schedule, result) = run?;
-            told(&result);
-            if let (Outcome::Fail, Some(reason)) = (result.outcome, result.reason.clone()) {
-                some_found.set(true);
-                // One of each kind is enough to shrink.
-                if signatures.insert((playable.system, shrink::signature(&reason))) {
-                    found.push(Found { playable, number, schedule, reason });
-                }
+        let schedule = match known {
+            None => random::schedule(playable, self.seed, number)?,
+            Some(known) => {
+                let all: Result<Vec<_>> =
+                    (0..CANDIDATES).map(|at| random::candidate(playable, self.seed, number, at)).collect();
+                known.take_least_known(all?).ok_or_else(|| Error::Bug("no candidate was drawn".into()))?
             }
-            results.push(result);
-        }
-        Ok((results, found))
+        };
+        Ok(Trial { playable, schedule, of: None, id: format!("{}::random", playable.system), number })
     }
 
-    /// Shrinks a failure, counts how often the smallest schedule shows it, and keeps that
-    /// as a plan file.
-    async fn shrunk(&self, found: Found, end: Instant) -> Result<Finding> {
-        let Found { playable, number, schedule, reason } = found;
+    async fn play(
+        &self,
+        trials: impl Iterator<Item = Result<Trial>>,
+        mut seen: impl FnMut(Trial, RunResult),
+    ) -> Result<()> {
+        let runs = stream::iter(trials).map(|trial| async {
+            let trial = trial?;
+            let result = self.runner.play(&trial.id, trial.number, &trial.schedule, trial.playable).await?;
+            Ok::<_, Error>((trial, result))
+        });
+        let mut runs = pin!(runs.buffer_unordered(self.jobs.max(1)));
+        while let Some(run) = runs.next().await {
+            let (trial, result) = run?;
+            seen(trial, result);
+        }
+        Ok(())
+    }
+
+    /// Shrinks a failure, counts how often the smallest schedule shows it, and keeps that.
+    async fn shrunk(&self, failure: Failure, findings: &mut Findings, end: Instant) -> Result<Finding> {
+        let Failure { trial: Trial { playable, schedule, of, id, number }, reason } = failure;
         let wanted = shrink::signature(&reason);
-        let count = AtomicU32::new(0);
+        let (id, count) = (format!("{id}.{number}.shrunk"), AtomicU32::new(0));
         let run = |schedule: Schedule| {
-            let (id, count) = (format!("{}::random.{number}.shrunk", playable.system), &count);
+            let (id, count) = (&id, &count);
             async move {
                 let run = count.fetch_add(1, Ordering::Relaxed) + 1;
-                let result = self.runner.play(&id, run.into(), &schedule, playable).await.ok()?;
-                result.reason.filter(|_| result.outcome == Outcome::Fail).map(|reason| shrink::signature(&reason))
+                let result = self.runner.play(id, run.into(), &schedule, playable).await.ok()?;
+                failure_of(&result).map(|reason| shrink::signature(&reason))
             }
         };
         let goes_on = || Instant::now() < end;
@@ -164,27 +224,54 @@ impl Hunt<'_> {
         if ran > 0 {
             shrunk.failed = (failed, ran);
         }
-        let plan = self.keep(playable.system, number, &reason, &shrunk)?;
-        let Shrunk { failed, runs, is_minimal, .. } = shrunk;
-        Ok(Finding { system: playable.system.into(), number, reason, plan, failed, runs, is_minimal })
+        let Shrunk { schedule, failed: (failed, ran), runs, is_minimal } = shrunk;
+        let night = Night { session: self.runner.session.id().into(), failed, of: ran, met: 1 };
+        let record = Record { reason: reason.clone(), is_minimal, first_bad: None, nights: vec![night] };
+        let name = findings.add(Schedule { finding: Some(record), ..schedule });
+        self.keep(findings)?;
+        let plan = self.folder().join(format!("{name}.toml"));
+        let number = of.is_none().then_some(number);
+        Ok(Finding { system: playable.system.into(), number, reason, plan, failed: (failed, ran), runs, is_minimal })
     }
 
-    fn keep(&self, system: &str, number: u64, reason: &str, shrunk: &Shrunk) -> Result<PathBuf> {
-        let folder = self.runner.session.results().join(FINDINGS);
-        fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
-        // Without its folder: a shard's moves, and a night's are merged.
-        let name = format!("{system}-{number}.toml");
-        let path = folder.join(&name);
-        let (failed, ran) = shrunk.failed;
-        let size = if shrunk.is_minimal { "nothing smaller fails alike" } else { "the time was over" };
-        let why: String = reason.lines().map(|line| format!("# {line}\n")).collect();
-        let text = format!(
-            "{why}# Schedule {number} of the seed {}; {failed} of {ran} runs of this plan fail so; {size}.\n\
-             # reenact replay {name}\n\n{}",
-            self.seed,
-            shrunk.schedule.to_toml()?
-        );
-        fs::write(&path, text).map_err(Error::file("write", &path))?;
-        Ok(path)
+    fn folder(&self) -> PathBuf {
+        self.runner.session.results().join(FINDINGS)
     }
+
+    /// Keeps what this night has seen in the session's folder: a shard's moves, and a night's are merged.
+    fn keep(&self, findings: &Findings) -> Result<()> {
+        findings.of(self.runner.session.id()).save(&self.folder())
+    }
+}
+
+impl<'s> Tonight<'s> {
+    fn new(session: &'s str, findings: Findings) -> Self {
+        Self { session, results: Vec::new(), findings, failures: Vec::new(), signatures: BTreeSet::new() }
+    }
+
+    fn see(&mut self, trial: Trial, result: RunResult) {
+        let (failure, has_verdict) = (failure_of(&result), matches!(result.outcome, Outcome::Pass | Outcome::Fail));
+        self.results.push(result);
+        let findings = &mut self.findings;
+        if let Some(record) = trial.of.as_ref().filter(|_| has_verdict).and_then(|name| findings.record(name)) {
+            let shows = failure.as_deref().is_some_and(|reason| record.is_shown_by(reason));
+            let night = record.tonight(self.session);
+            night.of += 1;
+            night.failed += u32::from(shows);
+            if shows {
+                return;
+            }
+        }
+        let Some(reason) = failure else { return };
+        if let Some(name) = findings.that_is(&trial.schedule, &reason).map(str::to_owned) {
+            findings.record(&name).into_iter().for_each(|record| record.tonight(self.session).met += 1);
+        } else if self.signatures.insert((trial.playable.system, shrink::signature(&reason))) {
+            self.failures.push(Failure { trial, reason });
+        }
+    }
+}
+
+/// Why a run failed, if it did.
+fn failure_of(result: &RunResult) -> Option<String> {
+    result.reason.clone().filter(|_| result.outcome == Outcome::Fail)
 }

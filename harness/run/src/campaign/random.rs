@@ -65,7 +65,7 @@ fn drawn(playable: &Playable) -> impl Strategy<Value = Schedule> + use<> {
         seed: 0,
         faults: sane(mishaps).into_iter().map(timed).collect(),
         calls,
-        heals_itself: false,
+        ..Schedule::default()
     })
 }
 

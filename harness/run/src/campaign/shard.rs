@@ -67,6 +67,11 @@ impl Shard {
     fn new(number: u32, of: u32) -> Option<Self> {
         (1..=of).contains(&number).then_some(Self { number, of })
     }
+
+    /// Whether the thing with that index, from 0, is this shard's: every Nth one is.
+    pub fn has(self, index: u64) -> bool {
+        index % u64::from(self.of) == u64::from(self.number - 1)
+    }
 }
 
 impl fmt::Display for Shard {

@@ -27,7 +27,7 @@ use std::{path::Path, time::Duration};
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 
-use super::playable;
+use super::{Record, playable};
 use reenact_core::{Error, Result};
 
 pub use span::Span;
@@ -52,6 +52,9 @@ pub struct Schedule {
     /// runbook: see [`Remedy`](super::Remedy).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heals_itself: bool,
+    /// What nights have seen of the failure that it shows, if a campaign found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Record>,
 }
 
 /// A call of a runbook, whatever else is going on.
@@ -129,6 +132,16 @@ impl Schedule {
     /// [`Error::Bug`] if it cannot be written, as a seed beyond TOML's integers.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|error| Error::Bug(format!("a plan cannot be written: {error}")))
+    }
+
+    /// The whole plan file of a finding with that name, with what people read first.
+    ///
+    /// # Errors
+    /// As [`Schedule::to_toml`].
+    pub fn to_file(&self, name: &str) -> Result<String> {
+        let reason = self.finding.iter().flat_map(|record| record.reason.lines());
+        let why: String = reason.map(|line| format!("# {line}\n")).collect();
+        Ok(format!("{why}# reenact replay {name}.toml\n\n{}", self.to_toml()?))
     }
 
     /// The JSON schema of plan files, for editors.

@@ -56,8 +56,16 @@ fn schedule() -> impl Strategy<Value = Schedule> {
     // TOML's integers end at the largest signed one.
     let seed = 0..=i64::MAX as u64;
     let calls = prop::collection::vec(call, 0..3);
-    ("[a-z]{1,8}", seed, prop::collection::vec(timed, 0..6), calls, any::<bool>())
-        .prop_map(|(system, seed, faults, calls, heals_itself)| Schedule { system, seed, faults, calls, heals_itself })
+    ("[a-z]{1,8}", seed, prop::collection::vec(timed, 0..6), calls, any::<bool>()).prop_map(
+        |(system, seed, faults, calls, heals_itself)| Schedule {
+            system,
+            seed,
+            faults,
+            calls,
+            heals_itself,
+            finding: None,
+        },
+    )
 }
 
 proptest! {

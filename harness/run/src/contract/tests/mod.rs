@@ -350,7 +350,7 @@ proptest! {
 /// The toy's fault in a schedule, which ends with the schedule.
 fn schedule() -> Incident<Toy> {
     let timed = Timed { at: Span(secs(1)), lasts: None, fault: FaultSpec::new("break", []) };
-    let schedule = Schedule { system: "toy".into(), seed: 7, faults: vec![timed], calls: vec![], heals_itself: false };
+    let schedule = Schedule { system: "toy".into(), seed: 7, faults: vec![timed], ..Schedule::default() };
     play::incident((), Play { schedule, faults: vec![Arc::new(Break)], remedies: &[], patience: secs(10) })
 }
 
