@@ -29,6 +29,9 @@ use crate::{
 /// How long a harness may take until its testbed is made.
 const MADE: Duration = Duration::from_secs(90);
 
+/// The daemon's machine's own.
+const HOST: &str = "host";
+
 /// Its helper, a network, three nodes and the keeper of their disks at the least.
 const TESTBED: usize = 6;
 
@@ -39,8 +42,8 @@ pub(crate) struct Contained<'a> {
 }
 
 impl<'a> Contained<'a> {
-    /// Runs an incident of Galera's; an error says what is missing here.
-    pub(crate) async fn start(docker: &'a Docker, results: &Path) -> Result<Self, String> {
+    /// Runs an incident of Galera's from that network; an error says what is missing here.
+    pub(crate) async fn start(docker: &'a Docker, results: &Path, network: &str) -> Result<Self, String> {
         let socket = env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".into());
         let socket = socket.strip_prefix("unix://").ok_or("the daemon is another machine's: nothing can be mounted")?;
         let binds = vec![
@@ -56,7 +59,7 @@ impl<'a> Contained<'a> {
             labels: Some(own_labels(docker).await?),
             host_config: Some(HostConfig {
                 binds: Some(binds),
-                network_mode: Some("host".into()),
+                network_mode: Some(network.into()),
                 ..Default::default()
             }),
             ..Default::default()
@@ -96,6 +99,11 @@ impl<'a> Contained<'a> {
     pub(crate) async fn remove(&self) {
         let force = RemoveContainerOptionsBuilder::new().force(true).build();
         self.docker.remove_container(&self.id, Some(force)).await.expect("the harness's container removed");
+    }
+
+    async fn code(&self) -> Option<i64> {
+        let found = self.docker.inspect_container(&self.id, None).await.ok();
+        found.and_then(|found| found.state?.exit_code)
     }
 
     pub(crate) async fn runs(&self) -> bool {
@@ -139,7 +147,8 @@ impl<'a> Contained<'a> {
 /// Two harnesses in containers, killed one after the other: what the dead one left is
 /// swept, what the living one has stays, and it goes on.
 pub(crate) async fn sweep_goes_by_the_container(docker: &Docker, results: &Path) -> Result<(), String> {
-    let (one, other) = tokio::try_join!(Contained::start(docker, results), Contained::start(docker, results))?;
+    let (one, other) =
+        tokio::try_join!(Contained::start(docker, results, HOST), Contained::start(docker, results, HOST))?;
     let at_work = tokio::try_join!(one.at_work(), other.at_work());
     if let Err(why) = at_work {
         tokio::join!(one.remove(), other.remove());
@@ -158,6 +167,22 @@ pub(crate) async fn sweep_goes_by_the_container(docker: &Docker, results: &Path)
     other.remove().await;
     clean().await;
     assert_eq!(other.things().await, Snapshot::new(), "left by the removed one");
+    Ok(())
+}
+
+/// A harness that reaches no testbed says so and what to do, once one is made, and leaves nothing.
+pub(crate) async fn its_own_network_is_told(docker: &Docker, results: &Path) -> Result<(), String> {
+    let harness = Contained::start(docker, results, "bridge").await?;
+    let begun = Instant::now();
+    while harness.runs().await && begun.elapsed() < MADE {
+        tokio::time::sleep(EVERY).await;
+    }
+    let (code, log, left) = (harness.code().await, harness.log().await, harness.things().await);
+    harness.remove().await;
+    assert!(log.contains("is not reached from here") && log.contains("--network host"), "{log}");
+    assert_eq!(left, Snapshot::new(), "left: {log}");
+    // A scenario that this environment cannot run is skipped.
+    assert_eq!(code, Some(0), "{log}");
     Ok(())
 }
 

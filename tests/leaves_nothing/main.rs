@@ -27,7 +27,7 @@ use reenact::testbed::connect;
 use scenarios as _;
 use tokio::sync::Mutex;
 
-use contained::sweep_goes_by_the_container;
+use contained::{its_own_network_is_told, sweep_goes_by_the_container};
 use figures::{judge, tell};
 use harness::reenact;
 use kill::{Victim, draw};
@@ -80,6 +80,19 @@ async fn what_a_killed_container_left_is_swept_and_a_living_one_has_its_own() {
         Err(why) => Err(why),
     };
     if let Err(why) = swept {
+        skip(&why);
+    }
+}
+
+#[tokio::test]
+async fn a_container_on_a_network_of_its_own_reaches_no_testbed_and_says_so() {
+    let mut prepared = PREPARED.lock().await;
+    let results = tempfile::tempdir().expect("a folder");
+    let told = match prepare(&mut prepared).await {
+        Ok(docker) => its_own_network_is_told(&docker, results.path()).await,
+        Err(why) => Err(why),
+    };
+    if let Err(why) = told {
         skip(&why);
     }
 }

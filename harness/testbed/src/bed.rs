@@ -109,6 +109,9 @@ impl Testbed {
             },
         )?;
         making.done();
+        if let Some(address) = names.first().map(|&name| addresses[name]) {
+            session.reaches(address).await?;
+        }
         let node = |(spec, id): (&NodeSpec, String)| {
             let docker = session.docker().clone();
             let disks = Disks::new(spec, keeper, of(&devices, spec.name).to_vec());

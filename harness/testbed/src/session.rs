@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -18,7 +19,7 @@ use super::{
     OWNER_LABEL, Owner, SESSION_LABEL, docker,
     helper::{Helper, Reach},
     leftovers::{Held, Leftovers},
-    owner,
+    owner, probe,
     reaper::Reaper,
     strays::Strays,
 };
@@ -43,6 +44,7 @@ pub struct Session {
     images: Mutex<HashMap<String, String>>,
     exporters: OnceCell<String>,
     operator: OnceCell<String>,
+    reached: OnceCell<()>,
     kept: AtomicBool,
     cut_off: AtomicBool,
     bursts: Semaphore,
@@ -112,6 +114,7 @@ impl Session {
             images,
             exporters: OnceCell::new(),
             operator: OnceCell::new(),
+            reached: OnceCell::new(),
             kept,
             cut_off,
             bursts,
@@ -149,6 +152,15 @@ impl Session {
     }
 
     /// The volume with the operator's programs, where one is expected.
+    /// Makes sure, once, that the clients of this process reach the containers' addresses. A harness in a
+    /// container on another network does not, and all that it watches would look dead.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] if they do not.
+    pub(super) async fn reaches(&self, address: Ipv4Addr) -> Result<()> {
+        self.reached.get_or_try_init(|| probe::reached(address)).await.copied()
+    }
+
     pub(super) fn operator(&self) -> &OnceCell<String> {
         &self.operator
     }

@@ -17,6 +17,11 @@ use crate::{Node, Shell};
 
 pub use disk::{KernelLog, Mounts, Writer};
 
+/// A port at which nobody listens.
+const NOBODY_S: u16 = 1;
+/// How many connects in a row may be silent, each for [`Ports::LIMIT`].
+const SILENCES: u32 = 10;
+
 /// Connects to TCP ports of a node.
 #[derive(Debug)]
 pub struct Ports {
@@ -48,6 +53,24 @@ impl Ports {
             Err(_) => Ok(PortState::Silent),
         }
     }
+}
+
+/// Waits until a port where nobody listens refuses: only silence means that the address is not
+/// reached from here.
+///
+/// # Errors
+/// [`Error::Environment`] if it stays silent.
+pub(crate) async fn reached(ip: Ipv4Addr) -> Result<()> {
+    for _ in 0..SILENCES {
+        if Ports::connect(ip, NOBODY_S).await? != PortState::Silent {
+            return Ok(());
+        }
+    }
+    Err(Error::environment(
+        format!("a container's address ({ip}) is not reached from here"),
+        "run reenact on the Docker daemon's own Linux machine, in a container with `--network host`: its clients \
+         speak to the nodes directly",
+    ))
 }
 
 #[async_trait]

@@ -74,12 +74,12 @@ impl Night {
 }
 
 impl Record {
-    /// How it stands.
+    /// How it stands. Sessions of one day, such as shards, are one night.
     pub fn state(&self) -> State {
-        let (last, before) = self.nights.split_last().unzip();
-        let before = before.unwrap_or_default();
+        let day = self.nights.last().map(Night::day).unwrap_or_default();
+        let (before, tonight) = self.nights.split_at(self.nights.partition_point(|night| night.day() < day));
         let was_seen = before.iter().any(Night::is_seen);
-        match last.is_some_and(Night::is_seen) {
+        match tonight.iter().any(Night::is_seen) {
             true if !was_seen => State::New,
             true if owed(before) == 0 => State::Back,
             false if owed(&self.nights) == 0 => State::Gone,
@@ -187,6 +187,9 @@ mod tests {
         assert_eq!(state(&[(3, 5, 0), (0, 3, 0), (0, 3, 0), (0, 0, 1)]), State::Back);
         assert_eq!(state(&[(3, 5, 0), (0, 3, 0), (0, 3, 0), (1, 1, 0), (0, 0, 0)]), State::Open);
         assert_eq!(state(&[]), State::Open, "nothing is known of it");
+        let mut shards = record(&[(3, 5, 0), (3, 5, 0)]);
+        shards.nights[1].session = shards.nights[0].session.replace("5324d32b", "aaaaaaaa");
+        assert_eq!(shards.state(), State::New, "two shards of one night");
     }
 
     #[test]
