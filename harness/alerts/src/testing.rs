@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use flate2::{Compression, write::GzEncoder};
@@ -47,7 +48,7 @@ pub(crate) fn target(job: &str, node: &str) -> Target {
 }
 
 pub(crate) fn sample(name: &str, kind: Kind, value: f64) -> Sample {
-    Sample { series: Series { name: name.into(), labels: BTreeMap::new() }, kind, value }
+    Sample { series: Series { name: name.into(), labels: BTreeMap::new() }.into(), kind, value }
 }
 
 pub(crate) fn gauge(name: &str, value: f64) -> Sample {
@@ -55,7 +56,8 @@ pub(crate) fn gauge(name: &str, value: f64) -> Sample {
 }
 
 pub(crate) fn labelled(mut of: Sample, labels: &[(&str, &str)]) -> Sample {
-    of.series.labels = labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    Arc::make_mut(&mut of.series).labels =
+        labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     of
 }
 

@@ -10,6 +10,7 @@ mod text;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     io::{BufRead, Write},
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 
 pub use story::story;
-pub use text::parse;
+pub use text::Parser;
 
 /// The version of the format that is written, and the only one that is read.
 pub const FORMAT: u32 = 1;
@@ -198,7 +199,7 @@ pub struct Scrape {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// Of what.
-    pub series: Series,
+    pub series: Arc<Series>,
     /// As declared.
     pub kind: Kind,
     /// How much.
@@ -217,7 +218,7 @@ pub struct Recorder<W> {
 #[derive(Debug, Default)]
 struct Known {
     series: Vec<Entry>,
-    by_series: HashMap<Series, usize>,
+    by_series: HashMap<Arc<Series>, usize>,
     /// The order in which they came last: they mostly come so again.
     order: Vec<usize>,
     scrapes: u64,
@@ -227,7 +228,7 @@ struct Known {
 #[derive(Debug)]
 struct Entry {
     id: Id,
-    series: Series,
+    series: Arc<Series>,
     /// The value, as its bits; `None`: it is not there.
     value: Option<u64>,
     /// The scrape that had it last.
@@ -311,13 +312,13 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Where a series is among those of its target; it is written if it is new.
-    fn place(&mut self, known: &mut Known, target: &Target, series: Series, kind: Kind) -> Result<usize> {
+    fn place(&mut self, known: &mut Known, target: &Target, series: Arc<Series>, kind: Kind) -> Result<usize> {
         if let Some(at) = known.by_series.get(&series) {
             return Ok(*at);
         }
         let id = self.next;
         self.next = id.checked_add(1).ok_or_else(|| Error::Bug("four billion series".into()))?;
-        self.write(&Line::Series { id, target: target.clone(), kind, series: series.clone() })?;
+        self.write(&Line::Series { id, target: target.clone(), kind, series: Series::clone(&series) })?;
         let at = known.series.len();
         known.by_series.insert(series.clone(), at);
         known.series.push(Entry { id, series, value: None, seen: 0 });
@@ -381,7 +382,7 @@ mod tests {
     }
 
     fn sample(name: &str, value: f64) -> Sample {
-        Sample { series: Series { name: name.into(), labels: BTreeMap::new() }, kind: Kind::Gauge, value }
+        Sample { series: Series { name: name.into(), labels: BTreeMap::new() }.into(), kind: Kind::Gauge, value }
     }
 
     fn recorded() -> Vec<u8> {

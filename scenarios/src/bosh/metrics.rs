@@ -6,7 +6,7 @@
 //!   question after instances is a task of its own, which would be one more in the story.
 //! - job `bosh_director`: the director's own metrics server, which counts the tasks.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use reenact::metrics::{Exports, Kind, Monitored, Sample, Series, exporters};
@@ -52,7 +52,7 @@ pub(super) fn monitored(director: &Director) -> Vec<Monitored> {
 /// A sample with these labels.
 fn sample<const N: usize>(kind: Kind, name: &str, labels: [(&str, &str); N], value: f64) -> Sample {
     let labels = labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Sample { series: Series { name: name.into(), labels }, kind, value }
+    Sample { series: Series { name: name.into(), labels }.into(), kind, value }
 }
 
 /// The director's own metrics server.
@@ -106,7 +106,7 @@ impl Exports for BoshExporter {
 /// Each sample of the exporter says of which director it is.
 fn of_this_director(mut sample: Sample) -> Sample {
     let labels = [("environment", "lab"), ("bosh_name", "bosh"), ("bosh_uuid", "71d36859-4f21-446f-8a02-f18d7f1263c6")];
-    sample.series.labels.extend(labels.map(|(name, value)| (name.into(), value.into())));
+    Arc::make_mut(&mut sample.series).labels.extend(labels.map(|(name, value)| (name.into(), value.into())));
     sample
 }
 

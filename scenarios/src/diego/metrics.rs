@@ -57,7 +57,7 @@ impl Exports for Values {
 fn value(line: &str) -> Option<Sample> {
     let (name, value) = line.rsplit_once(' ')?;
     let series = Series { name: format!("{FIREHOSE}{}", normalized(name)), labels: BTreeMap::new() };
-    Some(Sample { series, kind: Kind::Gauge, value: value.parse().ok()? })
+    Some(Sample { series: series.into(), kind: Kind::Gauge, value: value.parse().ok()? })
 }
 
 /// A name as the firehose's exporter writes it, by its own `NormalizeName`: in snake case, where

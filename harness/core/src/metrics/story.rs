@@ -57,7 +57,7 @@ mod tests {
     use crate::metrics::{FORMAT, Head, Kind, Recorder, Sample, Series, read};
 
     fn sample(name: &str, value: f64) -> Sample {
-        Sample { series: Series { name: name.into(), labels: BTreeMap::new() }, kind: Kind::Gauge, value }
+        Sample { series: Series { name: name.into(), labels: BTreeMap::new() }.into(), kind: Kind::Gauge, value }
     }
 
     fn target() -> Target {

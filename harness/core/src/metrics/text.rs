@@ -1,7 +1,7 @@
 //! The text format in which exporters give their samples:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Kind, Sample, Series};
 
@@ -9,27 +9,65 @@ use super::{Kind, Sample, Series};
 /// are most of what changes from scrape to scrape.
 const OF_THE_EXPORTER: [&str; 3] = ["go_", "process_", "promhttp_"];
 
-/// Reads an exporter's answer. Stamps of samples are left out: a sample's time is its scrape's.
-/// So is what tells of the exporter itself.
-///
-/// # Errors
-/// What line cannot be read, and why.
-pub fn parse(text: &str) -> Result<Vec<Sample>, String> {
-    let (mut family, mut samples) = (Family::default(), Vec::new());
-    for (number, line) in text.lines().enumerate() {
-        if line.starts_with('#') {
-            family = Family::declared(line).unwrap_or(family);
-            continue;
+/// Reads the answers of one exporter. Most lines are those of its last answer with other values, so
+/// their series are taken from there: a testbed has thousands of them each second.
+#[derive(Debug, Default)]
+pub struct Parser {
+    /// Of the last answer, in its order.
+    last: Vec<Known>,
+}
+
+/// A series as an answer wrote it.
+#[derive(Debug, Clone)]
+struct Known {
+    text: Box<str>,
+    series: Arc<Series>,
+}
+
+impl Parser {
+    /// Reads an answer. Stamps of samples are left out: a sample's time is its scrape's. So is what
+    /// tells of the exporter itself.
+    ///
+    /// # Errors
+    /// What line cannot be read, and why.
+    pub fn parse(&mut self, text: &str) -> Result<Vec<Sample>, String> {
+        let (mut family, mut samples) = (Family::default(), Vec::with_capacity(self.last.len()));
+        for (number, line) in text.lines().enumerate() {
+            if line.starts_with('#') {
+                family = Family::declared(line).unwrap_or(family);
+                continue;
+            }
+            let line = line.trim();
+            if !line.is_empty() && !OF_THE_EXPORTER.iter().any(|prefix| line.starts_with(prefix)) {
+                let unreadable =
+                    |why| format!("line {} of the answer cannot be read, {why}: {}", number + 1, shortened(line));
+                samples.push(self.sample(samples.len(), line, family).map_err(unreadable)?);
+            }
         }
-        let line = line.trim();
-        if !line.is_empty() && !OF_THE_EXPORTER.iter().any(|prefix| line.starts_with(prefix)) {
-            let unreadable =
-                |why| format!("line {} of the answer cannot be read, {why}: {}", number + 1, shortened(line));
-            let (series, value) = sample(line).map_err(unreadable)?;
-            samples.push(Sample { kind: family.kind(&series.name), series, value });
-        }
+        self.last.truncate(samples.len());
+        Ok(samples)
     }
-    Ok(samples)
+
+    /// The sample of a line, the one with that number.
+    fn sample(&mut self, number: usize, line: &str, family: Family<'_>) -> Result<Sample, &'static str> {
+        let is_whole = |rest: &&str| rest.starts_with([' ', '\t']);
+        let known = self.last.get(number);
+        let known = known.and_then(|known| Some((known, line.strip_prefix(&*known.text).filter(is_whole)?)));
+        let (series, value) = match known {
+            Some((known, rest)) => (Arc::clone(&known.series), value(rest)?),
+            None => {
+                let (series, rest) = series(line)?;
+                let (value, series) = (value(rest)?, Arc::new(series));
+                let known = Known { text: line[..line.len() - rest.len()].into(), series: Arc::clone(&series) };
+                match self.last.get_mut(number) {
+                    Some(last) => *last = known,
+                    None => self.last.push(known),
+                }
+                (series, value)
+            }
+        };
+        Ok(Sample { kind: family.kind(&series.name), series, value })
+    }
 }
 
 fn shortened(line: &str) -> String {
@@ -62,8 +100,8 @@ impl<'t> Family<'t> {
     }
 }
 
-/// `name{label="value",…} value [stamp]`.
-fn sample(line: &str) -> Result<(Series, f64), &'static str> {
+/// The series of `name{label="value",…} value [stamp]`, and what follows it.
+fn series(line: &str) -> Result<(Series, &str), &'static str> {
     let end = line.bytes().position(|byte| byte == b'{' || byte.is_ascii_whitespace()).ok_or("there is no value")?;
     let (name, rest) = line.split_at(end);
     if !is_name(name) {
@@ -73,10 +111,14 @@ fn sample(line: &str) -> Result<(Series, f64), &'static str> {
         Some(inner) => labels(inner)?,
         None => (BTreeMap::new(), rest),
     };
+    Ok((Series { name: name.into(), labels }, rest))
+}
+
+/// The first word: what follows is a stamp.
+fn value(rest: &str) -> Result<f64, &'static str> {
     let word = rest.split_ascii_whitespace().next().ok_or("there is no value")?;
     // Rust reads NaN, Inf, +Inf and -Inf as they are written there.
-    let value = word.parse().map_err(|_| "that is no number")?;
-    Ok((Series { name: name.into(), labels }, value))
+    word.parse().map_err(|_| "that is no number")
 }
 
 fn is_name(name: &str) -> bool {
@@ -126,11 +168,43 @@ fn quoted(rest: &str) -> Result<(String, &str), &'static str> {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Vec<Sample>, String> {
+        Parser::default().parse(text)
+    }
+
     /// Each sample in one line.
-    fn told(text: &str) -> Vec<String> {
+    fn lines(samples: Vec<Sample>) -> Vec<String> {
         let told =
             |Sample { series, kind, value }: Sample| format!("{kind:?} {} {:?} {value}", series.name, series.labels);
-        parse(text).expect("readable").into_iter().map(told).collect()
+        samples.into_iter().map(told).collect()
+    }
+
+    fn told(text: &str) -> Vec<String> {
+        lines(parse(text).expect("readable"))
+    }
+
+    #[test]
+    fn an_answer_is_read_alike_whatever_came_before_it() {
+        let answers = [
+            "# TYPE c counter\nc{a=\"1\"} 1\nc{a=\"2\"} 2\n# TYPE g gauge\ng 3\n",
+            // Other values, one with a stamp.
+            "# TYPE c counter\nc{a=\"1\"} 4 1395066363000\nc{a=\"2\"} NaN\n# TYPE g gauge\ng 5\n",
+            // One has gone, and one has come that only begins like another.
+            "# TYPE c counter\nc{a=\"2\"} 6\n# TYPE g gauge\ng_more 7\ng 8\n",
+            "",
+            "# TYPE c gauge\nc{a=\"1\"} 1\n",
+            "# TYPE c counter\nc 1\nc{a=\"1\"} 2\nc{a=\"1\",b=\"2\"} 3\n",
+        ];
+        let mut parser = Parser::default();
+        for answer in answers {
+            assert_eq!(lines(parser.parse(answer).expect("readable")), told(answer), "{answer}");
+            let broken = parser.parse("c{a=\"1\"} one").expect_err("no number");
+            assert!(broken.contains("no number"), "{broken}");
+            assert_eq!(lines(parser.parse(answer).expect("readable")), told(answer), "after a broken answer");
+        }
+        let (first, second) =
+            (parser.parse(answers[1]).expect("readable"), parser.parse(answers[0]).expect("readable"));
+        assert!(Arc::ptr_eq(&first[0].series, &second[0].series), "what is known is not made anew");
     }
 
     #[test]
@@ -161,7 +235,8 @@ mod tests {
     fn what_counts_up_is_known_by_its_declaration() {
         let text = "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 3\nh_sum 2\nh_count 3\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 4\n\
                     # TYPE c_total counter\nc_total 5\n# TYPE u untyped\nu 6\nlone_count 7\n# TYPE g_sum gauge\ng_sum 8\n";
-        let kinds: Vec<_> = parse(text).expect("readable").into_iter().map(|it| (it.series.name, it.kind)).collect();
+        let kinds: Vec<_> =
+            parse(text).expect("readable").into_iter().map(|it| (it.series.name.clone(), it.kind)).collect();
         let expected = [
             ("h_bucket", Kind::Counter),
             ("h_sum", Kind::Counter),

@@ -201,7 +201,7 @@ fn record(folder: &Path, id: &str, phases: &[(u64, reenact_core::metrics::Phase)
     let target = Target { job: "job".into(), node: "n1".into(), instance: "n1:1".into() };
     for second in 0..9 {
         let series = Series { name: "x".into(), labels: Default::default() };
-        let sample = Sample { series, kind: Kind::Gauge, value: second as f64 };
+        let sample = Sample { series: series.into(), kind: Kind::Gauge, value: second as f64 };
         recorder.scrape(second * 1000, &target, 1, Ok(vec![sample])).expect("it is written");
     }
     recorder.end().finish().expect("it is whole");

@@ -55,7 +55,7 @@ impl Exports for Http {
 fn told<const N: usize>(module: &str, succeeds: bool, began: Instant, more: [(&str, f64); N]) -> Vec<Sample> {
     let labels = BTreeMap::from([("module".to_owned(), module.to_owned())]);
     let sample = |(name, value): (&str, f64)| Sample {
-        series: Series { name: name.into(), labels: labels.clone() },
+        series: Series { name: name.into(), labels: labels.clone() }.into(),
         kind: Kind::Gauge,
         value,
     };

@@ -1,7 +1,7 @@
 //! A page of metrics, scraped over HTTP as Prometheus does it.
 
 use async_trait::async_trait;
-use reenact_core::metrics::{Sample, parse};
+use reenact_core::metrics::{Parser, Sample};
 use reqwest::{Client, StatusCode, header::ACCEPT};
 
 use super::{Exports, TIMEOUT};
@@ -15,11 +15,12 @@ const HEADER: &str = "X-Prometheus-Scrape-Timeout-Seconds";
 pub(super) struct Page {
     url: String,
     client: Client,
+    parser: Parser,
 }
 
 impl Page {
     pub(super) fn new(url: String) -> Self {
-        Self { url, client: client(1) }
+        Self { url, client: client(1), parser: Parser::default() }
     }
 }
 
@@ -36,7 +37,7 @@ impl Exports for Page {
         let asked = self.client.get(&self.url).header(ACCEPT, TEXT).header(HEADER, TIMEOUT.as_secs());
         let answer = asked.send().await.map_err(|error| why(&error))?;
         match answer.status() {
-            StatusCode::OK => parse(&answer.text().await.map_err(|error| why(&error))?),
+            StatusCode::OK => self.parser.parse(&answer.text().await.map_err(|error| why(&error))?),
             status => Err(format!("the answer is {status}")),
         }
     }

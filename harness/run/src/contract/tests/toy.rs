@@ -215,7 +215,7 @@ impl Exports for Gauge {
     async fn samples(&mut self) -> Result<Vec<Sample>, String> {
         self.0.scrapes.fetch_add(1, Ordering::Relaxed);
         let series = Series { name: "toy_broken".into(), labels: BTreeMap::new() };
-        Ok(vec![Sample { series, kind: Kind::Gauge, value: f64::from(u8::from(self.0.state().broken)) }])
+        Ok(vec![Sample { series: series.into(), kind: Kind::Gauge, value: f64::from(u8::from(self.0.state().broken)) }])
     }
 }
 

@@ -42,7 +42,7 @@ impl Exports for Scripted {
             Does::Hang => std::future::pending().await,
         };
         let sample = |(name, value): &(&str, f64)| Sample {
-            series: Series { name: (*name).into(), labels: Default::default() },
+            series: Series { name: (*name).into(), labels: Default::default() }.into(),
             kind: Kind::Gauge,
             value: *value,
         };
