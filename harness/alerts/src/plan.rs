@@ -280,3 +280,18 @@ pub(crate) fn seen(
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_labels_that_change_something_are_kept() {
+        let text = "groups:\n- name: g\n  rules:\n  - {alert: A, expr: up == 0, labels: {severity: page, instance: all, \
+                    of: '{{ $labels.job }}'}}\n  - {record: r, expr: up, labels: {severity: page}}\n";
+        let rules = crate::testing::rules(text);
+        let labels = |at| rule(&rules, at, &BTreeSet::from(["instance", "job"]))["labels"].clone();
+        assert_eq!(labels(0), json!({ "instance": "all", "of": "{{ $labels.job }}" }));
+        assert_eq!(labels(1), json!({ "severity": "page" }), "others may read what is recorded");
+    }
+}

@@ -110,6 +110,34 @@ fn a_counter_that_is_born_late_was_not_there_before() {
 }
 
 #[test]
+fn what_is_born_while_all_is_steady_was_not_there_before_and_is_not_born_again() {
+    let born = |now: Now| {
+        let mut samples = vec![gauge("y", 0.0)];
+        samples.extend((now.second >= 3).then(|| gauge("x", 1.0)));
+        Ok(samples)
+    };
+    for seed in 0..5 {
+        let twin = values(&Story::twin().recorded(born), "x", &[], seed);
+        assert!(twin[..18].iter().all(Option::is_none), "before its birth: {twin:?}");
+        assert!(twin[22..].iter().all(Option::is_some), "it stays: {twin:?}");
+    }
+}
+
+#[test]
+fn the_answer_to_a_slow_scrape_is_there_at_the_next_step() {
+    const TOOK: u64 = 9_000;
+    let lines = Story::default().lines(&[target("made", "n1")], |_, _| (TOOK, Ok(vec![gauge("x", 1.0)])));
+    let recording = Recording::of(lines, &[]).expect("a recording");
+    for seed in 0..5 {
+        let axis = axis(&recording, seed);
+        let points = axis.points(&recording.targets[0]);
+        let early = points.iter().enumerate().filter_map(|(step, point)| Some((step as i64 * 15_000, (*point)?.clock)));
+        let early: Vec<_> = early.filter(|(step, clock)| step - clock < TOOK as i64).collect();
+        assert!(early.is_empty(), "seed {seed}: shown before they were there: {early:?}");
+    }
+}
+
+#[test]
 fn an_untyped_series_is_a_counter_only_where_a_rule_takes_its_rate() {
     let recording = Story::default().recorded(|now| Ok(vec![sample("q", Kind::Untyped, (now.second % 3) as f64)]));
     let queue = values(&recording, "q", &[], 0);
