@@ -70,8 +70,11 @@ impl Verdict {
 pub struct Spell {
     /// The first moment.
     pub from: f64,
-    /// The last moment.
+    /// The last moment that was evaluated.
     pub to: f64,
+    /// Whether it goes on after it, as far as is known.
+    #[serde(default)]
+    pub goes_on: bool,
 }
 
 /// One rule in one scenario.

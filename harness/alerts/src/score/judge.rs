@@ -94,11 +94,12 @@ struct Case<'c> {
 
 impl Case<'_> {
     fn row(&self, verdict: Verdict, reason: String) -> Row {
-        let spell = |(from, to)| Spell { from, to };
         let first = self.seen.first();
+        let (pending, firing) = (first.and_then(|seen| seen.pending), first.and_then(|seen| seen.firing));
+        let spell = |(from, to), is_last: bool| Spell { from, to, goes_on: is_last && self.goes_on(to) };
         Row {
-            pending: first.and_then(|seen| seen.pending).map(spell),
-            firing: first.and_then(|seen| seen.firing).map(spell),
+            pending: pending.map(|times| spell(times, firing.is_none())),
+            firing: firing.map(|times| spell(times, true)),
             ..row(self.number, verdict, reason)
         }
     }
@@ -170,15 +171,19 @@ impl Case<'_> {
 
     /// Whether it stops firing although the incident goes on.
     fn resolves(&self) -> String {
-        let (Some(lasts), Some((_, to))) = (self.recording.lasts_s, self.seen.first().and_then(|seen| seen.firing))
-        else {
-            return String::new();
-        };
+        let lasts = self.recording.lasts_s.is_some_and(|lasts| lasts > 0);
+        match self.seen.first().and_then(|seen| seen.firing) {
+            Some((_, to)) if lasts && !self.goes_on(to) => format!("resolves after {to:.0}s, and nothing is healed"),
+            _ => String::new(),
+        }
+    }
+
+    /// Whether what a rule was until then goes on: the incident does, and it was shown all that the rule
+    /// needs, and some more.
+    fn goes_on(&self, to: f64) -> bool {
         let needs_s = self.rules.needs_ms(self.number) as f64 / 1e3;
         let recorded_s = self.parts.production_ms(self.parts.over.saturating_sub(self.parts.onset)) as f64 / 1e3;
-        // All that the rule needs was shown to it, and some more.
-        let is_resolved = to + 60.0 < recorded_s + needs_s && lasts > 0;
-        if is_resolved { format!("resolves after {to:.0}s, and nothing is healed") } else { String::new() }
+        self.recording.lasts_s.is_some_and(|lasts| lasts > 0) && to + 60.0 >= recorded_s + needs_s
     }
 
     /// A selector that it cannot do without and that never found anything.

@@ -4,7 +4,7 @@ use reenact_core::metrics::{Kind, Phase, Sample};
 use super::*;
 use crate::{
     testing::{Now, Story, alerts, gauge, labelled, promtool, row, rules, sample, scored, target},
-    verdict::Verdict,
+    verdict::{Spell, Verdict},
 };
 
 /// Up while all is well, and down, with what only a healthy process shows, once it is broken.
@@ -37,6 +37,26 @@ fn an_alert_fires_after_its_for_and_the_scrapes_alignment() {
     assert_eq!(row(&rules, &scored, "Other").reason, "nothing named redis_up was recorded");
     assert_eq!(word("Always"), Verdict::FiresWhileHealthy);
     assert_eq!(scored.alarms().len(), 2);
+}
+
+#[test]
+fn an_alert_that_resolves_while_the_incident_goes_on_says_so() {
+    let Some(promtool) = promtool() else { return };
+    let rules = alerts(&[
+        ("Down", "mysql_up == 0", ", for: 1m"),
+        ("Turned", "changes(mysql_up[1m]) > 0 or max_over_time(mysql_up[10m]) > 5", ""),
+        ("Slow", "mysql_up == 0", ", for: 20m"),
+    ]);
+    let scored = scored(&rules, &Story::default().recorded(dies), &promtool);
+    let goes_on = |spell: Option<Spell>| spell.map(|spell| spell.goes_on);
+    let down = row(&rules, &scored, "Down");
+    assert_eq!((down.reason.as_str(), goes_on(down.pending), goes_on(down.firing)), ("", Some(false), Some(true)));
+    let turned = row(&rules, &scored, "Turned");
+    assert_eq!((turned.verdict, goes_on(turned.firing)), (Verdict::Detected, Some(false)));
+    assert!(turned.reason.starts_with("resolves after"), "{}", turned.reason);
+    let twin = Story::twin().recorded(dies);
+    let twin = crate::testing::scored(&rules, &twin, &promtool);
+    assert_eq!(goes_on(row(&rules, &twin, "Slow").pending), Some(false), "a look-alike passes");
 }
 
 /// A scalar has no subquery; two alerts of one set of labels stop Prometheus, and a query over time too.

@@ -15,8 +15,8 @@ fn row(rule: usize, verdict: Verdict) -> Row {
         } else {
             String::new()
         },
-        pending: fires.then_some(Spell { from: 3.0, to: 288.0 }),
-        firing: fires.then_some(Spell { from: 303.0, to: 500.0 }),
+        pending: fires.then_some(Spell { from: 3.0, to: 288.0, goes_on: false }),
+        firing: fires.then_some(Spell { from: 303.0, to: 500.0, goes_on: true }),
     }
 }
 

@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use crate::text::short;
-use reenact_alerts::{Scored, Spell};
+use reenact_alerts::{Row, Scored, Spell};
 
 /// In pixels, as all lengths here.
 const LABELS: f64 = 190.0;
@@ -43,7 +43,8 @@ pub(in crate::html) fn picture(scored: &Scored, name: &dyn Fn(usize) -> String, 
     let words: Vec<_> = rows.iter().map(|row| format!("{} {}", name(row.rule), row.verdict.words())).collect();
     let bars = rows.iter().enumerate().map(|(at, row)| {
         let y = STEP * (at as f64 + 1.0) + 4.0;
-        html! { (spell(&scale, row.pending, y, "wait", "pending")) (spell(&scale, row.firing, y, "fires", "fires")) }
+        let (pending, firing) = (waiting(row), row.firing);
+        html! { (spell(&scale, pending, y, "wait", "pending")) (spell(&scale, firing, y, "fires", "fires")) }
     });
     html! {
         div.picture.box tabindex="0" role="region" aria-label="when each rule was pending and fired" {
@@ -91,9 +92,18 @@ fn phases(scale: &Scale, scored: &Scored) -> Markup {
     }
 }
 
+/// What was pending at an evaluation and fires at the next one is pending until then.
+fn waiting(row: &Row) -> Option<Spell> {
+    let until = |spell: Spell| row.firing.map_or(spell.to, |firing| firing.from.max(spell.to));
+    row.pending.map(|spell| Spell { to: until(spell), ..spell })
+}
+
 fn spell(scale: &Scale, spell: Option<Spell>, y: f64, class: &str, what: &str) -> Markup {
     match spell {
-        Some(Spell { from, to }) => scale.bar((from, to), y, class, &format!("{what} from {from:.0} to {to:.0} s")),
+        Some(Spell { from, goes_on: true, .. }) => {
+            scale.bar((from, scale.end_s), y, class, &format!("{what} from {from:.0} s on"))
+        }
+        Some(Spell { from, to, .. }) => scale.bar((from, to), y, class, &format!("{what} from {from:.0} to {to:.0} s")),
         None => html! {},
     }
 }

@@ -20,6 +20,9 @@ fn the_page_has_every_rule_in_every_scenario() {
     assert_eq!(count(&page, "table.rules tbody td.fired"), 1);
     assert_eq!(count(&page, "table.rules tbody td.alarm"), 1);
     assert_eq!(count(&page, "svg rect.fires"), 2, "a bar for each that fired");
+    let text = page.html();
+    assert!(text.contains("fires from 303 s on"), "it was not seen to end");
+    assert!(text.contains("pending from 3 to 303 s"), "until the evaluation at which it fires");
     for link in page.select(&Selector::parse("table.rules a").expect("a selector")) {
         let target = link.value().attr("href").expect("an address");
         assert_eq!(count(&page, &format!("span.anchor{target}")), 1, "{target}");
