@@ -268,16 +268,20 @@ impl<S: System> Seat<'_, S> {
     async fn held(&self) -> Held {
         let lab = self.run.lab();
         let now = lab.now();
-        let served = tokio::time::timeout(LOOK, self.run.system().served()).await.unwrap_or_default();
-        let contents: BTreeMap<_, _> = served.into_iter().collect();
+        let silent = || format!("no answer within {LOOK:.0?}");
         // Clients go on: only what they knew before the look counts.
         let known = |all: &[Entry]| all.iter().filter(|entry| entry.to <= now).cloned().collect::<Vec<_>>();
-        let found = judge::compare(&lab.ledger().read(known), &contents);
+        let compared = |served: Vec<_>| {
+            let contents: BTreeMap<_, _> = served.into_iter().collect();
+            let found = judge::compare(&lab.ledger().read(known), &contents);
+            Findings { unexpected: BTreeSet::new(), divergent: BTreeSet::new(), ..found }
+        };
+        let served = tokio::time::timeout(LOOK, self.run.system().served()).await;
+        let found = served.map(compared).map_err(|_| silent());
         let repeated = match tokio::time::timeout(LOOK, self.run.system().repeated()).await {
             Ok(repeated) => repeated.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("no answer within {LOOK:.0?}")),
+            Err(_) => Err(silent()),
         };
-        let found = Findings { unexpected: BTreeSet::new(), divergent: BTreeSet::new(), ..found };
         Held { found, repeated }
     }
 }
@@ -285,8 +289,8 @@ impl<S: System> Seat<'_, S> {
 /// One look at a system that may be broken.
 #[derive(Debug)]
 struct Held {
-    /// What those who can be asked lack or have too much.
-    found: Findings,
+    /// What those who can be asked lack or have too much, or why that is not known.
+    found: Result<Findings, String>,
     /// What was done more than once, or why that is not known.
     repeated: Result<BTreeSet<u64>, String>,
 }
@@ -294,15 +298,20 @@ struct Held {
 impl Held {
     /// The harm that came since an earlier look, and what of it is not known.
     fn since(self, earlier: Self) -> (Findings, Option<String>) {
-        let (now, before, uncounted) = match (self.repeated, earlier.repeated) {
-            (Ok(now), Ok(before)) => (now, before, None),
-            (Err(why), _) | (_, Err(why)) => {
-                let uncounted = format!("what was done more than once could not be counted: {why}");
-                (BTreeSet::new(), BTreeSet::new(), Some(uncounted))
-            }
-        };
-        let earlier = Findings { repeated: before, ..earlier.found };
-        (Findings { repeated: now, ..self.found }.new_since(&earlier), uncounted)
+        let (found, lacking) = both(self.found, earlier.found, "what is lost");
+        let (repeated, uncounted) = both(self.repeated, earlier.repeated, "what was done more than once");
+        let with = |found: Findings, repeated| Findings { repeated, ..found };
+        let harm = with(found.0, repeated.0).new_since(&with(found.1, repeated.1));
+        let unknown: Vec<_> = lacking.into_iter().chain(uncounted).collect();
+        (harm, (!unknown.is_empty()).then(|| unknown.join("; ")))
+    }
+}
+
+/// Two looks at the same; where one of them saw nothing, nothing is told by both, and why.
+fn both<T: Default>(now: Result<T, String>, earlier: Result<T, String>, what: &str) -> ((T, T), Option<String>) {
+    match (now, earlier) {
+        (Ok(now), Ok(earlier)) => ((now, earlier), None),
+        (Err(why), _) | (_, Err(why)) => (Default::default(), Some(format!("{what} could not be counted: {why}"))),
     }
 }
 
@@ -362,17 +371,25 @@ mod tests {
     #[test]
     fn what_could_not_be_counted_is_no_harm_and_is_said() {
         let held = |repeated: Result<&[u64], &str>| Held {
-            found: Findings { lost: BTreeSet::from([1]), ..Findings::default() },
+            found: Ok(Findings { lost: BTreeSet::from([1]), ..Findings::default() }),
             repeated: repeated.map(|ids| ids.iter().copied().collect()).map_err(str::to_owned),
         };
-        let none = Held { found: Findings::default(), repeated: Ok(BTreeSet::new()) };
+        let none = Held { found: Ok(Findings::default()), repeated: Ok(BTreeSet::new()) };
         let (harm, uncounted) = held(Ok(&[7])).since(none);
         assert_eq!((harm.lost.len(), harm.repeated.len(), uncounted), (1, 1, None));
         for (now, earlier) in [(Ok(&[7][..]), Err("refused")), (Err("refused"), Ok(&[][..]))] {
-            let earlier = Held { found: Findings::default(), ..held(earlier) };
+            let earlier = Held { found: Ok(Findings::default()), ..held(earlier) };
             let (harm, uncounted) = held(now).since(earlier);
             assert_eq!((harm.lost.len(), harm.repeated.len()), (1, 0));
             assert!(uncounted.is_some_and(|why| why.ends_with("could not be counted: refused")));
+        }
+        let silent = || Held { found: Err("silent".into()), ..held(Ok(&[7])) };
+        for (now, earlier) in
+            [(silent(), held(Ok(&[]))), (held(Ok(&[7])), Held { repeated: Ok([].into()), ..silent() })]
+        {
+            let (harm, uncounted) = now.since(earlier);
+            assert_eq!((harm.lost.len(), harm.repeated.len()), (0, 1));
+            assert_eq!(uncounted.as_deref(), Some("what is lost could not be counted: silent"));
         }
     }
 
