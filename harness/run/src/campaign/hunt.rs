@@ -275,3 +275,6 @@ impl<'s> Tonight<'s> {
 fn failure_of(result: &RunResult) -> Option<String> {
     result.reason.clone().filter(|_| result.outcome == Outcome::Fail)
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,3 +185,23 @@ impl Playable {
         })
     }
 }
+
+/// A system of three nodes for the tests of campaigns: its schedules are drawn, and never played.
+#[cfg(test)]
+pub(super) static TOY: Playable = Playable {
+    system: "toy",
+    images: Vec::new,
+    menu: Menu {
+        peers: &["n1", "n2", "n3"],
+        machines: &["n1", "n2", "n3"],
+        processes: &[("n1", "toyd", &[Signal::Kill, Signal::Stop])],
+        disks: &["n2"],
+        others: || vec![FaultSpec::file_left("n1", "/run/toyd.pid", "1")],
+    },
+    remedies: &[Remedy { name: "mend", cures: &[], make: || unreachable!("it is only named") }],
+    kinds: Vec::new,
+    check: |_| Ok(()),
+    is_lasting: |spec| spec.kind == "kill" && spec.fields["signal"].as_str() == Some("KILL"),
+    nodes: &["n1", "n2", "n3"],
+    scenario: |_, _| unreachable!("it is only drawn"),
+};

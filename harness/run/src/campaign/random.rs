@@ -211,30 +211,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::campaign::Remedy;
-
-    fn playable() -> Playable {
-        Playable {
-            system: "toy",
-            images: Vec::new,
-            menu: Menu {
-                peers: &["n1", "n2", "n3"],
-                machines: &["n1", "n2", "n3"],
-                processes: &[("n1", "toyd", &[Signal::Kill, Signal::Stop])],
-                disks: &["n2"],
-                others: || vec![FaultSpec::file_left("n1", "/run/toyd.pid", "1")],
-            },
-            remedies: &[Remedy { name: "mend", cures: &[], make: || unreachable!("it is only named") }],
-            kinds: Vec::new,
-            check: |_| Ok(()),
-            is_lasting: |spec| spec.kind == "kill" && spec.fields["signal"].as_str() == Some("KILL"),
-            nodes: &["n1", "n2", "n3"],
-            scenario: |_, _| unreachable!("it is only drawn"),
-        }
-    }
+    use crate::campaign::playable::TOY;
 
     fn all() -> impl Iterator<Item = Schedule> {
-        (0..400).map(|number| schedule(&playable(), 7, number).expect("drawn"))
+        (0..400).map(|number| schedule(&TOY, 7, number).expect("drawn"))
     }
 
     #[test]
@@ -256,10 +236,9 @@ mod tests {
     #[test]
     fn one_seed_makes_the_same_schedules_again_and_another_one_others() {
         for number in 0..20 {
-            assert_eq!(schedule(&playable(), 7, number).ok(), schedule(&playable(), 7, number).ok());
+            assert_eq!(schedule(&TOY, 7, number).ok(), schedule(&TOY, 7, number).ok());
         }
-        let different =
-            |seed| (0..20).filter(move |n| schedule(&playable(), 7, *n).ok() != schedule(&playable(), seed, *n).ok());
+        let different = |seed| (0..20).filter(move |n| schedule(&TOY, 7, *n).ok() != schedule(&TOY, seed, *n).ok());
         assert_eq!(different(8).count(), 20);
         let distinct: BTreeSet<_> = all().map(|schedule| schedule.to_toml().expect("written")).collect();
         assert!(distinct.len() > 380, "{}", distinct.len());

@@ -1,4 +1,5 @@
 use super::*;
+use crate::campaign::playable::TOY;
 
 const SESSION: &str = "20261130T010000Z-5324d32b";
 
@@ -68,4 +69,34 @@ fn what_is_written_is_read_back_and_told_to_people() {
     assert_eq!(all.of(SESSION), all);
     assert!(all.of("another").is_empty());
     assert!(Findings::load(&folder.path().join("none")).expect("not there yet").is_empty());
+}
+
+#[test]
+fn a_night_owes_what_is_open_more_often_than_what_is_gone_and_shards_share_it() {
+    let mut all = Findings::default();
+    let passed = |of| Night { session: "20261201T010000Z-0badcafe".into(), failed: 0, of, met: 0 };
+    for (kind, later) in [("cut", None), ("kill", Some(passed(3))), ("pause", Some(passed(4)))] {
+        let mut plan = plan("stuck", &fault(kind));
+        plan.finding.as_mut().expect("a record").nights.extend(later);
+        all.add(plan);
+    }
+    let kinds = |shard| {
+        let owed = all.owed(&[&TOY], shard).into_iter();
+        let mut owed: Vec<_> = owed.map(|(_, plan, runs)| (plan.faults[0].fault.kind.clone(), runs)).collect();
+        owed.sort();
+        owed
+    };
+    // Two of three have failed: four must pass until it is gone.
+    let expected = [("cut".to_owned(), 3), ("kill".to_owned(), 1), ("pause".to_owned(), 1)];
+    assert_eq!(kinds(Shard::WHOLE), expected);
+    let shards = [1, 2].map(|number| kinds(Shard { number, of: 2 }));
+    assert_eq!((shards[0].len(), shards[1].len()), (2, 1));
+    let mut together = shards.concat();
+    together.sort();
+    assert_eq!(together, expected);
+    assert!(all.owed(&[], Shard::WHOLE).is_empty(), "of no system");
+    assert!(
+        all.owed(&[&TOY], Shard::WHOLE).iter().all(|(_, plan, _)| plan.finding.is_none()),
+        "plans without a record"
+    );
 }
