@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
 use tokio::process::Command;
 
@@ -226,17 +226,17 @@ async fn git<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item =
     Err(Error::environment(format!("git: {why}"), "call it in a clone of reenact's repository"))
 }
 
-/// Runs a program to its end; if we are stopped, it is too, and waited for.
+/// Runs a program to its end; if we are stopped, it is too, with the compilers that it runs, and waited for.
 async fn ended(command: &mut Command) -> Result<Output> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let missing = |error| Error::environment(format!("{name} cannot be run: {error}"), "install it");
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(missing)?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn().map_err(missing)?;
     let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let mut output = std::pin::pin!(child.wait_with_output());
     let (output, stopped) = tokio::select! {
         output = &mut output => (output, Ok(())),
         stopped = interrupted() => {
-            id.map(|id| kill_process(id, Signal::TERM));
+            id.map(|id| kill_process_group(id, Signal::TERM));
             (output.await, stopped)
         }
     };

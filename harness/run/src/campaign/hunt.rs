@@ -149,7 +149,8 @@ impl Hunt<'_> {
             let Some(playable) = self.systems.iter().find(|playable| playable.system == schedule.system) else {
                 continue;
             };
-            let id = format!("{}::finding.{}", playable.system, name.rsplit('-').next().unwrap_or_default());
+            let short = name.strip_prefix(&format!("{}-", playable.system)).unwrap_or(&name);
+            let id = format!("{}::finding.{short}", playable.system);
             trials.extend((1..=u64::from(runs)).map(|number| Trial {
                 playable,
                 schedule: schedule.clone(),

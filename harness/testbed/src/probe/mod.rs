@@ -17,8 +17,8 @@ use crate::{Node, Shell};
 
 pub use disk::{KernelLog, Mounts, Writer};
 
-/// A port at which nobody listens.
-const NOBODY_S: u16 = 1;
+/// A port at which no system here listens.
+const UNUSED: u16 = 1;
 /// How many connects in a row may be silent, each for [`Ports::LIMIT`].
 const SILENCES: u32 = 10;
 
@@ -62,7 +62,7 @@ impl Ports {
 /// [`Error::Environment`] if it stays silent.
 pub(crate) async fn reached(ip: Ipv4Addr) -> Result<()> {
     for _ in 0..SILENCES {
-        if Ports::connect(ip, NOBODY_S).await? != PortState::Silent {
+        if Ports::connect(ip, UNUSED).await? != PortState::Silent {
             return Ok(());
         }
     }
