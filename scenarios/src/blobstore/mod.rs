@@ -118,6 +118,7 @@ impl Playground for Blobstore {
     const NODES: &'static [&'static str] = &[VM];
     const MENU: Menu = Menu { processes: &KILLED, others: disk_faults, ..Menu::NOTHING };
     const REMEDIES: &'static [Remedy] = &[
+        Remedy::power_on(&[DOES_NOT_START]),
         // One that was cut off on its way has stopped the jobs: nothing but itself starts them again.
         Remedy {
             name: "repair_filesystem",

@@ -55,8 +55,8 @@ use api::Api;
 use client::Platform;
 use db::Database;
 use detectors::{
-    ABANDONED_CANCEL, AGENT_TASK_ENDLESS, CANCEL_OVERDUE, ENDED_TASK_LIVES, LEAKED_VMS, STALE_LOCK, STARVATION,
-    STUCK_TASK, TASK_RUNS_TWICE, ZOMBIE_HOLDER,
+    ABANDONED_CANCEL, AGENT_TASK_ENDLESS, CANCEL_OVERDUE, DIRECTOR_DOWN, ENDED_TASK_LIVES, LEAKED_VMS, STALE_LOCK,
+    STARVATION, STUCK_TASK, TASK_RUNS_TWICE, ZOMBIE_HOLDER,
 };
 use faults::{
     CallsBehave, ClockSkewed, DatabaseAway, LockStolen, PidfileLost, RowHeld, SubnetUnreachable, WorkerAndJobKilled,
@@ -173,6 +173,7 @@ impl Playground for Director {
         },
         Remedy { name: "end_drain", cures: &[AGENT_TASK_ENDLESS], make: || Box::new(EndDrain { pace: Pace::PLAIN }) },
         Remedy { name: "end_zombie", cures: &[ZOMBIE_HOLDER], make: || Box::new(EndZombie { pace: Pace::PLAIN }) },
+        Remedy::power_on(&[DIRECTOR_DOWN]),
     ];
     const PATIENCE: Duration = Duration::from_secs(45);
 

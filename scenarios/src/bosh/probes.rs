@@ -7,8 +7,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use reenact::probe::{Answer, Canary, Probe, Question, Signal};
+use reenact::probe::{Answer, Canary, LOOK, Probe, Question, Signal};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tokio_postgres::Client;
 
 use super::{
@@ -160,7 +161,7 @@ impl Probe for Tables {
 
     async fn look(&mut self) -> Vec<Signal> {
         let now_ms = now_ms();
-        match self.snapshot().await {
+        match timeout(LOOK, self.snapshot()).await.unwrap_or_else(|_| Err(Answer::Hung { during: "look".into() })) {
             Ok(rows) => self.signals(now_ms, rows),
             Err(answer) => QUESTIONS.map(|(of, _)| Signal::Query { of: of.into(), answer: answer.clone() }).to_vec(),
         }

@@ -3,18 +3,18 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
-    time::Duration,
 };
 
-use reenact::{probe::Answer, testbed::Node};
+use reenact::{
+    probe::{Answer, LOOK},
+    testbed::Node,
+};
 use serde::Deserialize;
 
 use super::detectors::process;
 
 /// The exporter's port.
 const PORT: u16 = 9100;
-/// How long it may take to answer.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// The director's machine at one moment.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,7 +48,7 @@ impl Exporter {
     pub(super) async fn state(&self) -> Result<State, Answer> {
         let broken = |text: String| Answer::Error { code: "client".into(), text };
         let read = async {
-            let response = self.http.get(format!("http://{}:{PORT}/state", self.ip)).timeout(LIMIT).send().await?;
+            let response = self.http.get(format!("http://{}:{PORT}/state", self.ip)).timeout(LOOK).send().await?;
             response.error_for_status()?.text().await
         };
         match read.await {

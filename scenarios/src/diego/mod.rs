@@ -249,7 +249,8 @@ impl Playground for Diego {
 }
 
 /// What to do about each diagnosis.
-const REMEDIES: [Remedy; 7] = [
+const REMEDIES: [Remedy; 8] = [
+    Remedy::power_on(&[JOB_DOWN]),
     Remedy {
         name: "bring_members_back",
         cures: &[QUORUM_LOST],

@@ -48,7 +48,7 @@ use detectors::{
 };
 use faults::ReadLockHeld;
 use probes::{SqlStatus, SyntheticWrite};
-use runbooks::{BootstrapMostAdvanced, EndReadLock, PcBootstrapSurvivors, PowerOnMachines};
+use runbooks::{BootstrapMostAdvanced, EndReadLock, PcBootstrapSurvivors};
 
 /// The nodes' names.
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
@@ -129,7 +129,7 @@ impl Playground for Galera {
         },
         Remedy { name: "end_read_lock", cures: &[WRITES_STALLED], make: || Box::new(EndReadLock) },
         // What is off may come back; only if it never does, the others are all there are.
-        Remedy { name: "power_on", cures: &[NO_PRIMARY, SERVER_DOWN], make: || Box::new(PowerOnMachines) },
+        Remedy::power_on(&[NO_PRIMARY, SERVER_DOWN]),
         Remedy { name: "pc_bootstrap_survivors", cures: &[NO_PRIMARY], make: || Box::new(PcBootstrapSurvivors) },
     ];
     const PATIENCE: Duration = Duration::from_secs(45);

@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use reenact::{Error, Result, judge::Contents, probe::Answer, testbed::Node};
+use reenact::{
+    Error, Result,
+    judge::Contents,
+    probe::{Answer, LOOK},
+    testbed::Node,
+};
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls, Row, types::ToSql};
 
@@ -111,7 +116,8 @@ impl Database {
              SELECT NULL, (SELECT count(*) FROM (SELECT 1 FROM effects GROUP BY request_id HAVING count(*) > 1) twice),
                     0, (extract(epoch FROM at) * 1000)::bigint, NULL FROM now"
         );
-        match self.ask(&sql, &[&(age.as_millis() as f64)]).await {
+        let hung = |_| Err(Answer::Hung { during: "look".into() });
+        match timeout(LOOK, self.ask(&sql, &[&(age.as_millis() as f64)])).await.unwrap_or_else(hung) {
             Ok(rows) => Answer::Values { values: values(&rows, age) },
             Err(answer) => answer,
         }

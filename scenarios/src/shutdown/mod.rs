@@ -50,7 +50,7 @@ use crate::postgres;
 
 use client::Requester;
 use db::Database;
-use detectors::OUTBOX_STALLED;
+use detectors::{DOES_NOT_START, OUTBOX_STALLED};
 use faults::{Deleted, Ends, Replicated};
 use probes::{Metrics, Reconciliation, SyntheticWrite};
 use router::Router;
@@ -120,8 +120,10 @@ impl Playground for Service {
     const NODES: &'static [&'static str] = &EVERYBODY;
     const MENU: Menu =
         Menu { peers: &EVERYBODY, machines: &APPS, processes: &FROZEN, others: deletions, ..Menu::NOTHING };
-    const REMEDIES: &'static [Remedy] =
-        &[Remedy { name: "start_replica", cures: &[OUTBOX_STALLED], make: || Box::new(StartReplica(APPS[0])) }];
+    const REMEDIES: &'static [Remedy] = &[
+        Remedy { name: "start_replica", cures: &[OUTBOX_STALLED], make: || Box::new(StartReplica(APPS[0])) },
+        Remedy::power_on(&[DOES_NOT_START]),
+    ];
     const PATIENCE: Duration = Duration::from_secs(60);
 
     /// With an outbox: a service that may lose work is no system to hold an invariant of.

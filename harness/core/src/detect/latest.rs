@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::probe::{Answer, Moment, Question};
 
 /// A polled signal that was last seen longer ago than this is not known. Every probe looks
-/// at least once a second, and a look takes up to 2 s.
+/// at least once a second, and a [look](crate::probe::LOOK) takes up to 2 s.
 pub const FRESH: Duration = Duration::from_secs(3);
 
 /// A value, and when it was last seen.

@@ -17,7 +17,7 @@ pub use mount::{Access, Mount};
 pub use prior::Prior;
 pub use question::{Question, Values, read_but};
 pub use stream::{MOST, StateChange, Stream};
-pub use watch::{Probe, Watch, blind};
+pub use watch::{LOOK, Probe, Watch, blind};
 
 /// What a probe saw on one node at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

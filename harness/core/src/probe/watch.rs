@@ -11,13 +11,17 @@ use tokio::{
 use super::{Signal, Stream};
 use crate::{Error, Result};
 
+/// How long a look may take: whoever has not answered by then hangs. It is shorter than what was
+/// seen stays [known](crate::detect::FRESH), so that who hangs is known to hang from look to look.
+pub const LOOK: Duration = Duration::from_secs(2);
+
 /// Reads one signal of one node.
 #[async_trait]
 pub trait Probe: Send + 'static {
     /// The node it looks at.
     fn node(&self) -> &str;
 
-    /// Looks once. A probe that could not look says [`Signal::Blind`].
+    /// Looks once, for no longer than [`LOOK`]. A probe that could not look says [`Signal::Blind`].
     async fn look(&mut self) -> Vec<Signal>;
 
     /// The node's state in a few words, if this signal tells it.

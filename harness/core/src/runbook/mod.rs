@@ -4,6 +4,7 @@
 //! named steps, verifies, and can be killed after any step and run again. It knows
 //! no fault: it sees what a person on call would see.
 
+mod power_on;
 pub mod testing;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+pub use power_on::PowerOnMachines;
 
 use crate::{Error, Result, journal::Journal};
 
@@ -137,6 +139,20 @@ impl<'a> Operator<'a> {
     /// [`Error::Docker`] if that cannot be told.
     pub async fn is_up(&self, node: &str) -> Result<bool> {
         self.hands.is_up(node).await
+    }
+
+    /// The nodes whose machines are off, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] if that cannot be told.
+    pub async fn off(&self) -> Result<Vec<&str>> {
+        let mut off = Vec::new();
+        for name in self.nodes() {
+            if !self.is_up(name).await? {
+                off.push(name);
+            }
+        }
+        Ok(off)
     }
 
     /// Switches a node's machine on; no error if it is.

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reenact_core::{Error, Result, runbook::Runbook};
+use reenact_core::{
+    Error, Result,
+    runbook::{PowerOnMachines, Runbook},
+};
 use reenact_testbed::fault::{Fault, OnTestbed, Signal};
 
 use super::{FaultSpace, FaultSpec, Scenario, Schedule, Timed, space::MakeSchema};
@@ -131,6 +134,13 @@ pub struct Remedy {
     pub cures: &'static [&'static str],
     /// Makes it.
     pub make: fn() -> Box<dyn Runbook>,
+}
+
+impl Remedy {
+    /// Power for the machines that are off, the same in every system.
+    pub const fn power_on(cures: &'static [&'static str]) -> Self {
+        Self { name: "power_on", cures, make: || Box::new(PowerOnMachines) }
+    }
 }
 
 inventory::collect!(Playable);

@@ -84,11 +84,11 @@ fn is_refusal(status: &str) -> bool {
     status.parse::<u16>().is_ok_and(|status| (400..600).contains(&status))
 }
 
-/// The evidence that nobody answers at the service's port, or that monit does not get a process
+/// The evidence that the machine is off, that nobody answers at the service's port, or that monit does not get a process
 /// to run, and that no diagnosis says why.
 pub fn does_not_start(node: &Node<'_>) -> Told {
     if node.is_off() {
-        return Ok(Vec::new());
+        return Ok(vec![format!("{}: its machine is off", node.name)]);
     }
     let processes = node.supervised().unwrap_or_default();
     let failing: Vec<_> = processes.iter().filter(|(_, status)| !is_ok(status)).collect();

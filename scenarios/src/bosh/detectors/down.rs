@@ -41,12 +41,15 @@ impl Parts {
     }
 }
 
-/// A process of the director is not there, or its database does not answer.
+/// A process of the director is not there, its machine is off, or its database does not answer.
 pub fn not_there(view: &DirectorView) -> Told {
     any([director(view), database(view)])
 }
 
 fn director(view: &DirectorView) -> Told {
+    if view.is_off() {
+        return Ok(vec![format!("{}: its machine is off", view.home())]);
+    }
     let running = view.running()?;
     let is_there = |role: &Role| running.iter().any(|process| process.role == *role);
     let api = (!is_there(&Role::Serve)).then(|| "the API's process, `director serve`, is not there".to_owned());

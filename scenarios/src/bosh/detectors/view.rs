@@ -6,7 +6,7 @@ use std::{
 };
 
 use reenact::{
-    detect::{Asked, FRESH, Since, View, hangs_now},
+    detect::{Asked, FRESH, Latest, Since, View, hangs_now},
     probe::{Answer, Moment, Observation, Question, Signal, Tried},
 };
 
@@ -106,6 +106,8 @@ pub struct DirectorView {
     vms: Asked<IaasVms>,
     known_vms: Asked<SqlVms>,
     write: Asked<Tried>,
+    /// Whether each node's machine is off.
+    off: BTreeMap<String, Latest<bool>>,
     /// Where the director runs, and what was last seen of it there.
     processes: Option<(String, Moment, Vec<Process>)>,
     history: History,
@@ -131,6 +133,9 @@ impl View for DirectorView {
                 None => self.parts.hear(&observation.node, at, line),
             },
             Signal::Processes { commands } => self.processes(&observation.node, at, commands),
+            Signal::Machine { running, .. } => {
+                self.off.entry(observation.node.clone()).or_default().see(at, !running);
+            }
             _ => {}
         }
     }
@@ -316,6 +321,11 @@ impl DirectorView {
             Some((_, at, _)) if self.now.since(*at) > FRESH => Err("the director's processes are not fresh".into()),
             Some((_, _, seen)) => Ok(seen),
         }
+    }
+
+    /// Whether the director's machine is known to be off.
+    pub fn is_off(&self) -> bool {
+        self.off.get(self.home()).and_then(|off| off.fresh(self.now)) == Some(&true)
     }
 
     /// Where the director's processes are; empty: that was not seen.

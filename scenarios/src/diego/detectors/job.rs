@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reenact::{
-    detect::{Missing, Pieces, Told, seconds},
+    detect::{Missing, Pieces, Told, any, seconds},
     probe::Moment,
 };
 
@@ -25,9 +25,10 @@ const LATELY: Duration = Duration::from_secs(11);
 /// Its last words come before a look finds its port closed, in ms.
 const LOOK: u64 = 2_000;
 
-/// Machines run, their jobs' ports are closed, and it is not their operator who stopped them.
+/// Machines are off; or they run, their jobs' ports are closed, and it is not their operator who stopped them.
 pub fn down(view: &DiegoView) -> Told {
-    let mut lines = Vec::new();
+    let mut lines = any(view.ports().map(|(node, job)| off(view, node, job)))?;
+    lines.extend(silent(view));
     for ClosedPort { node, job, since, pieces } in view.closed_ports()? {
         let Some(runs) = view.runs(node)? else { continue };
         let lasts = since.map_or(Duration::ZERO, |since| view.now().since(since.max(runs)));
@@ -48,6 +49,31 @@ pub fn down(view: &DiegoView) -> Told {
         lines.extend(Missing { node: node.into(), signs: vec![sign], why }.lines());
     }
     Ok(lines)
+}
+
+/// The machine is off for longer than a reboot takes, and that is not why its cluster has no leader:
+/// who comes back with one has just been on its way.
+fn off(view: &DiegoView, node: &str, job: &str) -> Told {
+    let leads = match job {
+        "etcd" => view.etcd_leads.0,
+        "consul_agent" => view.consul_leads.0,
+        _ => Some(Moment::default()),
+    };
+    let (Some(off), Some(leads)) = (view.off(node), leads) else { return Ok(Vec::new()) };
+    let lasts = view.now().since(off.max(leads));
+    if lasts < IN_VAIN || view.is_unmonitored(node, job)? || is_explained(view, node, job)? {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!("{node}: its machine is off, and has been for {} at least", seconds(lasts))])
+}
+
+/// The Cloud Controller's machine runs, and it answers nobody: its database is away.
+fn silent(view: &DiegoView) -> Option<String> {
+    let (node, since, how) = view.apps_silent()?;
+    let runs = view.runs(node).ok()??;
+    let lasts = view.now().since(since.max(runs));
+    (lasts >= IN_VAIN)
+        .then(|| format!("{node}: the Cloud Controller {how}, and has answered nobody for {}", seconds(lasts)))
 }
 
 /// Whether it goes on: it died several times, lately too, and hardly lived in between. One that was

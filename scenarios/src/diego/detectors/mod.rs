@@ -51,7 +51,8 @@
 //! [`LOCK_STUCK`] needs a Consul with a leader, [`BBS_CUT_OFF`] an etcd with nothing wrong:
 //! where the BBS lies because etcd fails, its lie is evidence for etcd's fault.
 //! [`APPS_MISSING`] needs a BBS that lists. [`JOB_DOWN`] is for what has no other name: of
-//! etcd's members it is silent where nobody leads, or where a member says why it ends. A job that dies
+//! etcd's members it is silent where nobody leads, or where a member says why it ends, and of
+//! Consul's machines that are off where that is why nobody leads. A job that dies
 //! soon after each start is down for most of each minute, and never for long.
 //!
 //! Limits are measured seconds of etcd and Consul, which do not scale; those of the BBS
@@ -245,7 +246,7 @@ detector! {
 
 detector! {
     JOB_DOWN,
-    "A machine runs, and its job does not start: read its last words; the supervisor tries in vain.",
+    "A machine is off, or its job does not start or answers nobody: power it on, or read the job's last words.",
     Rule::new(NONE, job::down),
 }
 

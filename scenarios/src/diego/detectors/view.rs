@@ -34,16 +34,20 @@ pub struct DiegoView {
     locks: BTreeMap<String, Asked<Lock>>,
     bbs: BTreeMap<String, Bbs>,
     apps: Asked<Apps>,
+    /// Where that is asked, and since when in vain.
+    unanswered: Option<(String, Since)>,
     /// What a machine's supervisor last said.
     jobs: BTreeMap<String, Jobs>,
-    /// Since when a machine runs.
-    machines: BTreeMap<String, Since>,
+    /// Since when each machine runs, and since when it is off.
+    machines: BTreeMap<String, (Since, Since)>,
     /// A node's job's port.
     ports: BTreeMap<(String, &'static str), Port>,
     /// A machine's last words.
     words: BTreeMap<String, LastWords>,
     /// Whether etcd ever had a leader: before, it is only being set up.
     pub etcd_led: bool,
+    /// Since when it has one.
+    pub etcd_leads: Since,
     /// The same of Consul.
     pub consul_led: bool,
     /// Since when Consul has a leader.
@@ -101,7 +105,9 @@ impl View for DiegoView {
         match &observation.signal {
             Signal::Query { of, answer } => self.answered(&observation.node, at, of, answer),
             Signal::Machine { running, .. } => {
-                self.machines.entry(observation.node.clone()).or_default().note(*running, at);
+                let (runs, off) = self.machines.entry(observation.node.clone()).or_default();
+                runs.note(*running, at);
+                off.note(!running, at);
             }
             Signal::Log { line } => {
                 self.words.entry(observation.node.clone()).or_default().hear(at, line);
@@ -150,6 +156,8 @@ impl DiegoView {
                 self.compare(at);
             }
             Apps::OF => {
+                let (_, unanswered) = self.unanswered.get_or_insert_with(|| (node.into(), Since::default()));
+                unanswered.note(matches!(answer, Answer::Hung { .. } | Answer::Error { .. }), at);
                 self.apps.take(at, answer);
                 self.compare(at);
             }
@@ -183,6 +191,8 @@ impl DiegoView {
     fn member(&mut self, node: &str, at: Moment, answer: &Answer) {
         let has_leader = self.entry(node).take(at, answer);
         self.etcd_led |= has_leader;
+        let leads = self.members.values().any(|member| member.said.told().is_some_and(|said| said.has_leader));
+        self.etcd_leads.note(leads, at);
     }
 
     fn server(&mut self, node: &str, at: Moment, answer: &Answer) {
@@ -268,6 +278,17 @@ impl DiegoView {
         if told { Ok(()) } else { Err(format!("{} is told by nobody", Lock::OF)) }
     }
 
+    /// The jobs whose ports were ever looked at, each with its machine.
+    pub fn ports(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.ports.keys().map(|(node, job)| (node.as_str(), *job))
+    }
+
+    /// Where the Cloud Controller is asked in vain, since when, and how it is silent.
+    pub fn apps_silent(&self) -> Option<(&str, Moment, &str)> {
+        let (node, since) = self.unanswered.as_ref()?;
+        Some((node, since.0?, self.apps.fresh(self.now).ok()?.err()?))
+    }
+
     /// The jobs whose ports are closed or were of late.
     pub fn closed_ports(&self) -> Result<Vec<ClosedPort<'_>>, String> {
         if self.ports.is_empty() {
@@ -290,8 +311,13 @@ impl DiegoView {
     pub fn runs(&self, node: &str) -> Result<Option<Moment>, String> {
         self.machines
             .get(node)
-            .map(|since| since.0)
+            .map(|(runs, _)| runs.0)
             .ok_or_else(|| format!("{node}: it is not known whether its machine runs"))
+    }
+
+    /// Since when the machine is off, if it is.
+    pub fn off(&self, node: &str) -> Option<Moment> {
+        self.machines.get(node)?.1.0
     }
 
     /// Whether monit leaves the job alone, as it was told. Its word holds until the next:

@@ -11,7 +11,7 @@ use super::{
 /// at each start, and what starts it does so in vain.
 const IN_VAIN: usize = 2;
 
-/// A machine that is up without a server, or with one that fails at each start. Silent where
+/// A machine that is off or up without a server, or with one that fails at each start. Silent where
 /// `more_precise` says what is wrong: that names the remedy as well.
 pub(super) fn server_down(view: &ClusterView, more_precise: impl Fn(&ClusterView) -> bool) -> Told {
     let down = any_node(view, |_, node| is_down(node))?;
@@ -22,6 +22,9 @@ fn is_down(node: &Node<'_>) -> Option<Vec<String>> {
     let Node { name, record, .. } = node;
     let failed = record.log.ends.failed;
     let in_vain = failed >= IN_VAIN && !record.answered && node.transfer().is_none();
+    if node.is_off_for_good() {
+        return Some(vec![format!("{name}: its machine is off")]);
+    }
     let state = if node.lacks_server() {
         "its machine is up, and no server runs"
     } else if in_vain && node.listens() == Some(false) {

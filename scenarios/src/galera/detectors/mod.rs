@@ -40,7 +40,7 @@ pub const NO_PRIMARY: &str = "galera/no_primary";
 /// Two components serve clients at once.
 pub const TWO_PRIMARIES: &str = "galera/two_primaries";
 
-/// No server runs on a machine that is up, and no other diagnosis says why.
+/// A machine is off, or no server runs on it, and no other diagnosis says why.
 pub const SERVER_DOWN: &str = "galera/server_down";
 /// Every node answers reads, and no write comes to its end.
 pub const WRITES_STALLED: &str = "galera/writes_stalled";
@@ -138,7 +138,7 @@ detector! {
 
 detector! {
     SERVER_DOWN,
-    "No server runs on a machine that is up, or it fails at each start; no other diagnosis says why.",
+    "A machine is off, no server runs on it, or it fails at each start; no other diagnosis says why.",
     Rule::lasting(DOWN_HOLD, |view: &ClusterView| down::server_down(view, is_told_precisely)),
 }
 

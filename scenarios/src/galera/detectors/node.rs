@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reenact::{
-    detect::{self, Asked, FRESH, Latest, Nodes},
+    detect::{self, Asked, FRESH, Latest, Nodes, Since},
     probe::{Answer, Moment, Observation, PortState, Prior, Question, Signal, Tried},
 };
 
@@ -20,6 +20,9 @@ use super::{
 const SQL: u16 = 3306;
 /// The port of the group's own traffic.
 const GROUP: u16 = 4567;
+
+/// With the hold of what is told of it, half a minute: a machine that reboots is back by then.
+const REBOOT: Duration = Duration::from_secs(15);
 
 /// Everything that was seen of one node.
 #[derive(Debug, Default)]
@@ -40,6 +43,8 @@ pub struct Record {
     running: Latest<Running>,
     /// Whether its machine runs, and whether it is paused.
     machine: Latest<(bool, bool)>,
+    /// Since when it is off.
+    off: Since,
     /// What its log says.
     pub log: Log,
     /// The address by which members list it, learnt when it was last in a primary component.
@@ -76,6 +81,7 @@ impl detect::Record for Record {
             }
             Signal::Machine { running, paused, .. } => {
                 self.answered &= *running;
+                self.off.note(!running, at);
                 self.machine.see(at, (*running, *paused));
             }
             // Another system's, or nothing about the node.
@@ -226,6 +232,12 @@ impl<'v> Node<'v> {
             Some(running) => !running.server && !running.recovers && self.listens() != Some(true),
             None => nobody_listens,
         }
+    }
+
+    /// Whether its machine is off for longer than it would be between two boots.
+    pub fn is_off_for_good(&self) -> bool {
+        let is_off = self.record.machine.fresh(self.now).is_some_and(|&(running, _)| !running);
+        is_off && self.record.off.0.is_some_and(|since| self.now.since(since) >= REBOOT)
     }
 
     /// For how long it has committed nothing, as far as it was asked.

@@ -28,7 +28,7 @@ impl fmt::Display for BootstrapNode {
 impl Runbook for BootstrapNode {
     async fn run(&self, operator: &Operator) -> Result<Conclusion> {
         let Self { node, force } = *self;
-        let off = survey::off(operator).await?;
+        let off = operator.off().await?;
         if !off.is_empty() && !force {
             return Ok(Conclusion::Refused { why: format!("what {} holds is not known: off", off.join(", ")) });
         }

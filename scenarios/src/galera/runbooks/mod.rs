@@ -6,7 +6,6 @@ mod bootstrap_node;
 mod end_read_lock;
 mod pc_bootstrap;
 mod plain;
-mod power_on;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -16,4 +15,3 @@ pub(crate) use bootstrap_node::{BootstrapNode, JoinRest};
 pub(crate) use end_read_lock::EndReadLock;
 pub(crate) use pc_bootstrap::{PcBootstrap, PcBootstrapSurvivors};
 pub(crate) use plain::{RestartAll, RestartOne, StartAsFirst, StopWithoutKill};
-pub(crate) use power_on::PowerOnMachines;

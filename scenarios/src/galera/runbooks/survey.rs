@@ -72,21 +72,10 @@ pub(super) struct Survey<'a> {
     pub(super) off: Vec<&'a str>,
 }
 
-/// The machines that are off.
-pub(super) async fn off<'a>(operator: &'a Operator<'_>) -> Result<Vec<&'a str>> {
-    let mut off = Vec::new();
-    for name in operator.nodes() {
-        if !operator.is_up(name).await? {
-            off.push(name);
-        }
-    }
-    Ok(off)
-}
-
 impl<'a> Survey<'a> {
     /// Looks at every node whose machine is up.
     pub(super) async fn take(operator: &'a Operator<'_>) -> Result<Self> {
-        let off = off(operator).await?;
+        let off = operator.off().await?;
         let up = operator.nodes().into_iter().filter(|name| !off.contains(name));
         let nodes = try_join_all(up.map(|name| Found::look(operator, name))).await?;
         Ok(Self { nodes, off })

@@ -5,7 +5,7 @@ use reenact::runbook::{
     testing::{Bench, Nodes},
 };
 
-use super::{BootstrapMostAdvanced, BootstrapNode, EndReadLock, PcBootstrap, PcBootstrapSurvivors, PowerOnMachines};
+use super::{BootstrapMostAdvanced, BootstrapNode, EndReadLock, PcBootstrap, PcBootstrapSurvivors};
 
 /// Three machines, some of which are off; no server runs.
 struct Machines {
@@ -59,27 +59,6 @@ async fn with_a_machine_off_each_recovery_of_the_whole_refuses_and_says_what_com
     }
     let why = why_not(&bench(&["n1"]), &BootstrapMostAdvanced).await;
     assert!(why.contains("(power_on)") && why.contains("(pc_bootstrap_survivors)"), "{why}");
-}
-
-#[tokio::test]
-async fn the_machines_that_are_off_are_powered_on_and_no_others() {
-    let bench = bench(&["n1", "n3"]);
-    assert_eq!(bench.call(&PowerOnMachines).await.expect("works"), Conclusion::Done);
-    assert_eq!(bench.commands(), ["n1 is switched on", "n3 is switched on"]);
-}
-
-#[tokio::test]
-async fn where_every_machine_is_on_power_is_not_what_is_missing() {
-    let why = why_not(&bench(&[]), &PowerOnMachines).await;
-    assert!(why.contains("every machine is on"), "{why}");
-}
-
-#[tokio::test]
-async fn killed_after_its_first_machine_it_goes_on_with_the_next() {
-    let bench = bench(&["n1", "n3"]);
-    assert!(bench.call_killed(&PowerOnMachines, 1).await.is_err());
-    assert_eq!(bench.call(&PowerOnMachines).await.expect("works"), Conclusion::Done);
-    assert_eq!(bench.commands(), ["n1 is switched on", "n3 is switched on"]);
 }
 
 #[tokio::test]

@@ -251,6 +251,11 @@ impl ServiceView {
         if instances.is_empty() { Err("no service with background work was ever seen".into()) } else { Ok(instances) }
     }
 
+    /// How the database is silent, if it does not answer.
+    pub fn database_is_silent(&self) -> Result<Option<&str>, String> {
+        Ok(self.reconciliation.fresh(self.nodes.now())?.err())
+    }
+
     /// How the request that is tried hangs, if it does.
     pub fn write_hangs(&self) -> Result<Option<String>, String> {
         hangs_now(&self.write, self.nodes.now())

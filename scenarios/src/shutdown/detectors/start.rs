@@ -5,17 +5,28 @@ use reenact::detect::{Missing, Told, any};
 use super::instance::{Instance, ServiceView};
 
 /// A replica ends by an error of its own, or runs and serves nobody; started again and again it
-/// does one after the other. Whoever ended in order or was killed may be gone on purpose.
+/// does one after the other. Whoever ended in order or was killed may be gone on purpose, but for
+/// the last one: with no replica nobody is served.
 pub fn does_not_start(view: &ServiceView, is_explained: impl Fn(&ServiceView) -> bool) -> Told {
-    let missing = any(view.instances()?.iter().map(missing))?;
+    let instances = view.instances()?;
+    let nobody = instances.iter().all(|instance| instance.runs() == Some(false));
+    let missing = instances.iter().map(|instance| missing(instance, nobody));
+    let missing = any(missing.chain([database(view)]))?;
     Ok(if missing.is_empty() || is_explained(view) { Vec::new() } else { missing })
 }
 
-fn missing(instance: &Instance<'_>) -> Told {
+/// Its database answers nobody; where requests hang for that, it has a name already.
+fn database(view: &ServiceView) -> Told {
+    let silent = view.database_is_silent()?.filter(|_| !view.write_hangs().is_ok_and(|hangs| hangs.is_some()));
+    Ok(silent.map(|how| format!("the database: it answers no question: sql:reconcile {how}")).into_iter().collect())
+}
+
+fn missing(instance: &Instance<'_>, is_needed: bool) -> Told {
     let state = match (instance.runs(), instance.own_error()) {
         _ if instance.is_told_to_end() => return Ok(Vec::new()),
         (None, _) => return Err(format!("{}: whether it runs is not known", instance.name)),
         (Some(false), Some(code)) => format!("it ended with exit code {code}, by an error of its own"),
+        (Some(false), None) if is_needed => "it is off, and so is every other replica".into(),
         (Some(true), _) if instance.should_serve() && instance.refuses() => "it runs, and its port refuses".into(),
         _ => return Ok(Vec::new()),
     };

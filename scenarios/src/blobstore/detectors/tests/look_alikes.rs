@@ -109,8 +109,8 @@ scenes!(
         sim.commands.push("e2fsck -fn /dev/sdd1");
         sim.run(120_000);
     },
-    a_vm_that_is_off_for_long = |sim| {
-        sim.restart(100_000);
+    a_vm_that_takes_long_to_reboot = |sim| {
+        sim.restart(24_000);
         sim.run(30_000);
     },
     jobs_that_are_restarted = |sim| {

@@ -22,6 +22,16 @@ fn an_nginx_that_does_not_start() {
 }
 
 #[test]
+fn a_machine_that_is_off_for_longer_than_a_reboot() {
+    let mut sim = Sim::healthy(127);
+    let from = sim.now;
+    sim.restart(28_000);
+    sim.run(4_000);
+    sim.only(DOES_NOT_START, from, 25_000..=25_700, &["nfs_server: its machine is off"]);
+    assert_eq!(sim.firing(), [""; 0]);
+}
+
+#[test]
 fn nginxs_words_are_those_of_its_last_start_or_none() {
     let mut sim = Sim::healthy(125);
     sim.does_not_start();

@@ -37,6 +37,21 @@ fn a_worker_that_nobody_starts_again() {
 }
 
 #[test]
+fn a_machine_that_is_off_for_longer_than_a_reboot() {
+    let mut sim = Sim::new(115);
+    sim.off = true;
+    sim.run(25_000);
+    sim.off = false;
+    sim.run(3_000);
+    assert_eq!(sim.diagnoses(), [""; 0], "a reboot is none");
+    let mut sim = Sim::new(116);
+    let from = sim.now;
+    sim.off = true;
+    sim.run(33_000);
+    sim.only(DIRECTOR_DOWN, from, 30_000..=30_600, &["director: its machine is off"]);
+}
+
+#[test]
 fn a_database_that_is_away() {
     let mut sim = Sim::new(112);
     let from = sim.now;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use reenact::{
-    detect::testing::{EPOCH_MS, Tape, World, error, on_tape, query, values},
+    detect::testing::{EPOCH_MS, Tape, World, error, machine, on_tape, query, values},
     probe::{Answer, Signal, Tried},
 };
 
@@ -82,6 +82,8 @@ pub struct Sim {
     /// Since when a write by the API hangs.
     pub stalled: Option<u64>,
     pub serves: bool,
+    /// Whether the director's machine is off.
+    pub off: bool,
     pub logs: bool,
     pub workers: Vec<bool>,
     /// Whether those that live wait for a database that they were cut off from.
@@ -122,7 +124,11 @@ impl World for Sim {
             let answer = self.tries();
             self.emit("director", query("director:write", answer));
         }
-        if self.looks("director", "processes", 250) {
+        if self.looks("director", "machine", 250) {
+            let signal = machine(!self.off, false, None);
+            self.emit("director", signal);
+        }
+        if !self.off && self.looks("director", "processes", 250) {
             let commands = self.commands();
             self.emit("director", Signal::Processes { commands });
         }
@@ -142,6 +148,7 @@ impl Sim {
             database: true,
             stalled: None,
             serves: true,
+            off: false,
             logs: true,
             workers: vec![true; 3],
             deaf: false,

@@ -203,6 +203,37 @@ fn a_job_that_does_not_start_is_named_with_its_last_words() {
 }
 
 #[test]
+fn what_is_away_for_longer_than_a_reboot() {
+    for (off, line) in [
+        ((|sim| sim.kill(2)) as fn(&mut Sim), "e2: its machine is off, and has been for 3"),
+        (|sim| sim.consul[2].up = false, "c2: its machine is off, and has been for 3"),
+        (|sim| sim.cc_hangs = true, "cc: the Cloud Controller hangs in the request, and has answered nobody for 3"),
+        (|sim| (sim.bbs[1], sim.off) = (Bbs::Away, vec!["b1"]), "b1: its machine is off, and has been for 3"),
+    ] {
+        let mut sim = Sim::new(29);
+        let from = sim.now;
+        off(&mut sim);
+        sim.run(34_000);
+        sim.only(JOB_DOWN, from, 30_000..=33_000, &[line]);
+    }
+}
+
+/// Where machines are off and that is why nobody leads, it has its own name.
+#[test]
+fn machines_that_are_off_for_a_quorum_are_told_once() {
+    let mut sim = Sim::new(30);
+    (sim.consul[1].up, sim.consul[2].up) = (false, false);
+    sim.consul_leads(false);
+    sim.run(60_000);
+    assert_eq!(sim.diagnoses(), [CONSUL_QUORUM_LOST]);
+    let mut sim = Sim::new(31);
+    sim.kill(1);
+    sim.kill(2);
+    sim.run(60_000);
+    assert_eq!(sim.diagnoses(), [QUORUM_LOST]);
+}
+
+#[test]
 fn a_job_that_dies_soon_after_each_start_is_named_until_it_lives() {
     let mut sim = Sim::new(38);
     for _ in 0..3 {

@@ -50,13 +50,15 @@ scenes!(
         sim.starts_in_vain(2, "received signal; shutting down: error");
         sim.run(60_000);
     },
-    a_machine_that_is_off_for_long = |sim| {
+    a_machine_that_takes_long_to_reboot = |sim| {
         sim.kill(2);
-        sim.run(60_000);
+        sim.run(28_000);
+        sim.start(2);
+        sim.run(6_000);
     },
     a_member_that_is_behind_and_catches_up = |sim| {
         sim.kill(2);
-        sim.run(30_000);
+        sim.run(27_000);
         sim.start(2);
         (sim.etcd[2].revision, sim.etcd[2].hash) = (3, 12);
         sim.run(4_000);

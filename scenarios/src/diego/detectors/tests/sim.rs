@@ -81,10 +81,14 @@ pub struct Sim {
     pub desires: BTreeMap<String, u32>,
     pub nsync: bool,
     pub cc: bool,
+    /// Whether the Cloud Controller's database is away.
+    pub cc_hangs: bool,
     /// Since when writes hang, whoever is asked for one.
     pub stalled: Option<u64>,
     /// Machines that run without their jobs.
     pub in_vain: Vec<&'static str>,
+    /// Machines that are off, whatever runs on them.
+    pub off: Vec<&'static str>,
     /// Whether their operator has told monit to leave the jobs alone.
     pub unmonitored: bool,
 }
@@ -167,8 +171,10 @@ impl Sim {
             apps,
             nsync: true,
             cc: true,
+            cc_hangs: false,
             stalled: None,
             in_vain: Vec::new(),
+            off: Vec::new(),
             unmonitored: false,
         };
         sim.gap = 2_200;
@@ -176,14 +182,17 @@ impl Sim {
         sim
     }
 
-    /// Whether the machine runs. What is away is off, but for jobs that do not start.
+    /// Whether the machine runs. A member of etcd or Consul that is away is off, but for jobs that do not
+    /// start; a BBS that is away was stopped.
     fn is_powered(&self, node: &str) -> bool {
         let index = usize::from(node.as_bytes()[1].saturating_sub(b'0')).min(2);
+        let is_off = self.off.contains(&node);
         self.in_vain.contains(&node)
             || match node.as_bytes()[0] {
+                _ if is_off => false,
                 b'e' => self.etcd[index].up || self.etcd[index].comes_up.is_some(),
                 b'c' if node != "cc" => self.consul[index].up,
-                b'b' => self.bbs[index] != Bbs::Away,
+                b'b' => true,
                 _ => self.cc,
             }
     }
@@ -196,7 +205,9 @@ impl Sim {
             _ if node == "cc" => "cloud-controller",
             _ => "consul_agent",
         };
-        let status = match (self.unmonitored, self.in_vain.contains(&node)) {
+        let index = usize::from(node.ends_with('1'));
+        let is_stopped = job == "bbs" && self.bbs[index] == Bbs::Away && !self.off.contains(&node);
+        let status = match (self.unmonitored || is_stopped, self.in_vain.contains(&node)) {
             (true, _) => "unmonitored",
             (_, true) => "failing",
             _ => "ok",
@@ -332,6 +343,7 @@ impl Sim {
             ("bbs", "metrics") if self.bbs[index] == Bbs::Away => Answer::Refused,
             ("bbs", "metrics") => Answer::of(&Metrics { held: self.bbs[index] == Bbs::Leads }),
             ("cc", _) if !self.cc => Answer::Refused,
+            ("cc", _) if self.cc_hangs => hung("request"),
             ("cc", _) => Answer::of(&self.apps),
             (_, what) => match self.bbs[index] {
                 Bbs::Waits | Bbs::Away => Answer::Refused,

@@ -36,6 +36,22 @@ fn a_server_that_nobody_starts_again() {
     sim.only(SERVER_DOWN, from, 15_000..=16_300, &lines);
 }
 
+/// Two of three serve, and one is declared that nobody switches on.
+#[test]
+fn a_machine_that_is_off_for_longer_than_a_reboot() {
+    let mut sim = Sim::healthy(92);
+    let from = sim.now;
+    sim.power_off(2);
+    sim.run(5_500);
+    sim.install(&[0, 1], 600);
+    sim.run(27_000);
+    sim.only(SERVER_DOWN, from, 30_000..=31_000, &["n3: its machine is off"]);
+    sim.start(2);
+    sim.install(&ALL, 400);
+    sim.run(1_000);
+    assert_eq!(sim.firing(), [""; 0]);
+}
+
 /// All leave in order, the last one alone; all boot, meet, and wait for a primary component
 /// for as long as `pc.wait_prim_timeout` lets them.
 fn stop_and_start_all(sim: &mut Sim) -> u64 {
@@ -135,11 +151,14 @@ fn stays_quiet(scene: fn(&mut Sim)) {
 
 scenes!(
     stays_quiet,
-    a_machine_that_is_off_has_no_server_and_needs_its_power = |sim| {
+    a_machine_that_reboots = |sim| {
         sim.power_off(2);
         sim.run(5_500);
         sim.install(&[0, 1], 600);
-        sim.run(30_000);
+        sim.run(22_000);
+        sim.start(2);
+        sim.install(&ALL, 400);
+        sim.run(3_000);
     },
     a_restart_whose_position_takes_long_to_recover = |sim| {
         sim.end(2, true);

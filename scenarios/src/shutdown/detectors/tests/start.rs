@@ -82,6 +82,39 @@ fn a_process_that_is_started_in_vain_on_a_machine_that_runs() {
     sim.only(DOES_NOT_START, from, 29_000..=31_000, &lines);
 }
 
+/// Scaled in in order, one after the other: of the last one nobody can say that it was meant.
+#[test]
+fn with_no_replica_left_nobody_is_served() {
+    let mut sim = Sim::healthy(Tracker, 16);
+    for app in [APP1, APP2] {
+        sim.apps[app].routed = false;
+        sim.run(1_200);
+        sim.end(app, 0, false);
+        sim.run(40_000);
+        assert_eq!(sim.firing().is_empty(), app == APP1, "{:?}", sim.firing());
+    }
+    let lines = ["app1: it is off, and so is every other replica", "app2: it is off, and so is every other replica"];
+    sim.only(DOES_NOT_START, sim.now - 40_000, 29_500..=31_000, &lines);
+    sim.start(APP1);
+    sim.run(2_000);
+    assert_eq!(sim.firing(), [""; 0]);
+}
+
+#[test]
+fn a_database_that_is_away_for_longer_than_a_reboot() {
+    let mut sim = Sim::healthy(Tracker, 17);
+    sim.database = false;
+    sim.run(25_000);
+    sim.database = true;
+    sim.run(3_000);
+    assert_eq!(sim.firing(), [""; 0], "a reboot is none");
+    let mut sim = Sim::healthy(Tracker, 18);
+    let from = sim.now;
+    sim.database = false;
+    sim.run(33_000);
+    sim.only(DOES_NOT_START, from, 30_000..=30_600, &["the database: it answers no question: sql:reconcile"]);
+}
+
 #[test]
 fn its_hold_is_what_it_is() {
     assert_hold(Sim::healthy(Tracker, 7), |sim| (fails(sim, APP1), sim.run(1_000)).1, DOES_NOT_START, 30_000);

@@ -80,6 +80,6 @@ scenes!(
     a_database_that_is_away_refuses = |sim| {
         stall(sim);
         sim.database = false;
-        sim.run(40_000);
+        sim.run(25_000);
     },
 );
