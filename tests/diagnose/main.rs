@@ -8,6 +8,7 @@ mod advice;
 mod cuts;
 mod folders;
 mod garbage;
+mod logs;
 mod mutated;
 mod scripts;
 mod versions;

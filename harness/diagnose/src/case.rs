@@ -30,6 +30,34 @@ pub struct Look {
     pub seen: Vec<(String, Signal)>,
 }
 
+/// A state that a log tells of: the server has ended, the member has lost its leader.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Implied {
+    /// Since when it is so, by the log's clock.
+    pub since: Option<Timestamp>,
+    /// Whose state it is; empty: that of the log's own node.
+    pub node: String,
+    /// What a look would have seen.
+    pub signal: Signal,
+    /// Whether it stays so for as long as nothing else is logged: a program that has failed says no more.
+    pub is_final: bool,
+}
+
+impl Implied {
+    /// A state of the log's own node.
+    pub fn own(since: Option<Timestamp>, signal: Signal) -> Self {
+        Self { since, node: String::new(), signal, is_final: false }
+    }
+
+    /// One that stays so for as long as nothing else is logged.
+    pub fn ended(since: Option<Timestamp>, signal: Signal) -> Self {
+        Self { is_final: true, ..Self::own(since, signal) }
+    }
+}
+
+/// Who reads a log reads it so long after its last line, at least.
+const READ_LATER: Duration = Duration::from_secs(60);
+
 /// A system as it was found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Case {
@@ -39,6 +67,8 @@ pub struct Case {
     pub past: Vec<Dated>,
     /// The looks, in order.
     pub looks: Vec<Look>,
+    /// What logs tell of states at which nobody looked.
+    pub implied: Vec<Implied>,
     /// For how long what was seen last has been so, as far as a person knows.
     pub lasted: Duration,
 }
@@ -49,7 +79,8 @@ impl Case {
         let priors = self.priors.iter().map(|(node, _)| node.as_str());
         let past = self.past.iter().map(|dated| dated.node.as_str());
         let looks = self.looks.iter().flat_map(|look| &look.seen).map(|(node, _)| node.as_str());
-        priors.chain(past).chain(looks).collect()
+        let implied = self.implied.iter().map(|implied| implied.node.as_str());
+        priors.chain(past).chain(looks).chain(implied).collect()
     }
 
     /// When it was last looked at; where nobody looked, a moment after the last line.
@@ -62,6 +93,7 @@ impl Case {
     /// are one look.
     pub fn of(system: &System, gathered: &[Gathered], inventory: &Inventory) -> Self {
         let looks = looks(system, gathered);
+        let implied = implied(system, gathered, &looks);
         let mut past = past(system, gathered);
         // What has no time is as old as the oldest that has one.
         let oldest = past.iter().filter_map(|(at, ..)| *at).min().or(looks.first().map(|look| look.at));
@@ -69,7 +101,9 @@ impl Case {
         let dated = |(at, node, signal): Undated| Dated { at: at.or(oldest).unwrap_or_default(), node, signal };
         let nodes: BTreeSet<&String> = gathered.iter().map(|one| &one.node).chain(inventory.nodes.keys()).collect();
         let priors = nodes.into_iter().map(|node| (node.clone(), inventory.prior(node))).collect();
-        Self { priors, past: past.into_iter().map(dated).collect(), looks, lasted: inventory.lasted }
+        let lasted =
+            inventory.lasted.max(implied.iter().find(|told| told.is_final).map_or(Duration::ZERO, |_| READ_LATER));
+        Self { priors, past: past.into_iter().map(dated).collect(), looks, implied, lasted }
     }
 
     /// A run that was recorded, as if it were looked at at that moment for the first time: the
@@ -118,15 +152,38 @@ fn looks(system: &System, gathered: &[Gathered]) -> Vec<Look> {
     looks
 }
 
+/// What the logs tell of states at which nobody looked, on no node. Who has a log speaks for itself.
+fn implied(system: &System, gathered: &[Gathered], looks: &[Look]) -> Vec<Implied> {
+    let logs = logs(gathered);
+    let seen = || looks.iter().flat_map(|look| &look.seen).map(|(_, signal)| signal);
+    let mut all: Vec<Implied> = Vec::new();
+    for (node, one) in &logs {
+        for told in (system.implied)(&one.log) {
+            let own = told.node.is_empty();
+            let told = if own { Implied { node: (*node).to_owned(), ..told } } else { told };
+            let is_told = all.iter().any(|other| other.node == told.node && is_same(&other.signal, &told.signal));
+            let is_others = !own && (logs.contains_key(told.node.as_str()) || is_told);
+            if !is_others && !seen().any(|seen| is_same(seen, &told.signal)) {
+                all.push(told);
+            }
+        }
+    }
+    all
+}
+
+/// The log of each node that has one. A later look has read the same log again, and further.
+fn logs(gathered: &[Gathered]) -> BTreeMap<&str, &Gathered> {
+    let with_log = gathered.iter().filter(|one| !one.log.is_empty());
+    with_log.map(|one| (one.node.as_str(), one)).collect()
+}
+
 /// Something that happened, and when, if that is known.
 type Undated = (Option<Timestamp>, String, Signal);
 
-/// What logs tell. A later look has read the same log again, and further.
+/// What logs tell.
 fn past(system: &System, gathered: &[Gathered]) -> Vec<Undated> {
-    let with_log = gathered.iter().filter(|one| !one.log.is_empty());
-    let last: BTreeMap<&str, &Gathered> = with_log.map(|one| (one.node.as_str(), one)).collect();
     let mut all = Vec::new();
-    for one in last.into_values() {
+    for one in logs(gathered).into_values() {
         let line = |Line { at, text }: &Line| (*at, one.node.clone(), Signal::Log { line: text.clone() });
         all.extend(one.log.iter().map(line));
     }
@@ -166,6 +223,15 @@ impl Case {
             Signal::Query { of: asked, answer } => Some((node.as_str(), asked.strip_prefix(of)?, answer)),
             _ => None,
         })
+    }
+
+    /// Whether every node that is known of was looked at; `None`: that cannot be told, as of some only
+    /// the log is there, or nothing at all.
+    pub fn looked_at_all(&self, gathered: &[Gathered]) -> Option<bool> {
+        let is_away = |told: &Implied| !gathered.iter().any(|one| one.node == told.node);
+        let is_missing = self.implied.iter().any(is_away) || gathered.iter().any(|one| one.unreachable.is_some());
+        let by_log = !self.implied.is_empty() || gathered.is_empty();
+        if is_missing { Some(false) } else { (!by_log).then_some(true) }
     }
 
     /// Whether anything of this kind was seen of any node: `log`, `ports`, `processes`,

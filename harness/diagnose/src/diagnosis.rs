@@ -15,7 +15,7 @@ use reenact_core::{
 use serde::Serialize;
 
 use crate::{
-    case::{Case, Dated, Look},
+    case::{Case, Dated, Implied, Look},
     system::System,
 };
 
@@ -38,6 +38,9 @@ const BEFORE: Duration = Duration::from_secs(3600);
 
 /// Lines of longer ago are not shown.
 const OLDEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Where a log stands in for a look.
+const BY_LOG: &str = "by what the logs said last: nobody looked";
 
 /// What is said of one detector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -116,7 +119,7 @@ pub fn diagnose(case: &Case, system: &System) -> Option<Diagnosis> {
     let entries: Vec<_> = system.detectors();
     let mut show = Show::new(&entries, case, at);
     show.past_and_looks(case);
-    let fires = show.hold(case.looks.last());
+    let fires = show.hold(case);
     let findings = show.findings(case, system, &fires);
     Some(Diagnosis { at, looked_for_s: looked_for(case).as_secs_f64(), findings })
 }
@@ -132,6 +135,7 @@ struct Fires {
 enum Shown<'c> {
     Event(&'c Dated),
     Look(&'c Look),
+    Implied(&'c Implied),
 }
 
 struct Show {
@@ -184,24 +188,39 @@ impl Show {
             let look = &pair[0];
             steps(apart(look, &pair[1])).map(|step| (later(look.at, step), Shown::Look(look)))
         });
-        let mut all: Vec<_> = past.chain(looks).chain(between).filter(|(at, _)| *at >= self.zero).collect();
+        let implied = case.implied.iter().flat_map(|told| self.lasts(told).map(move |at| (at, Shown::Implied(told))));
+        let mut all: Vec<_> =
+            past.chain(looks).chain(between).chain(implied).filter(|(at, _)| *at >= self.zero).collect();
         all.sort_by_key(|(at, _)| *at);
         for (at, shown) in all {
             match shown {
                 Shown::Event(Dated { node, signal, .. }) => self.see(at, node, signal),
                 Shown::Look(look) => self.look(at, look),
+                Shown::Implied(told) => self.see(at, &told.node, &told.signal),
             }
         }
     }
 
+    /// The times at which what a log tells of is shown: from its beginning, or from so long before the
+    /// end as a detector may measure, to the end.
+    fn lasts(&self, told: &Implied) -> impl Iterator<Item = Timestamp> + use<> {
+        let last = self.last;
+        let lasted = told.since.map_or(Duration::ZERO, |since| {
+            Duration::try_from(last.duration_since(since)).unwrap_or_default().min(HORIZON)
+        });
+        let from = last.checked_sub(signed(lasted)).unwrap_or(last);
+        [Duration::ZERO].into_iter().chain(steps(lasted)).map(move |step| later(from, step)).chain([last])
+    }
+
     /// Holds the last look still, and notes when each detector first fires.
-    fn hold(&mut self, look: Option<&Look>) -> BTreeMap<&'static str, Fires> {
+    fn hold(&mut self, case: &Case) -> BTreeMap<&'static str, Fires> {
         let mut fires = BTreeMap::new();
         self.note(Duration::ZERO, &mut fires);
-        let Some(look) = look else { return fires };
+        let Some(look) = case.looks.last() else { return fires };
         let last = self.last;
         for step in steps(HORIZON) {
             self.look(later(last, step), look);
+            case.implied.iter().for_each(|told| self.see(later(last, step), &told.node, &told.signal));
             self.note(step, &mut fires);
         }
         fires
@@ -239,11 +258,12 @@ impl Show {
         let node = node.filter(|name| nodes.contains(name)).map(str::to_owned);
         let logged = case.past.iter().filter(|dated| is_cited(dated, &fires.evidence)).map(|dated| dated.at).min();
         let seen = self.time(fires.at).min(self.last);
+        let by_log = (!case.implied.is_empty()).then(|| BY_LOG.to_owned());
         Finding {
             node,
             since: Some(logged.unwrap_or(seen)),
             lasts_s: (!fires.after.is_zero()).then_some(fires.after.as_secs()),
-            evidence: fires.evidence.clone(),
+            evidence: fires.evidence.iter().cloned().chain(by_log).collect(),
             ..blank(id, verdict)
         }
     }

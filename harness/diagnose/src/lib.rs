@@ -22,7 +22,7 @@ mod system;
 mod testing;
 mod time;
 
-pub use case::{Case, Dated, Look};
+pub use case::{Case, Dated, Implied, Look};
 pub use diagnosis::{Diagnosis, Finding, Word, diagnose};
 pub use gathered::{Gathered, Section};
 pub use inventory::{Host, Inventory};

@@ -7,8 +7,9 @@ use reenact_core::{
 };
 
 use crate::{
-    case::Case,
+    case::{Case, Implied},
     gathered::Gathered,
+    lines::Line,
     remedy::{Advice, Standing},
 };
 
@@ -28,6 +29,8 @@ pub struct System {
     pub recognise: fn(name: &str, head: &str) -> Option<&'static str>,
     /// What was gathered of a node, as signals.
     pub read: fn(&Gathered) -> Vec<Signal>,
+    /// What a node's log tells of states that nobody looked at.
+    pub implied: fn(&[Line]) -> Vec<Implied>,
     /// What each detector needs, by parts of its id: sections that must have been read of some
     /// node, or it cannot tell.
     pub needs: &'static [(&'static str, &'static [&'static str])],

@@ -12,6 +12,7 @@ pub(crate) static TOY: System = System {
     prefix: |_| None,
     recognise: |name, _| name.ends_with(".log").then_some("log"),
     read: |node: &Gathered| node.text("hello").map(|text| Signal::Log { line: text.into() }).into_iter().collect(),
+    implied: |_| Vec::new(),
     needs: &[("/clock", &["toy:clock"])],
     commands: &[("toy:file", "cat /x"), ("toy:clock", "date")],
     rank: |_, _| Vec::new(),

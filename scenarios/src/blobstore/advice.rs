@@ -176,8 +176,9 @@ pub(super) const ADVICE: &[Advice] = &[
     },
     Advice {
         detector: DOES_NOT_START,
-        runbook: "start_nginx",
+        runbook: "power_on, or start_nginx",
         steps: &[
+            "Where its machine is off, power it on (power_on): what is wrong beside that shows then.",
             "Ask nginx itself: nginx -t -c its configuration.",
             "Put the configuration back as it was rendered, if that is wrong.",
             "Restart the jobs as the director does, with the pre-start scripts: they make the folders that monit does not.",

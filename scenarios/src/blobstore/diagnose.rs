@@ -19,6 +19,7 @@ diagnosable! {
         prefix: |_| None,
         recognise,
         read,
+        implied: |_| Vec::new(),
         needs: &[
             ("/left_read_only", &["mounts", "device:", "kernel:log", "processes"]),
             ("/protected_device", &["mounts", "device:"]),

@@ -197,8 +197,11 @@ pub(super) const ADVICE: &[Advice] = &[
     },
     Advice {
         detector: DIRECTOR_DOWN,
-        runbook: "none: read its last words",
-        steps: &["monit summary; the last lines of the job's own log; the database's."],
+        runbook: "power_on",
+        steps: &[
+            "Where its machine is off, power it on.",
+            "Else monit summary; the last lines of the job's own log; the database's.",
+        ],
         preconditions: &[],
         wrong: &[],
     },

@@ -21,6 +21,7 @@ diagnosable! {
         prefix,
         recognise,
         read,
+        implied: |_| Vec::new(),
         needs: &[
             ("/unreachable_subnet", &["sql:tasks", "iaas:inflight", "director:config"]),
             ("/two_creates_in_flight", &["iaas:inflight"]),

@@ -36,9 +36,7 @@ fn known((some, all): (usize, usize), is_so: impl Fn(usize, usize) -> bool) -> M
 
 const REACHED: Precondition = Precondition {
     what: "every machine was looked at: one that is off may hold the most",
-    met: |gathered, _| {
-        Met::from((!gathered.is_empty()).then(|| gathered.iter().all(|node| node.unreachable.is_none())))
-    },
+    met: |gathered, case| case.looked_at_all(gathered).into(),
 };
 
 const QUORUM: Precondition = Precondition {
@@ -274,8 +272,9 @@ pub(super) const ADVICE: &[Advice] = &[
     },
     Advice {
         detector: JOB_DOWN,
-        runbook: "same_flags",
+        runbook: "power_on, or same_flags",
         steps: &[
+            "Where its machine is off, power it on (power_on): what is wrong beside that shows then.",
             "Read the job's last words. Where it is a flag that it does not know: give it those of the other members, and start it.",
         ],
         preconditions: &[QUORUM],

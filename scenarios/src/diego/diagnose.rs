@@ -15,6 +15,7 @@ use super::{
     consul::RAFT,
     detectors::WRITE,
     etcd::PEERS,
+    implied::implied,
     monit,
     signals::{Apps, Config, Consul, Desires, Etcd, Hash, Jobs, Lock, Metrics, Ping, Process},
 };
@@ -30,10 +31,15 @@ diagnosable! {
             "none as id", "database snapshot file", "invalid database", "unexpected fault address", "freepages:",
             "Page expected to be", "unexpected type/flags", "invalid page allocation", "already freed", "cannot free page",
             "address already in use", "No installed keys", "panic", "fatal", "FATAL", " C | ", "Failed to start Raft", "initial configuration",
+            "starting member", "starting local member", "starting etcd server", "starting server...", "elected leader", "became leader", "lost leader",
+            "new election at term", "health check for peer", "prober detected unhealthy", "became active", "No cluster leader",
+            "leader elected", "leadership acquired", "election won", "Election timeout reached", "equestVote RPC", "onsul agent",
+            "is out of range", "Node at ",
         ],
         prefix: |_| None,
         recognise,
         read,
+        implied,
         needs: &[
             ("/etcd_member_corrupt", &["log"]),
             ("/etcd_member_wiped", &["log"]),
@@ -80,7 +86,19 @@ fn recognise(name: &str, head: &str) -> Option<&'static str> {
     if head.contains("<monit>") {
         return Some("monit");
     }
-    let says = ["etcdserver", "raft: ", "raft2", "rafthttp", "consul", "serf: ", "\"source\":\"bbs"];
+    let says = [
+        "etcdserver",
+        "etcd[",
+        "tocommit(",
+        "raft.node: ",
+        "memberlist: ",
+        "raft: ",
+        "raft2",
+        "rafthttp",
+        "consul",
+        "serf: ",
+        "\"source\":\"bbs",
+    ];
     let is_log = says.iter().any(|words| head.contains(words)) || (base.contains("etcd") && base.ends_with(".log"));
     is_log.then_some("log")
 }

@@ -17,6 +17,7 @@ mod etcd;
 mod faults;
 mod health;
 mod http;
+mod implied;
 mod metrics;
 mod incidents {
     //! One file per incident or twin.

@@ -15,7 +15,7 @@ pub(super) enum Why {
 /// What etcd ends with, and where its source has the words (versions 3.3 to 3.6; `bbolt` is
 /// its database's library, at 1.3 and 1.4). All parts must be in the line. The first that
 /// fits counts.
-pub(super) const ENDS: [(&[&str], Why); 21] = [
+pub(super) const ENDS: [(&[&str], Why); 22] = [
     // server/etcdserver, bootstrap: its data or its peers know it as a member already.
     (&["has already been bootstrapped"], Why::Wiped),
     // raft, log.commitTo: its leader knows that it had more.
@@ -33,6 +33,8 @@ pub(super) const ENDS: [(&[&str], Why); 21] = [
     (&["wal: conflicting metadata found"], Why::Damaged),
     (&["wal: snapshot mismatch"], Why::Damaged),
     (&["wal: file not found"], Why::Damaged),
+    // raft, loadState: what it has committed is not in its log.
+    (&["state.commit ", "is out of range"], Why::Damaged),
     // raft, newRaft: a log whose first record is gone.
     (&["cannot use none as id"], Why::Damaged),
     // server/etcdserver, recoverSnapshotBackend: the snapshot is there, its database is not.

@@ -12,6 +12,7 @@ use super::{
         INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, SERVER_DOWN, TWO_PRIMARIES, WRITE,
         WRITES_STALLED, ZOMBIE_NODE, files::SavedState,
     },
+    implied::{implied, members},
     node,
 };
 
@@ -22,11 +23,12 @@ diagnosable! {
         write: include_str!("write.sh"),
         words: &[
             "WSREP", "[Galera]", "[ERROR]", "view (", "joined {", "as process ", "Aborting", ": Terminated.", "got signal ",
-            "ormal shutdown", "Received SHUTDOWN",
+            "ormal shutdown", "Received SHUTDOWN", "hutdown complete", "ready for connections",
         ],
         prefix: |_| None,
         recognise,
         read,
+        implied,
         needs: &[
             ("/non_primary_wedge", &["log", "ports"]),
             ("/minority_partition", &["sql:status"]),
@@ -158,8 +160,19 @@ fn recovered(line: &str) -> Option<(String, i64)> {
 
 const REACHED: Precondition = Precondition {
     what: "every node was looked at: one that is missing may hold the most",
-    met: |gathered, _| Some(gathered.iter().all(|node| node.unreachable.is_none())).into(),
+    met: |gathered, case| {
+        match case.looked_at_all(gathered) {
+            Some(_) if gathered.iter().any(|node| members(&node.log) > count(gathered)) => Some(false),
+            looked => looked,
+        }
+        .into()
+    },
 };
+
+/// How many nodes.
+fn count(gathered: &[Gathered]) -> usize {
+    gathered.iter().map(|node| &node.node).collect::<std::collections::BTreeSet<_>>().len()
+}
 
 const NOBODY_IS_PRIMARY: Precondition = Precondition {
     what: "no node is in a primary component: beside one a bootstrap makes a second cluster",
@@ -301,6 +314,7 @@ const ADVICE: &[Advice] = &[
         detector: SERVER_DOWN,
         runbook: "power_on, or bootstrap_most_advanced",
         steps: &[
+            "Where its machine is off, power it on (power_on): what is wrong beside that shows then.",
             "Read why it ended: the line above.",
             "Where others are primary, start it, and it joins. Where nobody is, bootstrap the node with safe_to_bootstrap: 1, or \
              else the one that holds the most.",

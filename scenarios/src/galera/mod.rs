@@ -10,6 +10,7 @@ mod client;
 pub mod detectors;
 mod diagnose;
 mod faults;
+mod implied;
 mod incidents {
     //! One file per incident or twin.
     automod::dir!("src/galera/incidents");

@@ -11,7 +11,7 @@ use tokio::{net::TcpStream, time::timeout};
 pub(super) const LIMIT: Duration = Duration::from_secs(1);
 
 /// The SQL port.
-const PORT: u16 = 3306;
+pub(super) const PORT: u16 = 3306;
 
 /// How to connect to a node. With the sizes given, the client asks the server for
 /// none, so that a node which refuses all queries can still be connected to.

@@ -101,7 +101,10 @@ pub(super) const ADVICE: &[Advice] = &[
     Advice {
         detector: DOES_NOT_START,
         runbook: "put back the settings of it as they were before the rollout",
-        steps: &["Read its last words, and put back the settings as they were before the rollout."],
+        steps: &[
+            "Where its machine is off, power it on (power_on): what is wrong beside that shows then.",
+            "Read its last words, and put back the settings as they were before the rollout.",
+        ],
         preconditions: &[],
         wrong: &[("start it again", "it ends as before (shutdown::setting_not_taken)")],
     },

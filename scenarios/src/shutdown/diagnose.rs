@@ -22,6 +22,7 @@ diagnosable! {
         prefix: |_| None,
         recognise,
         read,
+        implied: |_| Vec::new(),
         needs: &[
             ("in_flight", &["log", "machine"]),
             ("/lost_async_work", &["sql:reconcile"]),

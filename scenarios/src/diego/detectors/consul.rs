@@ -41,17 +41,19 @@ pub enum Cause {
     DeadVoters,
 }
 
-/// Servers cannot decrypt what others send.
+/// Agents cannot decrypt what others send. Their logs say so, whether anybody asks them or not.
 pub fn gossip_key(view: &DiegoView) -> Told {
-    view.servers().map(|servers| undecryptable(view, &servers))
+    match undecryptable(view) {
+        none if none.is_empty() => view.servers().map(|_| none),
+        some => Ok(some),
+    }
 }
 
-fn undecryptable(view: &DiegoView, servers: &[AskedServer<'_>]) -> Vec<String> {
-    let lines = servers.iter().filter_map(|server| {
-        let Streak { since, last } = server.record.undecryptable?;
+fn undecryptable(view: &DiegoView) -> Vec<String> {
+    let lines = view.undecryptable().filter_map(|(name, Streak { since, last })| {
         let lasts = last.since(since);
         let goes_on = view.now().since(last) <= STREAK && lasts >= UNDECRYPTABLE;
-        goes_on.then(|| format!("{}: No installed keys could decrypt the message, for {}", server.name, seconds(lasts)))
+        goes_on.then(|| format!("{name}: No installed keys could decrypt the message, for {}", seconds(lasts)))
     });
     lines.collect()
 }
@@ -73,7 +75,7 @@ fn leaderless(view: &DiegoView, wanted: Cause) -> Told {
     if !view.consul_led && view.may_be_set_up() {
         return Err(format!("{}: there never was a leader; it may be being set up", Consul::OF));
     }
-    if !undecryptable(view, &servers).is_empty() || cause(&servers) != Some(wanted) {
+    if !undecryptable(view).is_empty() || cause(&servers) != Some(wanted) {
         return Ok(Vec::new());
     }
     let up = servers.iter().filter(|server| server.said.is_ok()).count();
@@ -82,6 +84,7 @@ fn leaderless(view: &DiegoView, wanted: Cause) -> Told {
         lines.extend(dead_voters(&servers).iter().map(|address| dead_voter(address)));
     }
     lines.extend(servers.iter().map(|server| match server.said {
+        Ok(consul) if consul.address.is_empty() => format!("{}: Consul has no leader", server.name),
         Ok(consul) => format!("{} is at {}; its peers: {}", server.name, consul.address, peers(&server.record.peers)),
         Err(how) => format!("{}: Consul {how}", server.name),
     }));

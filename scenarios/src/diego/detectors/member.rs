@@ -24,7 +24,8 @@ pub fn refusing(view: &DiegoView, why: Why) -> Told {
             lines.push(format!("{}: etcd does not start: {}", member.name, refusal.line));
         }
     }
-    if !lines.is_empty() && !leads {
+    // Of one member alone it is not known what the others are.
+    if !lines.is_empty() && !leads && members.len() > 1 {
         let answer = members.iter().filter(|member| member.said.is_ok()).count();
         let from = if answer > 0 {
             "rebuild it from a member that answers"

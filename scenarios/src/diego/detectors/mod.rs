@@ -65,7 +65,7 @@ mod data;
 mod etcd;
 mod job;
 mod lock;
-mod log;
+pub(super) mod log;
 mod member;
 mod records;
 mod view;

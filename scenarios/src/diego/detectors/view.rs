@@ -212,12 +212,13 @@ impl DiegoView {
 
     fn said(&mut self, node: &str, at: Moment, said: Said, line: &str) {
         if said == Said::Undecryptable {
-            let Some(server) = self.servers.get_mut(node) else { return };
+            let server = self.servers.entry(node.into()).or_default();
             let goes_on = server.undecryptable.filter(|streak| at.since(streak.last) <= STREAK);
             server.undecryptable = Some(Streak { since: goes_on.map_or(at, |streak| streak.since), last: at });
             return;
         }
-        let Some(member) = self.members.get_mut(node) else { return };
+        // A log may be read before anybody asks its member.
+        let member = self.entry(node);
         let line = line.to_owned();
         match said {
             Said::PortTaken => member.port_taken = Some(line),
@@ -264,6 +265,11 @@ impl DiegoView {
     /// Consul's servers, alike.
     pub fn servers(&self) -> Result<Vec<Seen<'_, Server, Consul>>, String> {
         asked(Consul::OF, self.servers.iter().map(|(name, server)| (name, server, &server.said)), self.now)
+    }
+
+    /// The agents that could not read what others sent, and for how long.
+    pub fn undecryptable(&self) -> impl Iterator<Item = (&str, Streak)> {
+        self.servers.iter().filter_map(|(name, server)| Some((name.as_str(), server.undecryptable?)))
     }
 
     /// The BBSes with what each says to a ping.

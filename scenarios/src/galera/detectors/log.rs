@@ -29,8 +29,26 @@ pub struct Log {
     pub inconsistency: Option<String>,
     /// How its runs ended lately.
     pub ends: Ends,
+    /// How far the server has come.
+    pub phase: Phase,
     /// The members that the open view block has listed so far.
     open: Option<Component>,
+}
+
+/// How far a server has come in its run, by its log.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Its start was not seen: it goes on since before.
+    #[default]
+    Unseen,
+    /// It has begun, and takes no clients yet.
+    Starts,
+    /// It takes clients.
+    Ready,
+    /// It ends, as it was asked to.
+    Stops,
+    /// It has ended.
+    Ended,
 }
 
 /// How a server's runs ended since it last answered anybody.
@@ -66,9 +84,9 @@ impl Log {
     pub fn observe(&mut self, line: &str) -> bool {
         let Some(event) = parse(line) else { return false };
         match event {
-            Event::Begins => self.ends.error = None,
+            Event::Begins => (self.ends.error, self.phase) = (None, Phase::Starts),
             Event::Started => {
-                *self = Self { ends: std::mem::take(&mut self.ends), ..Self::default() };
+                *self = Self { ends: std::mem::take(&mut self.ends), phase: Phase::Starts, ..Self::default() };
                 return true;
             }
             Event::Connecting { peers } => self.peers = peers,
@@ -99,12 +117,19 @@ impl Log {
                 self.inconsistency = Some(message(line));
             }
             Event::Error => self.ends.errs(line),
-            Event::Aborts => self.ends.fails(line),
-            Event::Crashes => {
-                self.ends.error = None;
+            Event::Ready => self.phase = Phase::Ready,
+            Event::Ended => self.phase = Phase::Ended,
+            Event::Aborts => {
+                self.phase = Phase::Ended;
                 self.ends.fails(line);
             }
-            Event::ShutsDown => (self.ends.error, self.ends.why) = (None, Some(message(line))),
+            Event::Crashes => {
+                (self.phase, self.ends.error) = (Phase::Ended, None);
+                self.ends.fails(line);
+            }
+            Event::ShutsDown => {
+                (self.phase, self.ends.error, self.ends.why) = (Phase::Stops, None, Some(message(line)));
+            }
         }
         false
     }

@@ -5,7 +5,7 @@
 
 mod down;
 pub(super) mod files;
-mod log;
+pub(super) mod log;
 mod node;
 mod processes;
 mod status;

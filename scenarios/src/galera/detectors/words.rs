@@ -37,6 +37,10 @@ pub(super) enum Event {
     Crashes,
     /// Somebody asked the server to shut down.
     ShutsDown,
+    /// The server has ended, as it was asked to.
+    Ended,
+    /// The server takes clients.
+    Ready,
     /// Any other error.
     Error,
 }
@@ -85,6 +89,10 @@ const WORDS: &[Word] = &[
     (r"(?:mysqld|mariadbd) got signal \d+", |_| Some(Event::Crashes)),
     // MariaDB and MySQL 5.7: `Normal shutdown`; 8.0: `[System] [MY-013172] [Server] Received SHUTDOWN from user`.
     (r"(?:mysqld|mariadbd) \(.*\): Normal shutdown|Received SHUTDOWN from user", |_| Some(Event::ShutsDown)),
+    // MariaDB and MySQL 5.7: `mariadbd: Shutdown complete`; 8.0: `mysqld: Shutdown complete (mysqld 8.0.30-22)`.
+    (r"(?:mysqld|mariadbd): Shutdown complete", |_| Some(Event::Ended)),
+    // The same everywhere.
+    (r"(?:mysqld|mariadbd): ready for connections", |_| Some(Event::Ready)),
     (r"\[ERROR\]", |_| Some(Event::Error)),
 ];
 
@@ -212,6 +220,18 @@ mod tests {
                 "PXC 8.0",
                 "0 [System] [MY-013172] [Server] Received SHUTDOWN from user <via user signal>. Shutting down mysqld",
                 Event::ShutsDown,
+            ),
+            ("MariaDB", "2026-11-20 10:42:04 0 [Note] /usr/sbin/mariadbd: Shutdown complete", Event::Ended),
+            (
+                "PXC 8.0",
+                "0 [System] [MY-010910] [Server] /usr/sbin/mysqld: Shutdown complete (mysqld 8.0.30-22)  Percona XtraDB Cluster",
+                Event::Ended,
+            ),
+            ("MariaDB", "2026-11-20 10:42:04 0 [Note] /usr/sbin/mariadbd: ready for connections.", Event::Ready),
+            (
+                "PXC 8.0",
+                "0 [System] [MY-010931] [Server] /usr/sbin/mysqld: ready for connections. Version: '8.0.30-22'",
+                Event::Ready,
             ),
             (
                 "PXC 8.0",

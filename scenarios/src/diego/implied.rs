@@ -1,0 +1,133 @@
+//! What the logs of etcd and Consul tell of states at which nobody looked: whether a member has ended,
+//! and where it has no leader, whom it does not reach.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use jiff::Timestamp;
+use reenact::{
+    diagnose::{Implied, Line},
+    probe::{Answer, Question, Signal},
+};
+use regex::Regex;
+
+use super::{
+    detectors::log::{self, Said},
+    signals::{Consul, Etcd},
+};
+
+/// What one kind of server says of its leader and of its peers.
+struct Words {
+    /// It begins anew.
+    begins: &'static [&'static str],
+    /// It has a leader, or is it.
+    led: &'static [&'static str],
+    /// It has none.
+    leaderless: &'static [&'static str],
+    /// A peer is reached again.
+    reached: &'static [&'static str],
+    /// A peer is not reached, and which.
+    away: LazyLock<Option<Regex>>,
+}
+
+/// etcd 3.3 to 3.6: server/etcdserver, raft, rafthttp.
+static ETCD: Words = Words {
+    begins: &["starting member", "starting local member", "starting etcd server", "starting server..."],
+    led: &[" elected leader ", "became leader at term"],
+    leaderless: &[" lost leader ", "is starting a new election at term"],
+    reached: &["became active"],
+    away: LazyLock::new(|| {
+        Regex::new(
+            r#"health check for peer ([0-9a-f]+) could not connect|prober detected unhealthy status.*"remote-peer-id":"([0-9a-f]+)""#,
+        )
+        .ok()
+    }),
+};
+
+/// Consul 0.6 to 1.22: agent/consul, hashicorp/raft.
+static CONSUL: Words = Words {
+    begins: &["Consul agent running!", "Starting Consul agent"],
+    led: &["New leader elected", "cluster leadership acquired", "election won"],
+    leaderless: &["No cluster leader", "Election timeout reached, restarting election"],
+    reached: &[],
+    away: LazyLock::new(|| {
+        Regex::new(r"(?i)failed to make requestvote rpc(?: to |: target=.*?)(\d+\.\d+\.\d+\.\d+:\d+)()").ok()
+    }),
+};
+
+/// What is known of a server at the end of its log.
+#[derive(Default)]
+struct Known {
+    leaderless: bool,
+    since: Option<Timestamp>,
+    /// Peers that were not reached since.
+    away: BTreeMap<String, Option<Timestamp>>,
+    /// It has ended, and since when.
+    ended: Option<Option<Timestamp>>,
+}
+
+impl Words {
+    fn of(&self, lines: &[Line]) -> Known {
+        let mut known = Known::default();
+        for Line { at, text } in lines {
+            let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+            if says(self.begins) || says(self.led) {
+                known = Known::default();
+            } else if says(self.leaderless) && !known.leaderless {
+                (known.leaderless, known.since, known.ended) = (true, *at, None);
+            }
+            if let Some(found) = self.away.as_ref().and_then(|away| away.captures(text)) {
+                let peer = found.get(1).filter(|part| !part.is_empty()).or_else(|| found.get(2));
+                known.away.insert(peer.map_or("", |peer| peer.as_str()).to_owned(), *at);
+            } else if says(self.reached) {
+                known.away.retain(|peer, _| !text.contains(peer));
+            }
+            if matches!(log::parse(text), Some(Said::Ended(_))) {
+                known.ended = Some(*at);
+            }
+        }
+        known
+    }
+}
+
+pub(super) fn implied(lines: &[Line]) -> Vec<Implied> {
+    let etcd = ETCD.of(lines);
+    let leaderless = Answer::of(&Etcd::default());
+    let mut all = told(&etcd, Etcd::OF, leaderless);
+    if let Some(since) = etcd.ended {
+        all = vec![Implied::ended(since, query(Etcd::OF, Answer::Refused))];
+    }
+    all.extend(consul(lines));
+    all
+}
+
+/// A server that is not among its own peers has another address than it had, as they have: those that it
+/// does not reach are nobody's.
+fn consul(lines: &[Line]) -> Vec<Implied> {
+    let own = own_address(lines).unwrap_or_default();
+    let peers = lines.iter().rev().find_map(|line| log::peers(&line.text)).unwrap_or_default();
+    let has_moved = !own.is_empty() && !peers.is_empty() && !peers.contains_key(own);
+    let leaderless = [("address", own), ("leader", "")].into_iter().collect();
+    let told = told(&CONSUL.of(lines), Consul::OF, leaderless).into_iter();
+    told.filter(|told| !has_moved || told.node.is_empty()).collect()
+}
+
+/// A server without a leader, and the peers that it does not reach: without any it may be that one alone.
+fn told(known: &Known, of: &str, leaderless: Answer) -> Vec<Implied> {
+    if !known.leaderless || known.away.is_empty() {
+        return Vec::new();
+    }
+    let away = known
+        .away
+        .keys()
+        .map(|peer| Implied { node: peer.clone(), ..Implied::own(known.since, query(of, Answer::Refused)) });
+    [Implied::own(known.since, query(of, leaderless))].into_iter().chain(away).collect()
+}
+
+fn query(of: &str, answer: Answer) -> Signal {
+    Signal::Query { of: of.into(), answer }
+}
+
+/// Where a Consul server says that it is: `Node at 10.0.0.5:8300 [Candidate]`.
+fn own_address(lines: &[Line]) -> Option<&str> {
+    lines.iter().rev().find_map(|line| line.text.split_once("Node at ")?.1.split_once(' ').map(|(address, _)| address))
+}

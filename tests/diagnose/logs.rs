@@ -1,0 +1,176 @@
+//! What logs are worth alone, as a colleague sends them or a report quotes them: nobody has looked at
+//! anything else. The lines are worded as the software's versions word them.
+
+use std::{collections::BTreeMap, fs};
+
+use reenact::{
+    diagnose::{self, Case, Gathered, Inventory, Line, Report, Word, files},
+    probe::{Observation, Signal},
+};
+
+/// What is said of such logs, each in its node's folder, and how it is put.
+fn said(system: &str, logs: &[(&str, &str)]) -> Vec<(&'static str, Word, Vec<String>)> {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (node, text) in logs {
+        fs::create_dir(folder.path().join(node)).expect("a folder");
+        fs::write(folder.path().join(node).join("error.log"), text).expect("a log");
+    }
+    let system = diagnose::find(system).expect("a system");
+    let found = files::read(folder.path(), system).expect("it is read");
+    let report = Report::of(system, &found.gathered, &Inventory::default()).expect("a report");
+    let told = report.diagnosis.findings.into_iter();
+    let told = told.filter(|finding| matches!(finding.verdict, Word::Fired | Word::IfItLasts));
+    told.map(|finding| (finding.detector, finding.verdict, finding.evidence)).collect()
+}
+
+/// They are told for certain, with that line, and that nobody looked.
+fn assert_told(system: &str, logs: &[(&str, &str)], detector: &str, line: &str) {
+    let told = said(system, logs);
+    let [(id, Word::Fired, evidence)] = &told[..] else { panic!("{logs:?}: {told:?}") };
+    assert_eq!(*id, detector, "{told:?}");
+    assert!(evidence.iter().any(|said| said.contains(line)), "{evidence:?}");
+    assert!(evidence.iter().any(|said| said.contains("nobody looked")), "{evidence:?}");
+}
+
+const NON_PRIMARY: &str = "\
+2026-11-20T18:48:12.231993048Z 2026-11-20 18:48:12 7 [Note] WSREP: view(view_id(NON_PRIM,cadc7981,5) memb {
+2026-11-20T18:48:12.231993048Z \tcadc7981,0
+2026-11-20T18:48:12.231993048Z } joined {
+2026-11-20T18:48:12.231993048Z } left {
+2026-11-20T18:48:12.231993048Z } partitioned {
+2026-11-20T18:48:12.231993048Z \td76b05a6,0
+2026-11-20T18:48:12.231993048Z })
+2026-11-20T18:48:12.231993048Z 2026-11-20 18:48:12 7 [Note] WSREP: New COMPONENT: primary = no, bootstrap = no, my_idx = 0, memb_num = 1
+2026-11-20T18:49:12.232032034Z 2026-11-20 18:49:12 7 [Warning] WSREP: [ERROR] is no such line
+";
+
+const PRIMARY: &str = "\
+2026-11-20 18:48:12 7 [Note] WSREP: New COMPONENT: primary = yes, bootstrap = no, my_idx = 0, memb_num = 2
+2026-11-20 18:49:12 7 [ERROR] Something else
+";
+
+const ABORTED: &str = "\
+2026-11-20 13:29:33 0 [Note] WSREP: wsrep_load(): loading provider library '/usr/lib/galera/libgalera_smm.so'
+2026-11-20 13:30:03 0 [ERROR] WSREP: failed to open gcomm backend connection: 110: failed to reach primary view: 110
+2026-11-20 13:30:03 0 [ERROR] WSREP: wsrep::connect(gcomm://a,b,c) failed: 7
+2026-11-20 13:30:03 0 [ERROR] Aborting
+";
+
+#[test]
+fn galera_s_error_logs() {
+    let three = [("n1", NON_PRIMARY), ("n2", NON_PRIMARY)];
+    assert_told("galera", &three, "galera/no_primary", "n1: SQL answers, non-Primary, size 1; no node is primary");
+    let cut_off = [("n1", NON_PRIMARY), ("n2", PRIMARY), ("n3", PRIMARY)];
+    assert_told("galera", &cut_off, "galera/minority_partition", "n1: SQL answers, non-Primary, size 1");
+    assert_told("galera", &[("n1", ABORTED)], "galera/server_down", "n1: log: [ERROR] WSREP: failed to open gcomm");
+}
+
+#[test]
+fn a_galera_that_says_last_that_it_is_well_or_on_its_way() {
+    let started = "2026-11-20 13:40:00 0 [Note] Starting MariaDB 10.11.11-MariaDB source revision e69f as process 7\n";
+    let asked = "2026-11-20 18:50:00 0 [Note] /usr/sbin/mariadbd (initiated by: unknown): Normal shutdown\n";
+    for log in [PRIMARY.to_owned(), format!("{ABORTED}{started}"), format!("{NON_PRIMARY}{PRIMARY}")] {
+        assert_eq!(said("galera", &[("n1", &log)]), [], "{log}");
+    }
+    // Who ends in order says that it has no primary view, and that it has ended: it may be on its way back.
+    let ended = format!("{PRIMARY}{asked}{NON_PRIMARY}");
+    assert_eq!(said("galera", &[("n1", &ended)]), []);
+    let ended = format!("{ended}2026-11-20 18:50:02 0 [Note] /usr/sbin/mariadbd: Shutdown complete\n");
+    assert!(said("galera", &[("n1", &ended)]).iter().all(|(_, word, _)| *word == Word::IfItLasts));
+}
+
+#[test]
+fn logs_of_members_of_etcd_that_cannot_start() {
+    let journal = "\
+Jun 13 01:31:30 m1 etcd[16743]: d2ce2633997c6a24 became follower at term 338
+Jun 13 01:31:30 m1 start-etcd[16743]: panic: tocommit(5588980) is out of range [lastIndex(3)]. Was the raft log lost?
+";
+    assert_told("diego", &[("m1", journal)], "diego/etcd_member_wiped", "m1: etcd does not start: panic: tocommit");
+    let docker = "\
+Jun 28 11:58:38 m2 docker/27d00dc9d174[820]: 2026-06-28 11:58:38.899646 I | etcdserver: restarting member 5373 in cluster 5cee
+Jun 28 11:58:38 m2 docker/27d00dc9d174[820]: 2026-06-28 11:58:38.900135 C | raft: 5373 state.commit 22 is out of range [7, 8]
+";
+    assert_told("diego", &[("m2", docker)], "diego/etcd_member_corrupt", "m2: etcd does not start: 2026-06-28");
+    let later =
+        "Jun 28 11:59:38 m2 docker/27d00dc9d174[820]: I | raft: raft.node: 5373 elected leader 9af8 at term 9\n";
+    assert_eq!(said("diego", &[("m2", &format!("{docker}{later}"))]), [], "it has started since");
+}
+
+const LEADERLESS: &str = "\
+2026/05/01 11:38:30 [INFO] consul: New leader elected: m3
+2026/05/01 16:43:33 [ERR] raft: Failed to make RequestVote RPC to 10.0.0.2:8300: dial tcp 10.0.0.2:8300: i/o timeout
+2026/05/01 16:43:48 [ERR] agent: failed to sync remote state: No cluster leader
+2026/05/01 16:44:41 [ERR] agent: coordinate update error: No cluster leader
+";
+
+#[test]
+fn logs_of_a_consul_without_a_leader() {
+    assert_told("diego", &[("s1", LEADERLESS)], "diego/consul_quorum_lost", "10.0.0.2:8300: Consul is refused");
+    let newer = "\
+    2026-09-29T02:44:10.000Z [INFO]  agent.server.raft: initial configuration: index=9 servers=\"[{Suffrage:Voter ID:a Address:10.42.3.45:8300} {Suffrage:Voter ID:b Address:10.42.3.46:8300}]\"
+    2026-09-29T02:44:22.433Z [INFO]  agent.server.raft: entering candidate state: node=\"Node at 10.42.9.9:8300 [Candidate]\" term=92
+    2026-09-29T02:44:24.967Z [ERROR] agent: failed to sync changes: error=\"No cluster leader\"
+    2026-09-29T02:44:25.921Z [ERROR] agent.server.raft: failed to make requestVote RPC: target=\"{Voter a 10.42.3.45:8300}\" error=\"dial tcp 10.42.9.9:0->10.42.3.45:8300: connect: no route to host\"
+    2026-09-29T02:45:00.511Z [WARN]  agent.server.raft: Election timeout reached, restarting election
+";
+    assert_told("diego", &[("s1", newer)], "diego/consul_old_peers", "s1 is at 10.42.9.9:8300");
+    let keys: String = (10..20)
+        .map(|second| {
+            format!("2026-09-29T02:44:{second}.000Z [ERROR] agent.server.memberlist.lan: memberlist: No installed keys could decrypt the message from=10.0.0.1:1\n")
+        })
+        .collect();
+    let told = said("diego", &[("s1", &keys)]);
+    assert_eq!(told.first().map(|(id, word, _)| (*id, *word)), Some(("diego/consul_gossip_key", Word::Fired)));
+    let led = format!("{LEADERLESS}2026/05/01 16:45:00 [INFO] consul: New leader elected: m3\n");
+    // A client's agent says as much, and calls nobody to vote.
+    let client: String =
+        LEADERLESS.lines().filter(|line| !line.contains("RequestVote")).map(|line| format!("{line}\n")).collect();
+    for log in [led, client] {
+        assert_eq!(said("diego", &[("s1", &log)]), [], "{log}");
+    }
+}
+
+#[test]
+fn a_member_of_etcd_without_a_leader_and_the_peers_that_it_does_not_reach() {
+    let log = "\
+{\"level\":\"info\",\"ts\":\"2026-11-20T10:00:00.000Z\",\"msg\":\"raft.node: 1a lost leader 2b at term 5\"}
+{\"level\":\"info\",\"ts\":\"2026-11-20T10:00:02.000Z\",\"msg\":\"1a is starting a new election at term 5\"}
+{\"level\":\"warn\",\"ts\":\"2026-11-20T10:00:05.000Z\",\"msg\":\"prober detected unhealthy status\",\"remote-peer-id\":\"2b\",\"error\":\"dial tcp 10.0.0.2:2380: connect: connection refused\"}
+{\"level\":\"warn\",\"ts\":\"2026-11-20T10:00:35.000Z\",\"msg\":\"prober detected unhealthy status\",\"remote-peer-id\":\"3c\",\"error\":\"dial tcp 10.0.0.3:2380: connect: connection refused\"}
+";
+    assert_told("diego", &[("m1-etcd", log)], "diego/etcd_quorum_lost", "none of etcd's 3 members has a leader");
+    let elected = "{\"level\":\"info\",\"ts\":\"2026-11-20T10:01:00.000Z\",\"msg\":\"raft.node: 1a elected leader 2b at term 6\"}\n";
+    assert_eq!(said("diego", &[("m1-etcd", &format!("{log}{elected}"))]), []);
+}
+
+/// The logs of a run, as far as they were written then.
+fn logs(seen: &[Observation], until: u64) -> Vec<Gathered> {
+    let mut nodes: BTreeMap<&str, Gathered> = BTreeMap::new();
+    for observation in seen.iter().take_while(|observation| observation.at.0 <= until) {
+        let Signal::Log { line } = &observation.signal else { continue };
+        let node = nodes.entry(&observation.node).or_insert_with(|| Gathered::of(&observation.node));
+        node.log.push(Line { at: Some(observation.wall), text: line.clone() });
+        node.log_ends = Some(observation.wall);
+    }
+    nodes.into_values().collect()
+}
+
+/// Between two ends of a look-alike's logs, in ms.
+const EVERY: u64 = 1_000;
+
+#[test]
+fn no_end_of_a_look_alike_s_logs_is_taken_for_an_incident() {
+    let (mut ends, mut alarms) = (0, Vec::new());
+    for (run, seen) in super::runs().into_iter().filter(|(run, _)| run.id.contains("::twin_")) {
+        let system = diagnose::find(run.id.split("::").next().expect("a system")).expect("a system");
+        let last = seen.last().map_or(0, |observation| observation.at.0);
+        for until in (0..=last + EVERY).step_by(EVERY as usize) {
+            let case = Case::of(system, &logs(&seen, until), &Inventory::default());
+            let Some(said) = diagnose::diagnose(&case, system) else { continue };
+            ends += 1;
+            alarms.extend(said.of(Word::Fired).map(|told| format!("{} at {until}: {told:?}", run.id)));
+        }
+    }
+    assert!(ends > 60, "{ends}");
+    assert!(alarms.is_empty(), "{} of {ends}:\n{}", alarms.len(), alarms.join("\n"));
+}
