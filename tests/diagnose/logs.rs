@@ -174,3 +174,47 @@ fn no_end_of_a_look_alike_s_logs_is_taken_for_an_incident() {
     assert!(ends > 60, "{ends}");
     assert!(alarms.is_empty(), "{} of {ends}:\n{}", alarms.len(), alarms.join("\n"));
 }
+
+/// A task's debug log, whose renewals go on for that many minutes after its last other word.
+fn debug_log(minutes: u64) -> String {
+    let at = |minute: u64| format!("D, [2026-11-20T{:02}:{:02}:00.000000 #14640]", 10 + minute / 60, minute % 60);
+    let mut log = format!(
+        "I, [2026-11-20T10:00:00.000000 #14640] [task:163]  INFO -- DirectorJobRunner: Acquired lock: lock:deployment:cf\n\
+         {} [create_missing_vm(web/0)] DEBUG -- DirectorJobRunner: [external-cpi] [cpi-210425] request: {{\"method\":\"create_vm\",\"arguments\":[]}} with command: /var/vcap/jobs/cpi/bin/cpi\n",
+        at(0)
+    );
+    for minute in (2..=minutes).step_by(2) {
+        log += &format!("{} [] DEBUG -- DirectorJobRunner: Renewing lock: lock:deployment:cf\n", at(minute));
+        log += &format!(
+            "{} [] DEBUG -- DirectorJobRunner: (0.0006s) (conn: 2320) UPDATE \"locks\" SET \"expired_at\" = '2026-11-20 10:19:27.344320+0000' WHERE ((\"name\" = 'lock:deployment:cf') AND (\"uid\" = '5b0c'))\n",
+            at(minute)
+        );
+    }
+    log
+}
+
+#[test]
+fn a_task_s_debug_log_that_only_renews_its_lock() {
+    let folder = |text: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("task-163-debug.log"), text).expect("a log");
+        folder
+    };
+    let told = |text: &str| {
+        let (folder, system) = (folder(text), diagnose::find("bosh").expect("a system"));
+        let found = files::read(folder.path(), system).expect("it is read");
+        let report = Report::of(system, &found.gathered, &Inventory::default()).expect("a report");
+        let told = report.diagnosis.findings.into_iter();
+        let told = told.filter(|finding| matches!(finding.verdict, Word::Fired | Word::IfItLasts));
+        told.map(|finding| (finding.detector, finding.verdict, finding.evidence.join("\n"))).collect::<Vec<_>>()
+    };
+    let stuck = told(&debug_log(40));
+    let [("bosh/stuck_task_holds_lock", Word::Fired, evidence)] = &stuck[..] else { panic!("{stuck:?}") };
+    for line in ["lock:deployment:cf: task 163 holds it", "create_vm cpi-210425 is without an answer", "nobody looked"]
+    {
+        assert!(evidence.contains(line), "{line}: {evidence}");
+    }
+    assert_eq!(told(&debug_log(8)), [], "a call may take so long");
+    let ended = "D, [2026-11-20T10:41:00.000000 #14640] [task:163] DEBUG -- DirectorJobRunner: Deleted lock: lock:deployment:cf uid: 5b0c\n";
+    assert_eq!(told(&format!("{}{ended}", debug_log(40))), []);
+}

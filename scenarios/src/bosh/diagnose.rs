@@ -9,6 +9,7 @@ use reenact::{
 };
 
 use super::advice::ADVICE;
+use super::implied::implied;
 use super::signals::{Config, Events, IaasVms, Inflight, Jobs, Locks, SqlVms, Tasks};
 
 diagnosable! {
@@ -21,7 +22,7 @@ diagnosable! {
         prefix,
         recognise,
         read,
-        implied: |_| Vec::new(),
+        implied,
         needs: &[
             ("/unreachable_subnet", &["sql:tasks", "iaas:inflight", "director:config"]),
             ("/two_creates_in_flight", &["iaas:inflight"]),
@@ -136,7 +137,7 @@ fn refusal(text: &str) -> Answer {
 }
 
 /// A director's intervals, as it has them by default, and the subnets of its cloud-config.
-fn config(cloud: &str) -> Answer {
+pub(super) fn config(cloud: &str) -> Answer {
     let mut values: Values =
         INTERVALS.iter().map(|(name, seconds)| ((*name).to_owned(), (seconds * 1000).to_string())).collect();
     values.insert("scale".into(), "1".into());

@@ -15,6 +15,7 @@ pub mod detectors;
 mod diagnose;
 mod faults;
 mod iaas;
+mod implied;
 mod incidents {
     //! One file per incident or twin.
     automod::dir!("src/bosh/incidents");

@@ -115,6 +115,12 @@ fn of_agents<'l>(thread: &'l str, message: &'l str) -> Option<Said<'l>> {
     }
 }
 
+/// The process that a debug log's line is of: `[2026-11-20T09:15:26.344252 #14640]`.
+pub fn pid(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once(", [")?;
+    rest.split_once(" #")?.1.split_once(']').map(|(pid, _)| pid.trim())
+}
+
 fn parts(line: &str) -> Option<(&str, &str, &str)> {
     let (_, rest) = line.split_once(", [").filter(|(letter, _)| letter.len() == 1)?;
     let (_, rest) = rest.split_once("] [")?;

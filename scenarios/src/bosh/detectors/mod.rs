@@ -55,7 +55,7 @@ mod ended;
 mod history;
 mod iaas;
 mod lock;
-mod log;
+pub(super) mod log;
 pub(super) mod process;
 mod task;
 mod view;
