@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use reenact::{
-    diagnose::{self, Case, Diagnosis, Word},
+    diagnose::{self, Case, Diagnosis, Gathered, Inventory, Line, System, Word},
     probe::{Observation, PortState, Prior, Signal},
 };
 
 /// What is given of a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Given {
+    /// The logs, and nothing else.
+    Logs,
     /// What commands print and files hold: no port that is silent, no write that is tried.
     Files,
     /// The same of one live look, and that it was well before.
@@ -19,7 +21,7 @@ enum Given {
     Looks,
 }
 
-const GIVEN: [Given; 3] = [Given::Files, Given::Look, Given::Looks];
+const GIVEN: [Given; 4] = [Given::Logs, Given::Files, Given::Look, Given::Looks];
 
 impl Given {
     fn keeps(self, signal: &Signal) -> bool {
@@ -33,7 +35,10 @@ impl Given {
         }
     }
 
-    fn case(self, seen: &[Observation], at: Timestamp) -> Case {
+    fn case(self, system: &System, seen: &[Observation], at: Timestamp) -> Case {
+        if self == Self::Logs {
+            return Case::of(system, &logs(seen, at), &Inventory::default());
+        }
         let cut = |at| Case::cut(seen, at, |signal| self.keeps(signal));
         let mut case = cut(at);
         if self == Self::Looks {
@@ -62,9 +67,23 @@ fn address(seen: &[Observation], node: &str) -> Option<String> {
     })
 }
 
-fn diagnosed(run: &str, given: Given, seen: &[Observation], at: Timestamp) -> Diagnosis {
+/// The logs as far as they were written then.
+fn logs(seen: &[Observation], until: Timestamp) -> Vec<Gathered> {
+    let mut nodes: BTreeMap<&str, Gathered> = BTreeMap::new();
+    for observation in seen.iter().take_while(|observation| observation.wall <= until) {
+        let Signal::Log { line } = &observation.signal else { continue };
+        let node = nodes.entry(&observation.node).or_insert_with(|| Gathered::of(&observation.node));
+        node.log.push(Line { at: Some(observation.wall), text: line.clone() });
+        node.log_ends = Some(observation.wall);
+    }
+    nodes.into_values().collect()
+}
+
+/// What is said of it; nothing where there is nothing, such as no line of a log yet.
+fn diagnosed(run: &str, given: Given, seen: &[Observation], at: Timestamp) -> Option<Diagnosis> {
     let (system, _) = run.split_once("::").expect("a system");
-    diagnose::diagnose(&given.case(seen, at), diagnose::find(system).expect("a system")).expect("a case")
+    let system = diagnose::find(system).expect("a system");
+    diagnose::diagnose(&given.case(system, seen, at), system)
 }
 
 /// What each detector says of cuts at its own moments: of how many, found, and found for certain.
@@ -81,26 +100,31 @@ fn a_detector_that_fired_is_found_in_what_is_left() {
             };
             for given in GIVEN {
                 let said = diagnosed(&run.id, given, &seen, at);
-                let finding = said.findings.iter().find(|finding| finding.detector == episode.detector);
+                let finding =
+                    said.iter().flat_map(|said| &said.findings).find(|finding| finding.detector == episode.detector);
                 let word = finding.map_or(Word::Quiet, |finding| finding.verdict);
                 let (all, found, certain) = table.entry((episode.detector.clone(), given)).or_default();
                 *all += 1;
                 *found += usize::from(matches!(word, Word::Fired | Word::IfItLasts));
                 *certain += usize::from(word == Word::Fired);
-                if !matches!(word, Word::Fired | Word::IfItLasts) {
+                if !matches!(word, Word::Fired | Word::IfItLasts) && given != Given::Logs {
                     eprintln!("{} {given:?} {}: {finding:?}", run.id, episode.detector);
                 }
             }
         }
     }
     let detectors: BTreeSet<_> = table.keys().map(|(detector, _)| detector).collect();
-    eprintln!("{:<45} {:>12} {:>12} {:>12}", "detector: found (for certain) of all", "files", "one look", "30 s");
+    eprintln!(
+        "{:<45} {:>12} {:>12} {:>12} {:>12}",
+        "detector: found (for certain) of all", "logs alone", "files", "one look", "30 s"
+    );
     for detector in &detectors {
         let cell = |given| {
             let (all, found, certain) = table[&((*detector).clone(), given)];
             format!("{found} ({certain}) of {all}")
         };
-        eprintln!("{detector:<45} {:>12} {:>12} {:>12}", cell(GIVEN[0]), cell(GIVEN[1]), cell(GIVEN[2]));
+        let [logs, files, look, looks] = GIVEN.map(cell);
+        eprintln!("{detector:<45} {logs:>12} {files:>12} {look:>12} {looks:>12}");
     }
     let is_always = |id: &String, given| {
         let (all, found, _) = table[&(id.clone(), given)];
@@ -126,7 +150,7 @@ fn no_moment_of_a_look_alike_is_taken_for_an_incident() {
             next = observation.at.0 + EVERY_MS;
             for given in GIVEN {
                 cuts += 1;
-                let said = diagnosed(&run.id, given, &seen, observation.wall);
+                let Some(said) = diagnosed(&run.id, given, &seen, observation.wall) else { continue };
                 let name = |word| {
                     said.of(word).map(|finding| (finding.detector, finding.evidence.clone())).collect::<Vec<_>>()
                 };

@@ -1,12 +1,9 @@
 //! What logs are worth alone, as a colleague sends them or a report quotes them: nobody has looked at
 //! anything else. The lines are worded as the software's versions word them.
 
-use std::{collections::BTreeMap, fs};
+use std::fs;
 
-use reenact::{
-    diagnose::{self, Case, Gathered, Inventory, Line, Report, Word, files},
-    probe::{Observation, Signal},
-};
+use reenact::diagnose::{self, Inventory, Report, Word, files};
 
 /// What is said of such logs, each in its node's folder, and how it is put.
 fn said(system: &str, logs: &[(&str, &str)]) -> Vec<(&'static str, Word, Vec<String>)> {
@@ -63,6 +60,17 @@ fn galera_s_error_logs() {
     let cut_off = [("n1", NON_PRIMARY), ("n2", PRIMARY), ("n3", PRIMARY)];
     assert_told("galera", &cut_off, "galera/minority_partition", "n1: SQL answers, non-Primary, size 1");
     assert_told("galera", &[("n1", ABORTED)], "galera/server_down", "n1: log: [ERROR] WSREP: failed to open gcomm");
+}
+
+#[test]
+fn a_galera_node_that_left_its_group_for_its_data_differ() {
+    let log = "\
+2026-11-20 13:29:33 0 [Note] WSREP: New COMPONENT: primary = yes, bootstrap = no, my_idx = 0, memb_num = 3
+2026-11-20 13:30:03 4 [ERROR] WSREP: Inconsistency detected: Inconsistent by consensus on e234baca:73
+2026-11-20 13:30:03 4 [Note] WSREP: view((empty))
+2026-11-20 13:31:03 4 [ERROR] WSREP: something later
+";
+    assert_told("galera", &[("n1", log)], "galera/inconsistent_node", "Inconsistent by consensus on e234baca:73");
 }
 
 #[test]
@@ -143,36 +151,15 @@ fn a_member_of_etcd_without_a_leader_and_the_peers_that_it_does_not_reach() {
     assert_eq!(said("diego", &[("m1-etcd", &format!("{log}{elected}"))]), []);
 }
 
-/// The logs of a run, as far as they were written then.
-fn logs(seen: &[Observation], until: u64) -> Vec<Gathered> {
-    let mut nodes: BTreeMap<&str, Gathered> = BTreeMap::new();
-    for observation in seen.iter().take_while(|observation| observation.at.0 <= until) {
-        let Signal::Log { line } = &observation.signal else { continue };
-        let node = nodes.entry(&observation.node).or_insert_with(|| Gathered::of(&observation.node));
-        node.log.push(Line { at: Some(observation.wall), text: line.clone() });
-        node.log_ends = Some(observation.wall);
-    }
-    nodes.into_values().collect()
-}
-
-/// Between two ends of a look-alike's logs, in ms.
-const EVERY: u64 = 1_000;
-
 #[test]
-fn no_end_of_a_look_alike_s_logs_is_taken_for_an_incident() {
-    let (mut ends, mut alarms) = (0, Vec::new());
-    for (run, seen) in super::runs().into_iter().filter(|(run, _)| run.id.contains("::twin_")) {
-        let system = diagnose::find(run.id.split("::").next().expect("a system")).expect("a system");
-        let last = seen.last().map_or(0, |observation| observation.at.0);
-        for until in (0..=last + EVERY).step_by(EVERY as usize) {
-            let case = Case::of(system, &logs(&seen, until), &Inventory::default());
-            let Some(said) = diagnose::diagnose(&case, system) else { continue };
-            ends += 1;
-            alarms.extend(said.of(Word::Fired).map(|told| format!("{} at {until}: {told:?}", run.id)));
-        }
-    }
-    assert!(ends > 60, "{ends}");
-    assert!(alarms.is_empty(), "{} of {ends}:\n{}", alarms.len(), alarms.join("\n"));
+fn an_etcd_that_is_out_of_space() {
+    let log = "\
+May 26 06:59:12 m1 etcd[95994]: failed to apply request \"header:<ID:98> put:<key:\\\"test\\\">\" with response \"\" took (4µs) to execute, err is etcdserver: no space
+May 26 07:00:12 m1 etcd[95994]: failed to apply request \"header:<ID:99> put:<key:\\\"test\\\">\" with response \"\" took (4µs) to execute, err is etcdserver: no space
+";
+    assert_told("diego", &[("m1", log)], "diego/etcd_nospace", "m1: etcd's alarm NOSPACE is raised");
+    let disarmed = "May 26 07:01:12 m1 etcd[95994]: alarm disarmed\n";
+    assert_eq!(said("diego", &[("m1", &format!("{log}{disarmed}"))]), []);
 }
 
 /// A task's debug log, whose renewals go on for that many minutes after its last other word.

@@ -193,8 +193,9 @@ fn kernel_names(node: &Gathered) -> BTreeMap<&str, &str> {
     .collect()
 }
 
-/// `[12345.678901] EXT4-fs error …`
+/// `[12345.678901] EXT4-fs error …`, as it is or after syslog's `Nov 20 10:01:01 host kernel: `.
 fn without_time(line: &str) -> &str {
+    let line = line.split_once(" kernel: ").map_or(line, |(_, rest)| rest);
     line.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(line, |(_, rest)| rest)
 }
 

@@ -34,7 +34,7 @@ diagnosable! {
             "starting member", "starting local member", "starting etcd server", "starting server...", "elected leader", "became leader", "lost leader",
             "new election at term", "health check for peer", "prober detected unhealthy", "became active", "No cluster leader",
             "leader elected", "leadership acquired", "election won", "Election timeout reached", "equestVote RPC", "onsul agent",
-            "is out of range", "Node at ",
+            "is out of range", "Node at ", "etcdserver: no space", "database space exceeded", "NOSPACE", "disarm",
         ],
         prefix: |_| None,
         recognise,

@@ -89,10 +89,29 @@ impl Words {
     }
 }
 
+/// Since when etcd's quota is used up, by the alarm or by the writes that it refuses for it: server/etcdserver.
+fn out_of_space(lines: &[Line]) -> Option<Option<Timestamp>> {
+    let mut since = None;
+    for Line { at, text } in lines {
+        let refuses =
+            ["etcdserver: no space", "mvcc: database space exceeded"].iter().any(|words| text.contains(words));
+        if text.contains("disarm") {
+            since = None;
+        } else if refuses || (text.contains("NOSPACE") && text.contains("raised")) {
+            since = since.or(Some(*at));
+        }
+    }
+    since
+}
+
 pub(super) fn implied(lines: &[Line]) -> Vec<Implied> {
     let etcd = ETCD.of(lines);
     let leaderless = Answer::of(&Etcd::default());
     let mut all = told(&etcd, Etcd::OF, leaderless);
+    if let Some(since) = out_of_space(lines).filter(|_| all.is_empty()) {
+        let alarmed = Etcd { has_leader: true, alarms: "NOSPACE".into(), ..Etcd::default() };
+        all = vec![Implied::own(since, query(Etcd::OF, Answer::of(&alarmed)))];
+    }
     if let Some(since) = etcd.ended {
         all = vec![Implied::ended(since, query(Etcd::OF, Answer::Refused))];
     }

@@ -36,6 +36,12 @@ pub(super) fn implied(lines: &[Line]) -> Vec<Implied> {
             let status = Signal::Query { of: "sql:status".into(), answer: status(it) };
             vec![Implied::own(phase.max(component), status)]
         }
+        // Who finds that its data differ leaves its group, and answers on.
+        (Phase::Unseen | Phase::Ready, None) if log.inconsistency.is_some() => {
+            let left = [("wsrep_cluster_status", "Disconnected"), ("wsrep_local_state_comment", "Inconsistent")];
+            let status = Signal::Query { of: "sql:status".into(), answer: left.into_iter().collect() };
+            vec![Implied::own(component, status)]
+        }
         (Phase::Unseen | Phase::Ready, None) | (Phase::Stops, _) => Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::gathered::file_name;
 
 /// Words of file names that name no node.
-const WORDS: [&str; 64] = [
+const WORDS: [&str; 66] = [
     "error",
     "err",
     "log",
@@ -42,6 +42,8 @@ const WORDS: [&str; 64] = [
     "mount",
     "fstab",
     "dmesg",
+    "kern",
+    "kernel",
     "journal",
     "journalctl",
     "syslog",
@@ -86,7 +88,7 @@ pub(super) fn common(name: &str, head: &str) -> Option<&'static str> {
         Some("ss")
     } else if is("ps") || ["COMMAND", "CMD", "ARGS"].iter().any(|title| first.trim_end().ends_with(title)) {
         Some("ps")
-    } else if is("dmesg") {
+    } else if is("dmesg") || is("kern") || is("kernel") {
         Some("dmesg")
     } else if is("inspect") && head.contains("\"State\"") {
         Some("inspect")

@@ -255,8 +255,12 @@ fn inconsistent_node(view: &ClusterView) -> Told {
             None if logged.is_some() && node.runs() == Some(true) => Vec::new(),
             None => return None,
         };
-        let peer = primary_peers(nodes, node).find(|peer| !peer.counts(node, nodes))?;
-        evidence.extend([member_line(peer, "without", node)].into_iter().chain(logged));
+        // Where no other node is known, its own word is all there is.
+        let peer = primary_peers(nodes, node).find(|peer| !peer.counts(node, nodes));
+        if peer.is_none() && nodes.len() > 1 {
+            return None;
+        }
+        evidence.extend(peer.map(|peer| member_line(peer, "without", node)).into_iter().chain(logged));
         Some(evidence)
     })
 }
