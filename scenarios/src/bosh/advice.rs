@@ -197,9 +197,10 @@ pub(super) const ADVICE: &[Advice] = &[
     },
     Advice {
         detector: DIRECTOR_DOWN,
-        runbook: "power_on",
+        runbook: "power_on, or start_missing",
         steps: &[
             "Where its machine is off, power it on.",
+            "Where monit says that it runs, and it does not: monit unmonitor it, then monit start it. Monit keeps a pid that is somebody else's by now.",
             "Else monit summary; the last lines of the job's own log; the database's.",
         ],
         preconditions: &[],

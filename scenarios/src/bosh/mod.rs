@@ -65,7 +65,7 @@ use faults::{
 };
 use iaas::Iaas;
 use probes::{OnMachine, SyntheticWrite, Tables};
-use runbooks::{EndDrain, EndEndedTask, EndStuckTask, EndZombie, FreeWorkers};
+use runbooks::{EndDrain, EndEndedTask, EndStuckTask, EndZombie, FreeWorkers, StartMissing};
 use state::Exporter;
 
 pub(crate) use setup::{Pace, Setup};
@@ -175,6 +175,7 @@ impl Playground for Director {
         Remedy { name: "end_drain", cures: &[AGENT_TASK_ENDLESS], make: || Box::new(EndDrain { pace: Pace::PLAIN }) },
         Remedy { name: "end_zombie", cures: &[ZOMBIE_HOLDER], make: || Box::new(EndZombie { pace: Pace::PLAIN }) },
         Remedy::power_on(&[DIRECTOR_DOWN]),
+        Remedy { name: "start_missing", cures: &[DIRECTOR_DOWN], make: || Box::new(StartMissing) },
     ];
     const PATIENCE: Duration = Duration::from_secs(45);
 
