@@ -10,6 +10,7 @@ pub mod galera;
 mod laws;
 mod postgres;
 pub mod shutdown;
+mod start_missing;
 
 reenact::baseline!(include_str!("../../results/baseline.json"));
 reenact::images!("$CARGO_MANIFEST_DIR/../docker");

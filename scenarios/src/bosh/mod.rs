@@ -65,10 +65,12 @@ use faults::{
 };
 use iaas::Iaas;
 use probes::{OnMachine, SyntheticWrite, Tables};
-use runbooks::{EndDrain, EndEndedTask, EndStuckTask, EndZombie, FreeWorkers, StartMissing};
+use runbooks::{EndDrain, EndEndedTask, EndStuckTask, EndZombie, FreeWorkers};
 use state::Exporter;
 
 pub(crate) use setup::{Pace, Setup};
+
+use crate::start_missing::StartMissing;
 
 /// The node of the API, the workers, the tasks' processes and the CPI's.
 const DIRECTOR: &str = "director";
@@ -175,7 +177,7 @@ impl Playground for Director {
         Remedy { name: "end_drain", cures: &[AGENT_TASK_ENDLESS], make: || Box::new(EndDrain { pace: Pace::PLAIN }) },
         Remedy { name: "end_zombie", cures: &[ZOMBIE_HOLDER], make: || Box::new(EndZombie { pace: Pace::PLAIN }) },
         Remedy::power_on(&[DIRECTOR_DOWN]),
-        Remedy { name: "start_missing", cures: &[DIRECTOR_DOWN], make: || Box::new(StartMissing) },
+        Remedy { name: "start_missing", cures: &[DIRECTOR_DOWN], make: || Box::new(StartMissing(&JOBS)) },
     ];
     const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -196,6 +198,14 @@ impl Playground for Director {
             .with::<RowHeld>("row_held")
     }
 }
+
+/// What monit starts on the director's machine, as the default setup has it.
+const JOBS: [&str; 4] = [
+    "director=[d]irector serve",
+    "worker_1=[d]irector worker --name worker_1( |$)",
+    "worker_2=[d]irector worker --name worker_2( |$)",
+    "worker_3=[d]irector worker --name worker_3( |$)",
+];
 
 /// What monit starts again.
 const KILLED: [(&str, &str, &[Signal]); 3] = [

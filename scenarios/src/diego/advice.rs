@@ -272,9 +272,10 @@ pub(super) const ADVICE: &[Advice] = &[
     },
     Advice {
         detector: JOB_DOWN,
-        runbook: "power_on, or same_flags",
+        runbook: "power_on, or start_missing, or same_flags",
         steps: &[
             "Where its machine is off, power it on (power_on): what is wrong beside that shows then.",
+            "Where monit says that it runs, and it does not: monit unmonitor it, then monit start it. Monit keeps a pid that is somebody else's by now.",
             "Read the job's last words. Where it is a flag that it does not know: give it those of the other members, and start it.",
         ],
         preconditions: &[QUORUM],

@@ -71,7 +71,7 @@ use runbooks::{
 };
 use topology::Images;
 
-use crate::answer::describe;
+use crate::{answer::describe, start_missing::StartMissing};
 
 /// etcd's members.
 const ETCDS: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
@@ -250,8 +250,9 @@ impl Playground for Diego {
 }
 
 /// What to do about each diagnosis.
-const REMEDIES: [Remedy; 8] = [
+const REMEDIES: [Remedy; 9] = [
     Remedy::power_on(&[JOB_DOWN]),
+    Remedy { name: "start_missing", cures: &[JOB_DOWN], make: || Box::new(StartMissing(&JOBS)) },
     Remedy {
         name: "bring_members_back",
         cures: &[QUORUM_LOST],
@@ -284,6 +285,14 @@ const PROCESSES: [(&str, &str, &[Signal]); 3] = [
     ("etcd2", "etcd --name", &[Signal::Kill, Signal::Term, Signal::Stop]),
     ("consul2", "consul agent", &[Signal::Kill, Signal::Term, Signal::Stop]),
     ("bbs1", "bbs", &[Signal::Kill, Signal::Term, Signal::Stop]),
+];
+
+/// What monit starts on these machines.
+const JOBS: [&str; 4] = [
+    "etcd=[e]tcd --name",
+    "consul_agent=[c]onsul agent",
+    "bbs=(^|/)bbs( |$)",
+    "cloud-controller=(^|/)cloud-controller( |$)",
 ];
 
 /// The pid file of each of them names another process, as after a crash.

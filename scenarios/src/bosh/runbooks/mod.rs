@@ -12,7 +12,6 @@ mod kill_named_task;
 mod next_deploy;
 mod report_fixes;
 mod set_clocks;
-mod start_missing;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -28,4 +27,3 @@ pub(super) use kill_named_task::KillNamedTask;
 pub(super) use next_deploy::NextDeploy;
 pub(super) use report_fixes::{FixCancelAndCleanUp, FixDeleteLock, FixRedeployDirector};
 pub(super) use set_clocks::SetClocks;
-pub(super) use start_missing::StartMissing;
