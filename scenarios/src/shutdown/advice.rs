@@ -81,8 +81,12 @@ pub(super) const ADVICE: &[Advice] = &[
     },
     Advice {
         detector: OVERDUE,
-        runbook: "none: find out why the work is late",
-        steps: &["No shutdown took it. Look at what the workers wait for before anything is replayed."],
+        runbook: "end_dead_sessions",
+        steps: &[
+            "Where a machine of the service's is off, end its sessions: SELECT pg_terminate_backend(pid) FROM \
+             pg_stat_activity WHERE client_addr = its address. They may keep the rows locked.",
+            "Else no shutdown took it. Look at what the workers wait for before anything is replayed.",
+        ],
         preconditions: &[],
         wrong: &[("replay", "whoever has the rows in hand may still do them")],
     },

@@ -50,11 +50,11 @@ use crate::postgres;
 
 use client::Requester;
 use db::Database;
-use detectors::{DOES_NOT_START, OUTBOX_STALLED};
+use detectors::{DOES_NOT_START, OUTBOX_STALLED, OVERDUE};
 use faults::{Deleted, Ends, Replicated};
 use probes::{Metrics, Reconciliation, SyntheticWrite};
 use router::Router;
-use runbooks::StartReplica;
+use runbooks::{EndDeadSessions, StartReplica};
 use setup::{App, Setup};
 
 /// The database's name.
@@ -123,6 +123,7 @@ impl Playground for Service {
     const REMEDIES: &'static [Remedy] = &[
         Remedy { name: "start_replica", cures: &[OUTBOX_STALLED], make: || Box::new(StartReplica(APPS[0])) },
         Remedy::power_on(&[DOES_NOT_START]),
+        Remedy { name: "end_dead_sessions", cures: &[OVERDUE], make: || Box::new(EndDeadSessions) },
     ];
     const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -2,6 +2,7 @@
 
 mod replay;
 mod restart;
+mod sessions;
 mod settings;
 mod sql;
 #[cfg(test)]
@@ -9,4 +10,5 @@ mod tests;
 
 pub(super) use replay::{ReplayBlindly, ReplayEverything, ReplayReconciled};
 pub(super) use restart::{StartAndReplay, StartReplica};
+pub(super) use sessions::EndDeadSessions;
 pub(super) use settings::PutBackSettings;
