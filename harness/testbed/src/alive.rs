@@ -33,6 +33,12 @@ pub(crate) struct Alive {
 }
 
 impl Alive {
+    /// Whether it has ended and the kernel has not put it away yet: its memory goes before its state does,
+    /// and its arguments with it.
+    fn is_ending(&self) -> bool {
+        self.command.is_empty()
+    }
+
     /// Whether it stands still, as in a paused container. Since Linux 6.1 a process that
     /// sleeps is frozen where it sleeps, and shown as in an uninterruptible wait (`D`); so is
     /// one that waits for a disk, but not all of a machine's at once.
@@ -57,7 +63,7 @@ pub(crate) async fn alive(bed: &Testbed, node: &Node) -> Result<Vec<Alive>> {
             Err(error) => return Look::Never(error),
         };
         let alive: Vec<_> = said.lines().filter_map(read).collect();
-        if alive.iter().any(|process| process.own == 1) {
+        if alive.iter().any(|process| process.own == 1 && !process.is_ending()) {
             return Look::Ready(alive);
         }
         match node.state().await {
@@ -109,6 +115,8 @@ mod tests {
         // The kernel does not tell where it waits, or it has no arguments.
         assert!(!read("4711 7 S 0 ").expect("a process").is_frozen());
         assert!(read("4711 7 D hrtimer_nanosleep sleep 1").expect("a process").is_frozen());
+        // It ends: its memory is gone, and it is not a zombie yet.
+        assert!(read("4711 1 R 0 ").expect("a process").is_ending() && !alive.is_ending());
     }
 
     #[test]
