@@ -147,6 +147,14 @@ fn a_member_of_etcd_without_a_leader_and_the_peers_that_it_does_not_reach() {
 {\"level\":\"warn\",\"ts\":\"2026-11-20T10:00:35.000Z\",\"msg\":\"prober detected unhealthy status\",\"remote-peer-id\":\"3c\",\"error\":\"dial tcp 10.0.0.3:2380: connect: connection refused\"}
 ";
     assert_told("diego", &[("m1-etcd", log)], "diego/etcd_quorum_lost", "none of etcd's 3 members has a leader");
+    let older = "\
+2026-11-20 10:00:00.1 I | raft: raft.node: 1a lost leader 2b at term 5
+2026-11-20 10:00:05.1 W | rafthttp: health check for peer 2b could not connect: dial tcp 10.0.0.2:2380: i/o timeout
+2026-11-20 10:00:35.1 W | rafthttp: health check for peer 3c could not connect: dial tcp 10.0.0.3:2380: i/o timeout
+";
+    assert_told("diego", &[("m1-etcd", older)], "diego/etcd_quorum_lost", "3c: etcd is refused");
+    let reached = "2026-11-20 10:01:00.1 I | rafthttp: peer 2b became active\n2026-11-20 10:01:00.1 I | rafthttp: peer 3c became active\n";
+    assert_eq!(said("diego", &[("m1-etcd", &format!("{older}{reached}"))]), []);
     let elected = "{\"level\":\"info\",\"ts\":\"2026-11-20T10:01:00.000Z\",\"msg\":\"raft.node: 1a elected leader 2b at term 6\"}\n";
     assert_eq!(said("diego", &[("m1-etcd", &format!("{log}{elected}"))]), []);
 }
@@ -204,4 +212,20 @@ fn a_task_s_debug_log_that_only_renews_its_lock() {
     assert_eq!(told(&debug_log(8)), [], "a call may take so long");
     let ended = "D, [2026-11-20T10:41:00.000000 #14640] [task:163] DEBUG -- DirectorJobRunner: Deleted lock: lock:deployment:cf uid: 5b0c\n";
     assert_eq!(told(&format!("{}{ended}", debug_log(40))), []);
+}
+
+/// A look that somebody took outweighs what the log said before: it may be another's, or older.
+#[test]
+fn where_somebody_looked_a_log_is_no_witness() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("n1")).expect("a folder");
+    fs::write(folder.path().join("n1/error.log"), NON_PRIMARY).expect("a log");
+    fs::write(folder.path().join("n1/ps.txt"), "COMMAND\n/sbin/init\n").expect("the processes");
+    let system = diagnose::find("galera").expect("a system");
+    let found = files::read(folder.path(), system).expect("it is read");
+    let report = Report::of(system, &found.gathered, &Inventory::default()).expect("a report");
+    let told: Vec<_> = report.diagnosis.of(Word::IfItLasts).map(|told| (told.detector, &told.evidence)).collect();
+    let [("galera/server_down", evidence)] = &told[..] else { panic!("{told:?}") };
+    assert!(!evidence.iter().any(|line| line.contains("nobody looked")), "{evidence:?}");
+    assert_eq!(report.diagnosis.of(Word::Fired).count(), 0);
 }

@@ -152,18 +152,23 @@ fn looks(system: &System, gathered: &[Gathered]) -> Vec<Look> {
     looks
 }
 
-/// What the logs tell of states at which nobody looked, on no node. Who has a log speaks for itself.
+/// What the logs tell of states at which nobody looked, on no node. Where somebody looked at one of a log's
+/// states, the log is no witness of the others either. Who has a log speaks for itself.
 fn implied(system: &System, gathered: &[Gathered], looks: &[Look]) -> Vec<Implied> {
     let logs = logs(gathered);
-    let seen = || looks.iter().flat_map(|look| &look.seen).map(|(_, signal)| signal);
+    let is_seen =
+        |told: &Implied| looks.iter().flat_map(|look| &look.seen).any(|(_, seen)| is_same(seen, &told.signal));
     let mut all: Vec<Implied> = Vec::new();
     for (node, one) in &logs {
-        for told in (system.implied)(&one.log) {
+        let told = (system.implied)(&one.log);
+        if told.iter().any(is_seen) {
+            continue;
+        }
+        for told in told {
             let own = told.node.is_empty();
+            let is_others = !own && logs.contains_key(told.node.as_str());
             let told = if own { Implied { node: (*node).to_owned(), ..told } } else { told };
-            let is_told = all.iter().any(|other| other.node == told.node && is_same(&other.signal, &told.signal));
-            let is_others = !own && (logs.contains_key(told.node.as_str()) || is_told);
-            if !is_others && !seen().any(|seen| is_same(seen, &told.signal)) {
+            if !is_others && !all.iter().any(|other| other.node == told.node && is_same(&other.signal, &told.signal)) {
                 all.push(told);
             }
         }

@@ -120,7 +120,14 @@ pub fn diagnose(case: &Case, system: &System) -> Option<Diagnosis> {
     let mut show = Show::new(&entries, case, at);
     show.past_and_looks(case);
     let fires = show.hold(case);
-    let findings = show.findings(case, system, &fires);
+    let mut findings = show.findings(case, system, &fires);
+    if !case.implied.is_empty() {
+        let looked = diagnose(&Case { implied: Vec::new(), ..case.clone() }, system)?;
+        let is_told = |finding: &Finding| matches!(finding.verdict, Word::Fired | Word::IfItLasts);
+        let by_looks: Vec<_> = looked.findings.iter().filter(|told| is_told(told)).map(|told| told.detector).collect();
+        let by_logs = findings.iter_mut().filter(|told| is_told(told) && !by_looks.contains(&told.detector));
+        by_logs.for_each(|told| told.evidence.push(BY_LOG.to_owned()));
+    }
     Some(Diagnosis { at, looked_for_s: looked_for(case).as_secs_f64(), findings })
 }
 
@@ -258,12 +265,11 @@ impl Show {
         let node = node.filter(|name| nodes.contains(name)).map(str::to_owned);
         let logged = case.past.iter().filter(|dated| is_cited(dated, &fires.evidence)).map(|dated| dated.at).min();
         let seen = self.time(fires.at).min(self.last);
-        let by_log = (!case.implied.is_empty()).then(|| BY_LOG.to_owned());
         Finding {
             node,
             since: Some(logged.unwrap_or(seen)),
             lasts_s: (!fires.after.is_zero()).then_some(fires.after.as_secs()),
-            evidence: fires.evidence.iter().cloned().chain(by_log).collect(),
+            evidence: fires.evidence.clone(),
             ..blank(id, verdict)
         }
     }

@@ -236,3 +236,21 @@ fn health(text: &str) -> Option<Answer> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_kernel_is_the_same_by_whatever_way_it_came() {
+        for line in [
+            "EXT4-fs (sdc1): Remounting filesystem read-only",
+            "[12345.678901] EXT4-fs (sdc1): Remounting filesystem read-only",
+            "[Fri Nov 20 10:01:01 2026] EXT4-fs (sdc1): Remounting filesystem read-only",
+            "Nov 20 10:01:01 vm kernel: [12345.678901] EXT4-fs (sdc1): Remounting filesystem read-only",
+            "Nov 20 10:01:01 vm kernel: EXT4-fs (sdc1): Remounting filesystem read-only",
+        ] {
+            assert_eq!(without_time(line), "EXT4-fs (sdc1): Remounting filesystem read-only", "{line}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! What the logs of etcd and Consul tell of states at which nobody looked: whether a member has ended,
 //! and where it has no leader, whom it does not reach.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use jiff::Timestamp;
 use reenact::{
@@ -59,8 +59,8 @@ static CONSUL: Words = Words {
 struct Known {
     leaderless: bool,
     since: Option<Timestamp>,
-    /// Peers that were not reached since.
-    away: BTreeMap<String, Option<Timestamp>>,
+    /// Peers that are not reached.
+    away: BTreeSet<String>,
     /// It has ended, and since when.
     ended: Option<Option<Timestamp>>,
 }
@@ -77,9 +77,9 @@ impl Words {
             }
             if let Some(found) = self.away.as_ref().and_then(|away| away.captures(text)) {
                 let peer = found.get(1).filter(|part| !part.is_empty()).or_else(|| found.get(2));
-                known.away.insert(peer.map_or("", |peer| peer.as_str()).to_owned(), *at);
+                known.away.insert(peer.map_or("", |peer| peer.as_str()).to_owned());
             } else if says(self.reached) {
-                known.away.retain(|peer, _| !text.contains(peer));
+                known.away.retain(|peer| !text.contains(peer));
             }
             if matches!(log::parse(text), Some(Said::Ended(_))) {
                 known.ended = Some(*at);
@@ -137,7 +137,7 @@ fn told(known: &Known, of: &str, leaderless: Answer) -> Vec<Implied> {
     }
     let away = known
         .away
-        .keys()
+        .iter()
         .map(|peer| Implied { node: peer.clone(), ..Implied::own(known.since, query(of, Answer::Refused)) });
     [Implied::own(known.since, query(of, leaderless))].into_iter().chain(away).collect()
 }

@@ -13,34 +13,35 @@ use super::{
 /// Whether the server runs and takes clients, and what its component is, as of the log's end.
 pub(super) fn implied(lines: &[Line]) -> Vec<Implied> {
     let mut log = Log::default();
-    let (mut phase, mut component, mut failed) = (None, None, 0);
+    let (mut phase, mut component) = (None, None);
     for line in lines {
         let before = (log.phase, log.component.as_ref().map(of));
         log.observe(&line.text);
         if log.phase != before.0 {
-            (phase, failed) = (line.at, if log.phase == Phase::Ended { failed } else { log.ends.failed });
+            phase = line.at;
         }
         if log.component.as_ref().map(of) != before.1 {
             component = line.at;
         }
     }
+    let runs = || Implied::own(phase, processes(&["mariadbd"]));
+    let answers = |answer| {
+        let status = Signal::Query { of: "sql:status".into(), answer };
+        vec![runs(), Implied::own(phase.max(component), status)]
+    };
     match (log.phase, &log.component) {
+        (Phase::Failed, _) => vec![Implied::ended(phase, processes(&[]))],
         // Who was asked to end may be on its way back.
-        (Phase::Ended, _) if log.ends.failed > failed => vec![Implied::ended(phase, processes(&[]))],
         (Phase::Ended, _) => vec![Implied::own(phase, processes(&[]))],
         (Phase::Starts, _) => {
             let closed = Signal::Port { port: PORT, state: PortState::Closed };
-            vec![Implied::own(phase, processes(&["mariadbd"])), Implied::own(phase, closed)]
+            vec![runs(), Implied::own(phase, closed)]
         }
-        (Phase::Unseen | Phase::Ready, Some(it)) => {
-            let status = Signal::Query { of: "sql:status".into(), answer: status(it) };
-            vec![Implied::own(phase.max(component), status)]
-        }
+        (Phase::Unseen | Phase::Ready, Some(it)) => answers(status(it)),
         // Who finds that its data differ leaves its group, and answers on.
         (Phase::Unseen | Phase::Ready, None) if log.inconsistency.is_some() => {
             let left = [("wsrep_cluster_status", "Disconnected"), ("wsrep_local_state_comment", "Inconsistent")];
-            let status = Signal::Query { of: "sql:status".into(), answer: left.into_iter().collect() };
-            vec![Implied::own(component, status)]
+            answers(left.into_iter().collect())
         }
         (Phase::Unseen | Phase::Ready, None) | (Phase::Stops, _) => Vec::new(),
     }

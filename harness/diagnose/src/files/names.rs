@@ -138,6 +138,14 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_s_log_is_known_by_its_names() {
+        for name in ["n1/dmesg", "n1/kern.log", "kernel-n1.txt"] {
+            assert_eq!(common(name, "Nov 20 10:01:01 n1 kernel: [1.2] x"), Some("dmesg"), "{name}");
+        }
+        assert_eq!(nodes(&["kern.log", "n1-kernel.log"]), ["node", "n1"]);
+    }
+
+    #[test]
     fn a_node_is_its_folder_or_what_its_file_is_called() {
         assert_eq!(nodes(&["n1/error.log", "n1/ps.txt", "n2/error.log"]), ["n1", "n1", "n2"]);
         assert_eq!(nodes(&["case/n1/error.log", "case/n2/a/error.log"]), ["n1", "n2"]);

@@ -49,6 +49,8 @@ pub enum Phase {
     Stops,
     /// It has ended.
     Ended,
+    /// It has given up or crashed.
+    Failed,
 }
 
 /// How a server's runs ended since it last answered anybody.
@@ -118,13 +120,15 @@ impl Log {
             }
             Event::Error => self.ends.errs(line),
             Event::Ready => self.phase = Phase::Ready,
-            Event::Ended => self.phase = Phase::Ended,
+            // Who gives up says so before.
+            Event::Ended if self.phase != Phase::Failed => self.phase = Phase::Ended,
+            Event::Ended => {}
             Event::Aborts => {
-                self.phase = Phase::Ended;
+                self.phase = Phase::Failed;
                 self.ends.fails(line);
             }
             Event::Crashes => {
-                (self.phase, self.ends.error) = (Phase::Ended, None);
+                (self.phase, self.ends.error) = (Phase::Failed, None);
                 self.ends.fails(line);
             }
             Event::ShutsDown => {

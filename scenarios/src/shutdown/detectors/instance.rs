@@ -251,8 +251,11 @@ impl ServiceView {
         if instances.is_empty() { Err("no service with background work was ever seen".into()) } else { Ok(instances) }
     }
 
-    /// How the database is silent, if it does not answer.
+    /// How the database is silent, if it was ever asked and does not answer.
     pub fn database_is_silent(&self) -> Result<Option<&str>, String> {
+        if !self.reconciliation.is_asked() {
+            return Ok(None);
+        }
         Ok(self.reconciliation.fresh(self.nodes.now())?.err())
     }
 

@@ -1,6 +1,9 @@
 //! A replica that does not start.
 
-use reenact::detect::testing::{Wrong, assert_hold, scenes};
+use reenact::detect::{
+    Verdict,
+    testing::{Wrong, assert_hold, scenes},
+};
 
 use super::super::{DOES_NOT_START, KILLED_BUSY, LOST_WORK, OUTBOX_STALLED};
 use super::{properties::LIFE, *};
@@ -113,6 +116,13 @@ fn a_database_that_is_away_for_longer_than_a_reboot() {
     sim.database = false;
     sim.run(33_000);
     sim.only(DOES_NOT_START, from, 30_000..=30_600, &["the database: it answers no question: sql:reconcile"]);
+}
+
+#[test]
+fn a_database_that_nobody_asks_hides_no_replica() {
+    let mut sim = Sim::healthy(Tracker, 19);
+    sim.seen.retain(|seen| seen.node != "db");
+    assert_eq!(sim.said().last[DOES_NOT_START], Verdict::Quiet);
 }
 
 #[test]
