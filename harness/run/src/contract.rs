@@ -25,7 +25,7 @@ use crate::{
 use ending::{ended, unharmed};
 use held::{hold, record, stands};
 
-pub use drill::drill;
+pub use drill::{drill, drilled_act};
 pub use step::{Proof, Step, table};
 
 /// How long a healthy system is watched for false alarms, before the story and after it.

@@ -1,5 +1,6 @@
 //! `reenact drill`.
 
+pub(super) mod own;
 mod play;
 mod suite;
 mod task;
@@ -11,6 +12,8 @@ use std::{
 };
 
 use clap::Args;
+use futures::{StreamExt, stream::FuturesOrdered};
+use tokio::sync::Semaphore;
 
 use super::{
     run::{conclude, ended},
@@ -32,7 +35,7 @@ pub(super) struct Drill {
     scenario: Option<String>,
 
     /// Your recovery: a command and its arguments
-    #[arg(last = true, required_unless_present_any = ["shell", "blind", "suite", "start_command", "task_dir"], value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present_any = ["shell", "blind", "suite", "own", "start_command", "task_dir"], value_name = "COMMAND")]
     command: Vec<String>,
 
     /// How long one call of it may take, such as 90s or 15m
@@ -61,6 +64,10 @@ pub(super) struct Drill {
     /// that reads and writes lines
     #[arg(long, conflicts_with_all = ["command", "kill", "again", "refused", "start_command"])]
     shell: bool,
+
+    /// The scenario's right runbook in the command's place, through the same door
+    #[arg(long, conflicts_with_all = ["command", "in_box", "shell", "blind", "suite", "start_command"])]
+    own: bool,
 
     /// The nodes' own start command in the command's place, as an orchestrator runs it when their
     /// machines come back: see docs/drill.md
@@ -92,7 +99,7 @@ pub(super) struct Drill {
     #[arg(long)]
     seed: Option<u64>,
 
-    /// Play up to N incidents at once, where it is killed
+    /// Play up to N incidents at once, where it is killed, or in a suite
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
 
@@ -137,7 +144,8 @@ impl Drill {
         if let Some(folder) = &self.task_dir {
             let text = self.scenario.clone().unwrap_or_default();
             let scenario = one(&campaign::matching(std::slice::from_ref(&text))?, &text)?;
-            task::write(folder, scenario, self.limit, &self.command)?;
+            let solution = if self.own { own::command(scenario)? } else { self.command.clone() };
+            task::write(folder, scenario, self.limit, &solution)?;
             say(format!("a task is in {}", folder.display()));
             return Ok(0);
         }
@@ -151,8 +159,10 @@ impl Drill {
             let images = plays.iter().flat_map(|(_, play)| play.scenario.images.clone());
             runner.prepare(images.chain(in_box.is_some().then_some("box"))).await?;
             let (mut done, mut drills) = (Vec::new(), Vec::new());
-            for (name, play) in &plays {
-                let (runs, drill) = play.perform(&runner).await;
+            let slots = Semaphore::new(self.jobs.into());
+            let mut played = plays.iter().map(|(_, play)| play.perform(&runner, &slots)).collect::<FuturesOrdered<_>>();
+            let mut told = plays.iter();
+            while let (Some((name, play)), Some((runs, drill))) = (told.next(), played.next().await) {
                 done.extend(runs);
                 if let Some(drill) = drill {
                     say(self.told(&drill, play.scenario));
@@ -199,27 +209,26 @@ impl Drill {
     fn plays(&self, in_box: Option<&Path>) -> Result<Vec<(String, Play)>> {
         let seed = self.seed.unwrap_or(1);
         if let Some(path) = &self.suite {
-            let mut plays = suite::load(path, seed, self.jobs.into(), self.json)?;
+            let mut plays = suite::load(path, seed, self.json)?;
             plays.iter_mut().for_each(|(_, play)| play.in_box = in_box.map(Path::to_owned));
             return Ok(plays);
         }
         let text = self.scenario.clone().unwrap_or_default();
         let fitting = campaign::matching(std::slice::from_ref(&text))?;
         let by_hand = self.shell || self.blind;
-        let command = self.subject()?;
         let scenario = if self.blind { draw(&fitting, self.seed.unwrap_or_else(now))? } else { one(&fitting, &text)? };
+        let command = if self.own { own::command(scenario)? } else { self.subject()? };
         let play = Play {
             scenario,
             title: self.blind.then(|| format!("{}::blind", scenario.system())),
             command: (!by_hand).then_some(command),
             goes_on: self.start_command.is_some(),
-            refused: self.refused.iter().copied().collect(),
+            refused: self.refused.iter().copied().chain(self.own.then_some(own::REFUSED)).collect(),
             limit: self.limit,
             in_box: in_box.map(Path::to_owned),
             kill: self.kill,
             again: self.again,
             seed,
-            jobs: self.jobs.into(),
             json: self.json,
         };
         Ok(vec![(String::new(), play)])

@@ -15,13 +15,22 @@ pub(super) enum Operator {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+    /// Run the runbook that heals a scenario, through the door of the drill that calls it
+    Runbook {
+        /// The scenario's id
+        id: String,
+    },
 }
 
 impl Operator {
-    /// Never comes back where it could begin: a thread may still read standard input.
     pub(super) async fn execute(self) -> Result<u8> {
-        let Self::Exec { container, command } = self;
-        let code = attach(&connect().await?, &container, &command).await?;
-        std::process::exit(code.into())
+        match self {
+            // It never comes back where it could begin: a thread may still read standard input.
+            Self::Exec { container, command } => {
+                let code = attach(&connect().await?, &container, &command).await?;
+                std::process::exit(code.into())
+            }
+            Self::Runbook { id } => super::drill::own::run(&id).await,
+        }
     }
 }

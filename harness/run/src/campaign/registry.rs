@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use reenact_core::{Error, Result, fingerprint::Fingerprint};
+use reenact_core::{Error, Result, fingerprint::Fingerprint, runbook::Runbook};
 use reenact_testbed::Session;
 use serde::Serialize;
 
@@ -72,6 +72,7 @@ pub struct Scenario {
     limit: Duration,
     start: Start,
     drill: Drill,
+    heals: Option<Arc<dyn Runbook>>,
 }
 
 /// Deploys a scenario's system and performs its contract.
@@ -109,6 +110,7 @@ impl Scenario {
             core: false,
             alone: BTreeSet::new(),
             limit: LIMIT,
+            heals: heals(&incident),
             drill: drill(Arc::clone(&incident)),
             start: start(incident),
         }
@@ -133,6 +135,7 @@ impl Scenario {
             core: false,
             alone: BTreeSet::new(),
             limit: LIMIT,
+            heals: None,
             start: Box::new(|_, _| Box::pin(async { Err(Error::Bug("a scenario that is only told of".into())) })),
             drill: Box::new(|_, _, _| Box::pin(async { Err(Error::Bug("a scenario that is only told of".into())) })),
         }
@@ -162,6 +165,11 @@ impl Scenario {
         self.detector.iter().chain(&self.also).copied().collect()
     }
 
+    /// The runbook that heals what a drill hands over, where one does and is the same in every run.
+    pub fn heals(&self) -> Option<Arc<dyn Runbook>> {
+        self.heals.clone()
+    }
+
     /// How long a run may take.
     pub fn limit(&self, full: bool) -> Duration {
         if full { self.limit * FULL } else { self.limit }
@@ -180,6 +188,13 @@ impl Scenario {
     /// Deploys its system and performs its contract.
     pub(crate) fn start(&self, session: Arc<Session>, lab: Lab) -> BoxFuture<'static, Result<()>> {
         (self.start)(session, lab)
+    }
+}
+
+fn heals<S: System>(incident: &Incident<S>) -> Option<Arc<dyn Runbook>> {
+    match &incident.acts[contract::drilled_act(incident)].ends.how {
+        How::HealedBy(right, _) => right.fixed(),
+        _ => None,
     }
 }
 

@@ -51,6 +51,12 @@ pub async fn drill<S: System>(
     run.close().await.and(drilled)
 }
 
+/// Which of its acts is handed over: the last that is noticed.
+pub fn drilled_act<S: System>(incident: &Incident<S>) -> usize {
+    let is_noticed = |act: &Act<S>| matches!(act.detected.by, Stated::Given(_));
+    incident.acts.iter().rposition(is_noticed).unwrap_or(incident.acts.len().saturating_sub(1))
+}
+
 async fn acts<S: System>(
     session: &Session,
     run: &Run<S>,
@@ -60,8 +66,7 @@ async fn acts<S: System>(
     // That no detector says a word before is proved of the scenario, and not of each drill.
     serves(run, run.ledger().acknowledged()).await?;
     run.story_begins();
-    let is_noticed = |act: &Act<S>| matches!(act.detected.by, Stated::Given(_));
-    let at = incident.acts.iter().rposition(is_noticed).unwrap_or(incident.acts.len() - 1);
+    let at = drilled_act(incident);
     for act in &incident.acts[..at] {
         perform_act(run, act, false).await?;
     }

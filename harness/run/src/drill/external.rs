@@ -135,7 +135,7 @@ impl External {
     }
 
     fn ending_of(&self, status: ExitStatus) -> Ending {
-        match status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()) {
+        match code(status) {
             // What a shell ends with is its last command's.
             0 if self.goes_on => Ending::GoesOn,
             0 => Ending::Success,
@@ -181,6 +181,11 @@ impl External {
         let drained = async { while keeping.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(DRAINED, drained).await;
     }
+}
+
+/// How a process ended, as a shell says it.
+pub(super) fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
 /// The same command, run in a box by this program's own way into containers.

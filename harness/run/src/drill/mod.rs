@@ -3,6 +3,7 @@
 
 mod external;
 mod files;
+mod hands;
 pub(crate) mod page;
 
 use std::{
@@ -22,6 +23,7 @@ use reenact_testbed::Command;
 
 pub use external::External;
 pub use files::{Files, program};
+pub use hands::OverSsh;
 
 /// What is tried on an incident.
 pub struct Exercise {

@@ -136,7 +136,10 @@ impl<S: System> Diagnosis<S> {
 }
 
 /// Makes a runbook when it is called.
-type Make<S> = Box<dyn Fn(&Run<S>) -> Result<Arc<dyn Runbook>> + Send + Sync>;
+enum Make<S: System> {
+    Fixed(Arc<dyn Runbook>),
+    Chosen(Box<dyn Fn(&Run<S>) -> Result<Arc<dyn Runbook>> + Send + Sync>),
+}
 
 /// A runbook, or one that the run chooses by what it sees.
 pub struct Procedure<S: System> {
@@ -147,8 +150,7 @@ pub struct Procedure<S: System> {
 
 impl<S: System, R: Runbook + 'static> From<R> for Procedure<S> {
     fn from(runbook: R) -> Self {
-        let (what, runbook) = (runbook.to_string(), Arc::new(runbook) as Arc<dyn Runbook>);
-        Self { what, make: Box::new(move |_| Ok(Arc::clone(&runbook))) }
+        Self { what: runbook.to_string(), make: Make::Fixed(Arc::new(runbook)) }
     }
 }
 
@@ -158,11 +160,22 @@ impl<S: System> Procedure<S> {
         what: impl Into<String>,
         make: impl Fn(&Run<S>) -> Result<Arc<dyn Runbook>> + Send + Sync + 'static,
     ) -> Self {
-        Self { what: what.into(), make: Box::new(make) }
+        Self { what: what.into(), make: Make::Chosen(Box::new(make)) }
     }
 
     pub(crate) fn runbook(&self, run: &Run<S>) -> Result<Arc<dyn Runbook>> {
-        (self.make)(run)
+        match &self.make {
+            Make::Fixed(runbook) => Ok(Arc::clone(runbook)),
+            Make::Chosen(make) => make(run),
+        }
+    }
+
+    /// The runbook, where it is the same in every run.
+    pub(crate) fn fixed(&self) -> Option<Arc<dyn Runbook>> {
+        match &self.make {
+            Make::Fixed(runbook) => Some(Arc::clone(runbook)),
+            Make::Chosen(_) => None,
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, stream};
+use futures::future::join_all;
+use tokio::sync::Semaphore;
 
 use crate::{
     cli::say,
@@ -54,16 +55,15 @@ pub(super) struct Play {
     pub(super) kill: Option<Kills>,
     pub(super) again: bool,
     pub(super) seed: u64,
-    pub(super) jobs: usize,
     pub(super) json: bool,
 }
 
 impl Play {
-    /// Plays the incident for the recovery as it is, and then for each kill. All runs, and what
-    /// they have come to; `None`: nothing, and the run says why.
-    pub(super) async fn perform(&self, runner: &Runner) -> (Vec<RunResult>, Option<Drill>) {
+    /// Plays the incident for the recovery as it is, and then for each kill, each in one of the
+    /// slots. All runs, and what they have come to; `None`: nothing, and the run says why.
+    pub(super) async fn perform(&self, runner: &Runner, slots: &Semaphore) -> (Vec<RunResult>, Option<Drill>) {
         let plain = self.exercise(1, None);
-        let first = runner.drill(self.scenario, 1, self.seed, &plain).await;
+        let first = self.run(runner, slots, 1, &plain).await;
         let (run_dir, mut done) = (first.run_dir.clone(), vec![first]);
         let Some(plain) = plain.drilled() else { return (done, None) };
         let wanted: Vec<usize> = match self.kill {
@@ -73,9 +73,7 @@ impl Play {
             Some(Kills::Each) => (1..=plain.commands.len()).collect(),
             Some(Kills::After(after)) => vec![after],
         };
-        let played = stream::iter(wanted).map(|after| self.killed(runner, after)).buffer_unordered(self.jobs);
-        let mut played: Vec<_> = played.collect().await;
-        played.sort_by_key(|(after, ..)| *after);
+        let played = join_all(wanted.into_iter().map(|after| self.killed(runner, slots, after))).await;
         let mut kills = Vec::new();
         for (after, kill, result) in played {
             kills.push((after, kill));
@@ -85,10 +83,16 @@ impl Play {
         (done, Some(Drill { scenario, command, plain, kills, run_dir }))
     }
 
-    async fn killed(&self, runner: &Runner, after: usize) -> (usize, Kill, RunResult) {
+    async fn run(&self, runner: &Runner, slots: &Semaphore, run: u32, exercise: &Arc<Exercise>) -> RunResult {
+        // Nobody closes them.
+        let _slot = slots.acquire().await;
+        runner.drill(self.scenario, run, self.seed, exercise).await
+    }
+
+    async fn killed(&self, runner: &Runner, slots: &Semaphore, after: usize) -> (usize, Kill, RunResult) {
         let run = u32::try_from(after + 1).unwrap_or(u32::MAX);
         let exercise = self.exercise(run, Some(after));
-        let result = runner.drill(self.scenario, run, self.seed, &exercise).await;
+        let result = self.run(runner, slots, run, &exercise).await;
         let kill = match exercise.drilled() {
             Some(drilled) if drilled.killed_after.is_some() => Kill::Drilled(Box::new(drilled)),
             Some(_) => Kill::Fewer,

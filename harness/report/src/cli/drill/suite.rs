@@ -7,7 +7,7 @@ use reenact_run::campaign::{self, Span};
 use serde::Deserialize;
 
 use super::{
-    limited, one,
+    limited, one, own,
     play::{Kills, Play, runnable},
 };
 
@@ -25,7 +25,11 @@ struct Suite {
 #[serde(deny_unknown_fields)]
 struct Subject {
     name: String,
+    #[serde(default)]
     command: Vec<String>,
+    /// Each scenario's right runbook in the command's place.
+    #[serde(default)]
+    own: bool,
     scenarios: Vec<String>,
     #[serde(default)]
     refused: BTreeSet<i32>,
@@ -41,7 +45,7 @@ struct Subject {
 ///
 /// # Errors
 /// [`Error::Usage`] with the file, and what is wrong in it.
-pub(super) fn load(path: &Path, seed: u64, jobs: usize, json: bool) -> Result<Vec<(String, Play)>> {
+pub(super) fn load(path: &Path, seed: u64, json: bool) -> Result<Vec<(String, Play)>> {
     let wrong = |why: String| Error::usage(format!("{}: {why}", path.display()), "see docs/drill.md");
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     let suite: Suite = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
@@ -53,8 +57,13 @@ pub(super) fn load(path: &Path, seed: u64, jobs: usize, json: bool) -> Result<Ve
             return Err(wrong(format!("the subject {name:?} needs a name of its own, without / and @")));
         }
         let named = |why: String| wrong(format!("the subject {name:?}: {why}"));
-        let command = from_folder(folder, subject.command);
-        runnable(&command).map_err(|error| named(error.to_string()))?;
+        if subject.own != subject.command.is_empty() {
+            return Err(named("give it a `command`, or `own = true` for the scenarios' own runbooks".into()));
+        }
+        let given = from_folder(folder, subject.command);
+        if !subject.own {
+            runnable(&given).map_err(|error| named(error.to_string()))?;
+        }
         let kill = subject
             .kill
             .as_deref()
@@ -65,18 +74,18 @@ pub(super) fn load(path: &Path, seed: u64, jobs: usize, json: bool) -> Result<Ve
         limited(limit).map_err(|why| named(format!("limit: {why}")))?;
         for id in &subject.scenarios {
             let scenario = one(&campaign::matching(std::slice::from_ref(id))?, id)?;
+            let command = if subject.own { own::command(scenario)? } else { given.clone() };
             let play = Play {
                 scenario,
                 title: Some(format!("{}@{name}", scenario.id)),
-                command: Some(command.clone()),
+                command: Some(command),
                 goes_on: false,
-                refused: subject.refused.clone(),
+                refused: subject.refused.iter().copied().chain(subject.own.then_some(own::REFUSED)).collect(),
                 limit,
                 in_box: None,
                 kill,
                 again: subject.again,
                 seed,
-                jobs,
                 json,
             };
             all.push((name.clone(), play));
@@ -107,7 +116,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("drills.toml");
         std::fs::write(&path, text).expect("a file");
-        load(&path, 1, 1, false)
+        load(&path, 1, false)
     }
 
     #[test]
@@ -119,6 +128,8 @@ mod tests {
             ("[[subject]]\nname = 'a'\ncommand = ['./none']\nscenarios = []", "no file"),
             ("[[subject]]\nname = 'a'\ncommand = ['sh']\nkill = '0'\nscenarios = []", "from 1, or `each`"),
             ("[[subject]]\nname = 'a/b'\ncommand = ['sh']\nscenarios = []", "a name of its own"),
+            ("[[subject]]\nname = 'a'\nscenarios = []", "own = true"),
+            ("[[subject]]\nname = 'a'\nown = true\ncommand = ['sh']\nscenarios = []", "own = true"),
             ("limit = '1ms'\n[[subject]]\nname = 'a'\ncommand = ['sh']\nscenarios = []", "a second or more"),
         ] {
             let Err(error) = read(text) else { panic!("it is taken: {text}") };
