@@ -201,12 +201,22 @@ impl Deploy for Blobstore {
     }
 }
 
+/// What everybody on call knows of it.
+const LAYOUT: &str = "\
+nginx serves the blobs at 8080, from /var/vcap/store/shared on the persistent disk; its jobs run by monit.
+`director` on the node takes the place of `bosh`: restart, cck, deploy DEV, disk; it starts jobs as the agent does.
+Logs in /var/vcap/sys/log, and by `journalctl`; the jobs in /var/vcap/jobs.";
+
 #[async_trait]
 impl System for Blobstore {
     type Setup = Setup;
 
     fn hands(&self) -> Box<dyn Hands> {
         self.bed.hands()
+    }
+
+    fn layout(&self) -> &'static str {
+        LAYOUT
     }
 
     /// Some 50 blobs a second: 16 KiB each, they leave most of the disk free.

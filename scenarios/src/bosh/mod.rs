@@ -254,12 +254,24 @@ impl Deploy for Director {
     }
 }
 
+/// What everybody on call knows of it.
+const LAYOUT: &str = "\
+director: API at https 25555 (admin:admin, CA in /var/vcap/store/director/tls/ca.pem) and its workers, by monit.
+`curl` takes the place of the bosh CLI: /tasks, /task/ID, /locks, /deployments. Logs in /var/vcap/sys/log/director,
+a task's own in /var/vcap/store/director/tasks/ID; VMs in /var/vcap/store/iaas/vms, `director cpi` speaks to the IaaS.
+A worker's clock is ahead by the seconds in /var/vcap/jobs/director/skew.WORKER. db: PostgreSQL, `psql -U bosh bosh`.
+Every interval of the director is a fiftieth of production's.";
+
 #[async_trait]
 impl System for Director {
     type Setup = Setup;
 
     fn hands(&self) -> Box<dyn Hands> {
         self.bed.hands()
+    }
+
+    fn layout(&self) -> &'static str {
+        LAYOUT
     }
 
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {

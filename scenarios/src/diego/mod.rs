@@ -328,12 +328,25 @@ impl Deploy for Diego {
     }
 }
 
+/// What everybody on call knows of it.
+const LAYOUT: &str = "\
+etcd1 to etcd3: etcd, clients at 4001, peers at 7001; data in /var/vcap/store/etcd.
+  etcdctl --endpoints http://127.0.0.1:4001 endpoint health
+consul1 to consul3: Consul, HTTP at 8500, and its agents beside the BBSes; data in /var/vcap/store/consul_agent.
+bbs1, bbs2: Diego's BBS, at 8889; the one that holds Consul's lock v1/locks/bbs_lock serves.
+cc: the Cloud Controller, and a cell; db: its PostgreSQL. Everything but db runs by monit: settings in /var/vcap/jobs,
+logs in /var/vcap/sys/log. `etcd_ctl` and `consul_agent_ctl` are what monit calls.";
+
 #[async_trait]
 impl System for Diego {
     type Setup = Setup;
 
     fn hands(&self) -> Box<dyn Hands> {
         self.bed.hands()
+    }
+
+    fn layout(&self) -> &'static str {
+        LAYOUT
     }
 
     fn traffic(&self) -> Traffic {

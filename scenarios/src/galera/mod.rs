@@ -205,12 +205,22 @@ impl Deploy for Galera {
     }
 }
 
+/// What everybody on call knows of it.
+const LAYOUT: &str = "\
+MariaDB with Galera on each node: 3306 for clients, 4567 among the nodes.
+On a node `mariadb` needs no password; data in /var/lib/mysql, settings in /etc/mysql, unit mariadb.
+`galera_recovery` and `galera_new_cluster` are there; `journalctl` shows the log.";
+
 #[async_trait]
 impl System for Galera {
     type Setup = Machines;
 
     fn hands(&self) -> Box<dyn Hands> {
         self.bed.hands()
+    }
+
+    fn layout(&self) -> &'static str {
+        LAYOUT
     }
 
     fn probes(&self) -> Vec<(Duration, Box<dyn Probe>)> {

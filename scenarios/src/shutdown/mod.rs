@@ -175,12 +175,23 @@ impl Replicated for Service {
     }
 }
 
+/// What everybody on call knows of it.
+const LAYOUT: &str = "\
+app1, app2: the web service, at 8080: /health, /metrics. A router sends requests to those that are ready.
+db: PostgreSQL, `psql -U app app`. An order is acknowledged when it is in `requests`; its work is done when its flag is
+set and a row of `effects` names it. Where there is an outbox it is the table `intents`.
+What the service is started with beside its arguments is in /etc/service.env, if there is one.";
+
 #[async_trait]
 impl System for Service {
     type Setup = Setup;
 
     fn hands(&self) -> Box<dyn Hands> {
         self.bed.hands()
+    }
+
+    fn layout(&self) -> &'static str {
+        LAYOUT
     }
 
     fn traffic(&self) -> Traffic {

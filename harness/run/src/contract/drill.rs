@@ -33,6 +33,8 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(5);
 const WRITES: (usize, Duration) = (20, Duration::from_secs(20));
 /// How long a look at a system's health may take.
 const LOOK: Duration = Duration::from_secs(10);
+/// The same of the one look for the page: nobody waits longer for it.
+const GLANCE: Duration = Duration::from_secs(2);
 
 /// Plays an incident until it is detected, hands it over, and puts down what comes of it.
 ///
@@ -119,11 +121,15 @@ async fn handed_over<S: System>(
         (listener.listener)(kind, &text);
         journal.record(kind, text);
     });
-    let (desk, keys) = Desk::open(&bed, told).await?;
+    let checked = tokio::time::timeout(GLANCE, unwell(run));
+    let (opened, checked) = tokio::join!(Desk::open(&bed, told), checked);
+    let ((desk, keys), check) = (opened?, checked.unwrap_or_else(|_| Ok(Some("no answer".into()))));
     let strays = session.strays().part(session.next());
     let private = strays.folder();
     let files = Files::write(lab.dir(), private, system, &bed, &desk, &keys)?;
-    paged(run, system, &bed, &files, exercise)?;
+    // What can no longer come true is a symptom as well.
+    let check = check.unwrap_or_else(|error| Some(error.to_string()));
+    paged(run, system, &bed, &files, check.as_deref(), exercise)?;
     let desk = Arc::new(desk);
     let set = match &exercise.in_box {
         Some(folder) => Some(Place::set(&desk, folder).await?),
@@ -139,12 +145,30 @@ async fn handed_over<S: System>(
     drilled
 }
 
+/// What is wrong with a system, by one look at its health; `None`: nothing.
+async fn unwell<S: System>(run: &Run<S>) -> Result<Option<String>> {
+    match tokio::time::timeout(LOOK, run.system().healthy()).await {
+        Ok(Look::Ready(())) => Ok(None),
+        Ok(Look::NotYet(why)) => Ok(Some(why)),
+        Ok(Look::Never(error)) => Err(error),
+        Err(_) => Ok(Some(format!("no answer within {LOOK:.0?}"))),
+    }
+}
+
 /// Leaves the page where it is read, and calls whoever sits at a shell.
-fn paged<S: System>(run: &Run<S>, system: &str, bed: &Testbed, files: &Files, exercise: &Exercise) -> Result<()> {
+fn paged<S: System>(
+    run: &Run<S>,
+    system: &str,
+    bed: &Testbed,
+    files: &Files,
+    check: Option<&str>,
+    exercise: &Exercise,
+) -> Result<()> {
     let nodes: Vec<_> = bed.nodes().iter().map(|node| (node.name().to_owned(), node.ip().to_string())).collect();
     let lab = run.lab();
     let now = lab.now();
-    let text = run.read(|seen| lab.ledger().read(|entries| page::page(system, &nodes, seen, entries, now)));
+    let known = page::Known { system, layout: run.system().layout(), nodes: &nodes };
+    let text = run.read(|seen| lab.ledger().read(|all| page::page(&known, check, seen, all, now)));
     files.page(&text)?;
     if exercise.by_hand {
         (exercise.listener)("page", &text);
@@ -241,12 +265,7 @@ impl<S: System> Seat<'_, S> {
         if let Err(error) = run.writes(more, limit).await {
             return Ok(Some(error.to_string()));
         }
-        match tokio::time::timeout(LOOK, run.system().healthy()).await {
-            Ok(Look::Ready(())) => Ok(None),
-            Ok(Look::NotYet(why)) => Ok(Some(format!("healthy no longer: {why}"))),
-            Ok(Look::Never(error)) => Err(error),
-            Err(_) => Ok(Some(format!("no answer within {LOOK:.0?}"))),
-        }
+        Ok(unwell(run).await?.map(|why| format!("healthy no longer: {why}")))
     }
 
     /// Calls it once more on the healthy system, and says what it should not have done.

@@ -61,18 +61,21 @@ impl Layout {
                 text += &format!("  ProxyCommand \"{program}\" operator exec {container} {DOOR}\n");
             }
         }
-        let (private, known) = (&self.private, self.path("known_hosts"));
+        // In quotes for what a space would end, and with a percent sign that begins no token.
+        let plain = |path: &str| path.replace('%', "%%");
+        let (private, known) = (plain(&self.private), plain(&self.path("known_hosts")));
         text + &format!(
-            "Host *\n  User root\n  IdentityFile {private}/key\n  IdentitiesOnly yes\n  UserKnownHostsFile {known}\n  \
-             GlobalKnownHostsFile none\n  StrictHostKeyChecking yes\n  BatchMode yes\n  LogLevel ERROR\n  \
-             ControlMaster auto\n  ControlPath {private}/%n\n  ControlPersist 60s\n"
+            "Host *\n  User root\n  IdentityFile \"{private}/key\"\n  IdentitiesOnly yes\n  \
+             UserKnownHostsFile \"{known}\"\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking yes\n  \
+             BatchMode yes\n  LogLevel ERROR\n  ControlMaster auto\n  ControlPath \"{private}/%n\"\n  \
+             ControlPersist 60s\n"
         )
     }
 
     fn inventory(&self, system: &str, nodes: &[Node]) -> String {
         let hosts: String = nodes.iter().map(|node| format!("{}\n", node.name())).collect();
         format!(
-            "[{system}]\n{hosts}\n[all:vars]\nansible_ssh_common_args=-F {}\nansible_user=root\n\
+            "[{system}]\n{hosts}\n[all:vars]\nansible_ssh_common_args='-F \"{}\"'\nansible_user=root\n\
              ansible_python_interpreter={OPERATOR}/bin/python3\n",
             self.path("ssh_config")
         )
@@ -226,13 +229,11 @@ impl Files {
         self.keep_program("bin/power", &power)?;
         self.keep_program("bin/start-command", START)?;
         for name in SSH {
-            // The next one on the path, whatever it is.
-            let script = format!(
-                "#!/bin/sh\nPATH=$(printf %s \"$PATH\" | sed 's|{0}:||g')\nexec {name} -F \"{1}\" \"$@\"\n",
-                layout.path("bin"),
-                layout.path("ssh_config")
-            );
-            self.keep_program(&format!("bin/{name}"), &script)?;
+            let script = match found(name) {
+                Some(path) => format!("exec \"{}\" -F \"{}\" \"$@\"", path.display(), layout.path("ssh_config")),
+                None => format!("echo '{name} is not on the PATH: install openssh-client' >&2\nexit 127"),
+            };
+            self.keep_program(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"))?;
         }
         Ok(())
     }
@@ -254,6 +255,12 @@ cat '{page}' >&2
 echo 'reach them by `ssh NODE`, switch them by `power NODE on|off|status`; `done` ends the drill' >&2
 "#
     )
+}
+
+/// Where a program of that name is on the `PATH`.
+fn found(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// This program's path, to be started again.

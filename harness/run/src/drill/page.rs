@@ -16,10 +16,21 @@ const RECENT: Duration = Duration::from_secs(15);
 /// So many of the clients' errors are told, each so long.
 const ERRORS: (usize, usize) = (4, 140);
 
-/// Of a system with these nodes and addresses, at that moment.
+/// What is known of a system without looking at it.
+pub(crate) struct Known<'a> {
+    /// Its name.
+    pub system: &'a str,
+    /// What everybody on call knows of it.
+    pub layout: &'a str,
+    /// Its nodes, with their addresses.
+    pub nodes: &'a [(String, String)],
+}
+
+/// What a pager says at that moment; `check` is the answer of a check of each part by real use:
+/// whether it passes, and if not, why.
 pub(crate) fn page(
-    system: &str,
-    nodes: &[(String, String)],
+    Known { system, layout, nodes }: &Known,
+    check: Option<&str>,
     seen: &[Observation],
     entries: &[Entry],
     now: Moment,
@@ -28,11 +39,26 @@ pub(crate) fn page(
     lines.extend(clients(entries, now));
     lines.push("nodes:".into());
     let checks = checks(seen);
-    for (name, address) in nodes {
+    for (name, address) in *nodes {
         let said = checks.get(name.as_str()).map_or_else(|| "no check".into(), |all| all.join(", "));
         lines.push(format!("  {name:<12} {address:<16} {said}"));
     }
+    lines.push(match check.map(|why| blamed(why, nodes)) {
+        None => "a check of every part by real use: passes".into(),
+        Some(None) => "a check of every part by real use: fails".into(),
+        Some(Some(node)) => format!("a check of every part by real use: fails, at {node}"),
+    });
+    if !layout.is_empty() {
+        lines.push("what is where:".into());
+        lines.extend(layout.lines().map(|line| format!("  {line}")));
+    }
     lines.join("\n") + "\n"
+}
+
+/// The node that a check complains of. What it complains of is for who looks there to find out.
+fn blamed<'n>(why: &str, nodes: &'n [(String, String)]) -> Option<&'n str> {
+    let words: Vec<_> = why.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
+    nodes.iter().map(|(name, _)| name.as_str()).find(|name| words.contains(name))
 }
 
 fn clients(entries: &[Entry], now: Moment) -> Vec<String> {
@@ -105,10 +131,20 @@ mod tests {
         let log = Signal::Log { line: "the cause".into() };
         let seen = [seen(1, port(PortState::Open)), seen(9, port(PortState::Closed)), seen(10, log)];
         let nodes = [("n1".to_owned(), "10.0.0.2".to_owned())];
-        let text = page("galera", &nodes, &seen, &entries, Moment(31_000));
-        for words in ["2 of 2 writes failed", "30s ago", "2 x n1: refused", "10.0.0.2", "port 3306 refuses"] {
+        let known = Known { system: "galera", layout: "3306 for clients", nodes: &nodes };
+        let text = page(&known, Some("n1: the cause"), &seen, &entries, Moment(31_000));
+        for words in [
+            "use: fails, at n1",
+            "  3306 for clients",
+            "2 of 2 writes failed",
+            "30s ago",
+            "2 x n1: refused",
+            "10.0.0.2",
+            "port 3306 refuses",
+        ] {
             assert!(text.contains(words), "no {words:?} in: {text}");
         }
         assert!(!text.contains("cause") && !text.contains("accepts"), "{text}");
+        assert!(page(&known, None, &seen, &entries, Moment(31_000)).contains("use: passes"));
     }
 }

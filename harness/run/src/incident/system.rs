@@ -44,6 +44,12 @@ pub trait System: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What everybody on call knows of it, for the page of a drill: what runs where, its ports, its
+    /// files, and the tools to ask it with. Nothing of any incident.
+    fn layout(&self) -> &'static str {
+        ""
+    }
+
     /// How many seconds of production one second here stands for.
     fn pace(&self) -> f64 {
         1.0
