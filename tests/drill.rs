@@ -340,14 +340,26 @@ async fn a_shell_gets_a_page_of_symptoms_and_ends_at_done() {
     let results = folder();
     let mut child = drill(results.path(), &[TWIN, "--shell"]).stdin(Stdio::piped()).spawn().expect("the binary");
     let mut input = child.stdin.take().expect("a pipe");
-    tokio::io::AsyncWriteExt::write_all(&mut input, b"ssh n1 uname\ndone\nssh n2 uname\n").await.expect("it listens");
+    tokio::io::AsyncWriteExt::write_all(
+        &mut input,
+        b"found galera/no_such\nfound nothing\nssh n1 uname\necho word | ssh n1 'grep -q word || exit 9'\ndone\nssh n2 uname\n",
+    )
+    .await
+    .expect("it listens");
     let ended = timeout(LIMIT, child.wait_with_output()).await.expect("it ends at `done`").expect("its output");
     let text = String::from_utf8_lossy(&ended.stdout).into_owned();
     let events: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let page = events.iter().find(|event| event["event"] == "page").unwrap_or_else(|| panic!("no page: {text}"));
     assert!(page["text"].as_str().is_some_and(|text| text.contains("n1") && !text.contains("galera/")), "{page}");
     let steps: Vec<_> = events.iter().filter(|event| event["event"] == "step").collect();
-    assert_eq!(steps.len(), 1, "{text}");
+    assert_eq!(steps.len(), 2, "{text}");
+    let ended = events.iter().rfind(|event| event["event"] == "operator").unwrap_or_else(|| panic!("none: {text}"));
+    assert!(ended["text"].as_str().is_some_and(|text| text.ends_with("[0]")), "what is piped to ssh arrives: {ended}");
     let told = events.last().expect("a verdict");
-    assert_eq!((&told["verdict"], &told["commands"]), (&"healed".into(), &1.into()), "{told}");
+    assert_eq!((&told["verdict"], &told["commands"]), (&"healed".into(), &2.into()), "{told}");
+    assert_eq!((&told["found"]["said"], &told["found"]["right"]), (&"nothing".into(), &true.into()), "{told}");
+    assert!(
+        page["text"].as_str().is_some_and(|text| text.contains("real use: passes") && text.contains("3306")),
+        "{page}"
+    );
 }

@@ -31,6 +31,7 @@ pub(crate) fn describe(answer: &Answer) -> String {
             let words: Vec<_> = values.iter().map(|(name, value)| format!("{name} {value}")).collect();
             words.join(", ")
         }
+        Answer::Error { code, text } if text.is_empty() => format!("error {code}, without a word"),
         Answer::Error { text, .. } => text.clone(),
         Answer::Refused => "connection refused".into(),
         Answer::Hung { during } => format!("no answer ({during})"),

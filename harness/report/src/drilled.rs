@@ -1,10 +1,13 @@
 //! What a drill has come to, for people and machines.
 
+use std::collections::BTreeSet;
+
 use reenact_core::drill::Verdict;
 use reenact_run::{
     campaign::{Kind, Scenario},
     drill::{Drilled, Ran},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::table;
@@ -22,8 +25,39 @@ pub struct Drill {
     pub plain: Drilled,
     /// After how many commands it was killed, and what came of it when it was called again.
     pub kills: Vec<(usize, Kill)>,
+    /// What a person said that it was.
+    pub found: Option<Found>,
     /// The folder of the first run.
     pub run_dir: std::path::PathBuf,
+}
+
+/// What a person said that it was: a diagnosis, or [`NOTHING`].
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// In their words, chosen from a list.
+    pub said: String,
+    /// Whether it may be said of the scenario.
+    pub right: bool,
+}
+
+/// Nothing is broken.
+const NOTHING: &str = "nothing";
+
+impl Found {
+    /// What a person may choose from in a system: the diagnoses of all its scenarios.
+    pub fn choices<'a>(of_system: impl Iterator<Item = &'a Scenario>) -> Vec<String> {
+        let all: BTreeSet<_> = of_system.flat_map(Scenario::expected).collect();
+        all.into_iter().chain([NOTHING]).map(str::to_owned).collect()
+    }
+
+    /// What was said of a scenario.
+    pub fn of(scenario: &Scenario, said: String) -> Self {
+        let right = match scenario.kind {
+            Kind::Twin => said == NOTHING,
+            Kind::Incident => scenario.expected().contains(&said.as_str()),
+        };
+        Self { said, right }
+    }
 }
 
 /// What came of one that was killed on the way.
@@ -83,6 +117,7 @@ impl Drill {
             "recover_from_detection_ms": recover_from_detection_ms,
             "unavailable_ms": unavailable_ms,
             "commands": commands.len(),
+            "found": self.found,
             "again": again,
             "kills": self.kills.iter().map(kill).collect::<Vec<_>>(),
             "run_dir": self.run_dir,
@@ -135,9 +170,15 @@ pub fn grade(drill: &Drill, scenario: &Scenario) -> String {
         (Kind::Incident, true) => "no server".to_owned(),
         (Kind::Incident, false) => list,
     };
+    let found_it = match &drill.found {
+        None => "it was not said: `found` is for that".to_owned(),
+        Some(Found { said, right: true }) => format!("yes: {said}"),
+        Some(Found { said, right: false }) => format!("no: {said} was said"),
+    };
     [
         format!("GRADE: {}", verdict.to_string().to_uppercase()),
         format!("  it was     {}: {}", scenario.id, scenario.story),
+        format!("  found      {found_it}"),
         format!("  the end    {why}"),
         format!("  time       {}", times(&drill.plain)),
         format!("  lost       {} of {} acknowledged writes", found.lost.len(), found.acknowledged),
@@ -194,8 +235,6 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use reenact_core::{drill::Ending, judge::Findings};
 
     use super::*;
@@ -220,7 +259,7 @@ mod tests {
 
     fn drill(plain: Verdict, kills: Vec<(usize, Kill)>) -> Drill {
         let (scenario, command, run_dir) = ("a::b".into(), "./heal".into(), "results/x".into());
-        Drill { scenario, command, plain: drilled(plain, &[]), kills, run_dir }
+        Drill { scenario, command, plain: drilled(plain, &[]), kills, found: None, run_dir }
     }
 
     #[test]
@@ -243,6 +282,26 @@ mod tests {
         for verdict in [HealedWithLoss, FalseSuccess, Refused, Stuck, Harm, NotKillSafe] {
             assert_eq!(drill(verdict, Vec::new()).exit_code(), 1, "{verdict}");
         }
+    }
+
+    #[test]
+    fn what_a_person_said_is_graded_by_what_may_be_said_of_the_scenario() {
+        let scenario = |kind| {
+            let mut scenario = Scenario::told("a::b", kind);
+            scenario.detector = (kind == Kind::Incident).then_some("a/broken");
+            scenario.also = if kind == Kind::Incident { vec!["a/as_well"] } else { Vec::new() };
+            scenario
+        };
+        let (incident, twin) = (scenario(Kind::Incident), scenario(Kind::Twin));
+        let right = |scenario, said: &str| Found::of(scenario, said.into()).right;
+        assert!(right(&incident, "a/broken") && right(&incident, "a/as_well") && right(&twin, NOTHING));
+        assert!(!right(&incident, NOTHING) && !right(&incident, "a/other") && !right(&twin, "a/broken"));
+        assert_eq!(Found::choices([&incident, &twin].into_iter()), ["a/as_well", "a/broken", NOTHING]);
+        let mut told = drill(Verdict::Healed, Vec::new());
+        assert!(grade(&told, &incident).contains("found      it was not said"));
+        told.found = Some(Found::of(&incident, NOTHING.into()));
+        assert!(grade(&told, &incident).contains("found      no: nothing was said"), "{}", grade(&told, &incident));
+        assert_eq!(told.json()["found"], json!({ "said": "nothing", "right": false }));
     }
 
     #[test]

@@ -222,6 +222,7 @@ impl Drill {
             scenario,
             title: self.blind.then(|| format!("{}::blind", scenario.system())),
             command: (!by_hand).then_some(command),
+            diagnoses: if by_hand { choices(scenario.system())? } else { Vec::new() },
             goes_on: self.start_command.is_some(),
             refused: self.refused.iter().copied().chain(self.own.then_some(own::REFUSED)).collect(),
             limit: self.limit,
@@ -233,6 +234,12 @@ impl Drill {
         };
         Ok(vec![(String::new(), play)])
     }
+}
+
+/// What a person at the shell may say that it is.
+fn choices(system: &str) -> Result<Vec<String>> {
+    let all = campaign::all()?;
+    Ok(drilled::Found::choices(all.into_iter().filter(|scenario| scenario.system() == system)))
 }
 
 /// This folder, for a box: the daemon must be on this machine to find it.

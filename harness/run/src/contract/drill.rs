@@ -170,6 +170,7 @@ fn paged<S: System>(
     let known = page::Known { system, layout: run.system().layout(), nodes: &nodes };
     let text = run.read(|seen| lab.ledger().read(|all| page::page(&known, check, seen, all, now)));
     files.page(&text)?;
+    files.diagnoses(&exercise.diagnoses)?;
     if exercise.by_hand {
         (exercise.listener)("page", &text);
         reenact_core::progress::hide();

@@ -17,6 +17,9 @@ const FOLDER: &str = "operator";
 pub(super) const RC: &str = "bin/rc";
 /// The page.
 const PAGE: &str = "page";
+/// The diagnoses to choose from, and the one that was.
+const DIAGNOSES: &str = "diagnoses";
+const FOUND: &str = "found";
 /// The same folder in a box.
 pub(super) const BOX: &str = "/box";
 /// Ssh's own programs, which find the nodes by these names without being told of a file.
@@ -157,8 +160,7 @@ impl Files {
         }
         files.keep_programs(&program, desk.container(), &layout)?;
         files.keep("env", &layout.exports(&layout.path("bin"), &files.environment))?;
-        let (env, page) = (layout.path("env"), layout.path(PAGE));
-        files.keep(RC, &rc(&env, &page))?;
+        files.keep(RC, &rc(&layout))?;
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
         files.environment.push(("PATH".into(), format!("{}:{path}", layout.path("bin"))));
         Ok(files)
@@ -195,6 +197,14 @@ impl Files {
     /// [`Error::File`] if it cannot be written.
     pub fn page(&self, text: &str) -> Result<()> {
         self.keep(PAGE, text)
+    }
+
+    /// Keeps the diagnoses to choose from, a line each.
+    ///
+    /// # Errors
+    /// [`Error::File`] if they cannot be written.
+    pub fn diagnoses(&self, all: &[String]) -> Result<()> {
+        self.keep(DIAGNOSES, &all.iter().map(|one| format!("{one}\n")).collect::<String>())
     }
 
     /// Forgets the key: it opens nothing any more.
@@ -241,20 +251,41 @@ impl Files {
 
 /// What an operator's own shell reads first. `done` is a keyword: it is known by its error, as a
 /// line of its own.
-fn rc(env: &str, page: &str) -> String {
+fn rc(layout: &Layout) -> String {
+    let [env, page, diagnoses, found] = ["env", PAGE, DIAGNOSES, FOUND].map(|name| layout.path(name));
     format!(
         r#". '{env}'
 HISTFILE= HISTCONTROL= HISTTIMEFORMAT=
 PS1='operator\$ '
 reenact_done() {{ [[ $(history 1) =~ ^\ *[0-9]+\ +done\ *$ ]] && exit 0; }}
 PROMPT_COMMAND=reenact_done
-# The lines that a program writes are for this shell, and not for the first ssh.
-[ -t 0 ] || alias ssh='ssh -n'
+found() {{
+    if [[ $# == 1 ]] && grep -qxF -- "$1" '{diagnoses}'; then
+        echo "$1" >'{found}'
+        echo "noted: $1" >&2
+    else
+        echo 'usage: found DIAGNOSIS, which is one of' >&2
+        sed 's/^/  /' '{diagnoses}' >&2
+    fi
+}}
+# The lines that a program writes are for this shell, and not for the first ssh; what ssh is given
+# by a pipe or a file is for ssh.
+[ -t 0 ] || {{
+    exec 9<&0
+    ssh() {{ if [[ /dev/fd/0 -ef /dev/fd/9 ]]; then command ssh -n "$@"; else command ssh "$@"; fi; }}
+}}
 alias page="cat '{page}' >&2"
 cat '{page}' >&2
-echo 'reach them by `ssh NODE`, switch them by `power NODE on|off|status`; `done` ends the drill' >&2
+echo 'reach them by `ssh NODE`, switch them by `power NODE on|off|status`; `found` lists what it can be,
+`found DIAGNOSIS` says what it is; `done` ends the drill' >&2
 "#
     )
+}
+
+/// Which diagnosis the operator of a run chose at last, if any.
+pub fn said(run: &Path) -> Option<String> {
+    let said = fs::read_to_string(run.join(FOLDER).join(FOUND)).ok()?;
+    Some(said.trim().to_owned()).filter(|said| !said.is_empty())
 }
 
 /// Where a program of that name is on the `PATH`.

@@ -22,7 +22,7 @@ use reenact_core::{
 use reenact_testbed::Command;
 
 pub use external::External;
-pub use files::{Files, program};
+pub use files::{Files, program, said};
 pub use hands::OverSsh;
 
 /// What is tried on an incident.
@@ -34,6 +34,8 @@ pub struct Exercise {
     /// Whether a person, or a program in a person's place, sits at it: a shell, with a page of
     /// the symptoms.
     pub by_hand: bool,
+    /// Among which diagnoses such a person chooses, to say what it is.
+    pub diagnoses: Vec<String>,
     /// Whether it only begins something that goes on, on the nodes: the system has until the limit
     /// to be healthy, and it claims nothing.
     pub goes_on: bool,
@@ -111,6 +113,7 @@ impl Exercise {
             title: None,
             command,
             by_hand: false,
+            diagnoses: Vec::new(),
             goes_on: false,
             refused: BTreeSet::new(),
             limit: Duration::from_secs(15 * 60),

@@ -13,12 +13,12 @@ use tokio::sync::Semaphore;
 
 use crate::{
     cli::say,
-    drilled::{Drill, Kill},
+    drilled::{Drill, Found, Kill},
 };
 use reenact_core::{Error, Result, drill::Verdict};
 use reenact_run::{
     campaign::{RunResult, Runner, Scenario},
-    drill::Exercise,
+    drill::{Exercise, said},
 };
 
 /// Where it is killed.
@@ -47,6 +47,8 @@ pub(super) struct Play {
     pub(super) title: Option<String>,
     /// None: a shell.
     pub(super) command: Option<Vec<String>>,
+    /// What a person may say that it is.
+    pub(super) diagnoses: Vec<String>,
     /// Whether that only begins what goes on, on the nodes.
     pub(super) goes_on: bool,
     pub(super) refused: BTreeSet<i32>,
@@ -80,7 +82,8 @@ impl Play {
             done.push(result);
         }
         let (scenario, command) = (self.scenario.id.clone(), self.words());
-        (done, Some(Drill { scenario, command, plain, kills, run_dir }))
+        let found = said(&run_dir).map(|said| Found::of(self.scenario, said));
+        (done, Some(Drill { scenario, command, plain, kills, found, run_dir }))
     }
 
     async fn run(&self, runner: &Runner, slots: &Semaphore, run: u32, exercise: &Arc<Exercise>) -> RunResult {
@@ -104,6 +107,7 @@ impl Play {
     fn exercise(&self, run: u32, kill: Option<usize>) -> Arc<Exercise> {
         let mut exercise = self.command.clone().map_or_else(Exercise::shell, Exercise::of);
         exercise.title.clone_from(&self.title);
+        exercise.diagnoses.clone_from(&self.diagnoses);
         exercise.goes_on = self.goes_on;
         exercise.refused.clone_from(&self.refused);
         exercise.limit = self.limit;

@@ -79,6 +79,7 @@ pub(super) fn load(path: &Path, seed: u64, json: bool) -> Result<Vec<(String, Pl
                 scenario,
                 title: Some(format!("{}@{name}", scenario.id)),
                 command: Some(command),
+                diagnoses: Vec::new(),
                 goes_on: false,
                 refused: subject.refused.iter().copied().chain(subject.own.then_some(own::REFUSED)).collect(),
                 limit,
