@@ -9,15 +9,19 @@ mod kept;
 mod said;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     io::{self, BufRead, BufReader, Read},
+    sync::{Mutex, PoisonError},
 };
 
 use flate2::bufread::MultiGzDecoder;
 use jiff::Timestamp;
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::time::{Zone, stamp};
+use crate::{
+    system::System,
+    time::{Zone, stamp},
+};
 use kept::Kept;
 
 /// How much is searched at once, in bytes.
@@ -45,6 +49,13 @@ impl Words {
         let any: Vec<_> = words.iter().map(|word| regex::escape(word)).collect();
         // Were they too many for a pattern, every line would matter.
         Self(RegexBuilder::new(&any.join("|")).unicode(false).build().ok())
+    }
+
+    /// A system's words, compiled once.
+    pub fn of(system: &System) -> Self {
+        static COMPILED: Mutex<BTreeMap<&str, Words>> = Mutex::new(BTreeMap::new());
+        let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+        compiled.entry(system.name).or_insert_with(|| Self::new(system.words)).clone()
     }
 
     /// Whether the line has one.

@@ -20,8 +20,11 @@ pub(super) fn said(line: &[u8]) -> String {
     {
         return inner;
     }
-    let wrapping = WRAPPED.as_ref().and_then(|wrapped| wrapped.find(text)).map_or(0, |found| found.end());
-    text.strip_prefix("MESSAGE=").unwrap_or(&text[wrapping..]).to_owned()
+    match WRAPPED.as_ref().and_then(|wrapped| wrapped.find(text)) {
+        // rsyslog writes a tab so: `EscapeControlCharactersOnReceive`.
+        Some(wrapping) => text[wrapping.end()..].replace("#011", "\t"),
+        None => text.strip_prefix("MESSAGE=").unwrap_or(text).to_owned(),
+    }
 }
 
 /// What docker's and the journal's JSON wrap. A program's own JSON is its own words.
