@@ -221,6 +221,41 @@ fn etcd_members_that_were_restarted_in_turn_are_well() {
     assert_well(&[("m1-etcd.log", json)], "diego");
 }
 
+/// Pods' logs are called by their numbers: each is a node of its own. Two lost the third, and have each other.
+#[test]
+fn logs_of_three_pods_that_are_called_by_their_numbers() {
+    let component = |at: &str, primary: &str, members: u8| {
+        format!(
+            "2024-07-09  9:{at} 0 [Note] WSREP: New COMPONENT: primary = {primary}, bootstrap = no, my_idx = 0, memb_num = {members}\n"
+        )
+    };
+    let alone = component("00:00", "yes", 3)
+        + &component("07:15", "no", 1)
+        + "2024-07-09  9:08:15 0 [Note] WSREP: (c912f31f-884c, 'tcp://0.0.0.0:4567') reconnecting to 015a0f05-b94a (tcp://10.42.0.9:4567), attempt 30\n";
+    let kept = component("00:00", "yes", 3) + &component("07:16", "yes", 2);
+    let logs = [("galera-0.log", &*kept), ("galera-1.log", &*alone), ("galera-2.log", &*kept)];
+    assert_is(&logs, "galera/minority_partition", &["galera-1: SQL answers, non-Primary, size 1"]);
+}
+
+/// etcd 3.4: who is cut off, and one that knows the next leader at once (`changed leader`).
+#[test]
+fn an_etcd_3_4_whose_leader_went_while_one_is_cut_off() {
+    let cut_off = "\
+2021-03-04 10:00:01.100001 I | raft: raft.node: 2b lost leader 1a at term 5
+2021-03-04 10:00:03.100001 I | raft: 2b is starting a new election at term 5
+2021-03-04 10:00:09.100001 W | rafthttp: health check for peer 1a could not connect: dial tcp 10.0.0.1:2380: i/o timeout
+2021-03-04 10:00:10.100001 W | rafthttp: health check for peer 3c could not connect: dial tcp 10.0.0.3:2380: i/o timeout
+";
+    let led = "\
+2021-03-04 10:00:01.500001 I | raft: raft.node: 3c lost leader 1a at term 5
+2021-03-04 10:00:02.500001 I | raft: raft.node: 3c changed leader from 1a to 3c at term 6
+2021-03-04 10:00:11.100001 W | rafthttp: health check for peer 2b could not connect: dial tcp 10.0.0.2:2380: i/o timeout
+";
+    let said = said(&[("etcd-1.log", cut_off), ("etcd-2.log", led)]);
+    assert!(said.told.iter().all(|(id, ..)| *id == "diego/etcd_stale_member"), "{:?}", said.told);
+    assert!(!said.told.is_empty());
+}
+
 /// Consul 1.10 on two of three machines, by journalctl: the third is gone, and one of the two is behind.
 #[test]
 fn consul_1_10_with_two_servers_away() {

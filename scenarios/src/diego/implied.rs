@@ -32,7 +32,7 @@ struct Words {
 /// etcd 3.3 to 3.6: server/etcdserver, raft, rafthttp.
 static ETCD: Words = Words {
     begins: &["starting member", "starting local member", "starting etcd server", "starting server..."],
-    led: &[" elected leader ", "became leader at term"],
+    led: &[" elected leader ", " changed leader from ", "became leader at term"],
     leaderless: &[" lost leader ", "is starting a new election at term"],
     reached: &["became active"],
     away: LazyLock::new(|| {
