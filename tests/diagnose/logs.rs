@@ -214,6 +214,106 @@ fn a_task_s_debug_log_that_only_renews_its_lock() {
     assert_eq!(told(&format!("{}{ended}", debug_log(40))), []);
 }
 
+/// Lines of a Galera node's log, each at its minute and second past 18:00.
+fn galera_at(lines: &[(&str, &str)]) -> String {
+    lines.iter().map(|(at, said)| format!("2026-11-20 18:{at} 0 [Note] {said}\n")).collect()
+}
+
+fn component(primary: &str, members: u8) -> String {
+    format!("WSREP: New COMPONENT: primary = {primary}, bootstrap = no, my_idx = 0, memb_num = {members}")
+}
+
+const ASKED: &str = "/usr/sbin/mariadbd (initiated by: unknown): Normal shutdown";
+const COMPLETE: &str = "/usr/sbin/mariadbd: Shutdown complete";
+const CRASH: &str = "mariadbd got signal 11 ;";
+const LATER: &str = "WSREP: (5eed, 'tcp://0.0.0.0:4567') turning message relay requesting off";
+
+/// A planned restart of n1, whose log somebody copied while its server was down: the others' go on.
+#[test]
+fn one_log_that_ends_early_is_no_failure() {
+    let (three, two) = (component("yes", 3), component("yes", 2));
+    let n1 = galera_at(&[("00:00", &three), ("48:00", ASKED), ("48:03", COMPLETE)]);
+    let others = [("00:00", &*three), ("48:02", &*two), ("55:00", LATER)];
+    let back = [("00:00", &*three), ("48:02", &*two), ("48:40", &*three), ("55:00", LATER)];
+    for (seen, fits) in [(&others[..], [Word::IfItLasts].as_slice()), (&back, &[])] {
+        let told = said("galera", &[("n1", &n1), ("n2", &galera_at(seen)), ("n3", &galera_at(seen))]);
+        assert_eq!(told.iter().map(|(_, word, _)| *word).collect::<Vec<_>>(), fits, "{told:?}");
+    }
+    // The log was read later: nothing came after that.
+    let read = n1.clone() + "2026-11-20 18:54:00 0 [Note] of another program\n";
+    let told = said("galera", &[("n1", &read), ("n2", &galera_at(&others)), ("n3", &galera_at(&others))]);
+    assert_eq!(
+        told.iter().map(|(id, word, _)| (*id, *word)).collect::<Vec<_>>(),
+        [("galera/server_down", Word::IfItLasts)]
+    );
+}
+
+/// That one server has failed for certain makes nothing certain of the others.
+#[test]
+fn a_server_that_failed_does_not_hold_the_others_states() {
+    let (three, two) = (component("yes", 3), component("yes", 2));
+    let failed = galera_at(&[("00:00", &three), ("48:00", CRASH)]);
+    let asked = galera_at(&[("00:00", &three), ("48:10", ASKED), ("48:13", COMPLETE)]);
+    let n3 = galera_at(&[("00:00", &three), ("48:06", &two), ("48:12", &component("yes", 1))]);
+    let told = said("galera", &[("n1", &failed), ("n2", &asked), ("n3", &n3)]);
+    let [("galera/server_down", Word::Fired, evidence)] = &told[..] else { panic!("{told:?}") };
+    assert!(evidence.iter().any(|line| line.starts_with("n1: ")), "{evidence:?}");
+    // A crash that the others' logs outlive is one; one after which all three met again is over.
+    let still = galera_at(&[("00:00", &three), ("48:06", &two), ("59:00", LATER)]);
+    let told = said("galera", &[("n1", &failed), ("n2", &still), ("n3", &still)]);
+    assert_eq!(
+        told.iter().map(|(id, word, _)| (*id, *word)).collect::<Vec<_>>(),
+        [("galera/server_down", Word::Fired)]
+    );
+    let back = galera_at(&[("00:00", &three), ("48:06", &two), ("50:00", &three), ("59:00", LATER)]);
+    assert_eq!(said("galera", &[("n1", &failed), ("n2", &back), ("n3", &back)]), []);
+}
+
+/// Who is cut off says so up to where its log was cut; the others' group is without it to the end.
+#[test]
+fn logs_of_a_partition_that_were_copied_at_different_times() {
+    let (three, two, alone) = (component("yes", 3), component("yes", 2), component("no", 1));
+    let n1 = galera_at(&[("00:00", &three), ("48:05", &alone), ("49:00", LATER)]);
+    let n2 = galera_at(&[("00:00", &three), ("48:06", &two), ("55:00", LATER)]);
+    let n3 = galera_at(&[("00:00", &three), ("48:06", &two), ("58:00", LATER)]);
+    let told = said("galera", &[("n1", &n1), ("n2", &n2), ("n3", &n3)]);
+    assert_eq!(
+        told.iter().map(|(id, word, _)| (*id, *word)).collect::<Vec<_>>(),
+        [("galera/minority_partition", Word::Fired)]
+    );
+    // It came back after its log was copied.
+    let back = |end| galera_at(&[("00:00", &three), ("48:06", &two), ("50:00", &three), (end, LATER)]);
+    assert_eq!(said("galera", &[("n1", &n1), ("n2", &back("55:00")), ("n3", &back("58:00"))]), []);
+}
+
+/// A member without a leader beside one that has one: the quorum is not lost.
+#[test]
+fn an_etcd_that_is_cut_off_while_the_others_have_a_leader() {
+    let line = |at: &str, said: &str| {
+        format!("{{\"level\":\"info\",\"ts\":\"2026-11-20T10:{at}.000Z\",\"msg\":\"{said}\"}}\n")
+    };
+    let away = |at: &str, peer: &str| {
+        format!(
+            "{{\"level\":\"warn\",\"ts\":\"2026-11-20T10:{at}.000Z\",\"msg\":\"prober detected unhealthy status\",\"remote-peer-id\":\"{peer}\"}}\n"
+        )
+    };
+    let m1 = line("00:00", "raft.node: 1a lost leader 2b at term 5")
+        + &line("00:02", "1a is starting a new election at term 5")
+        + &away("00:05", "2b")
+        + &away("00:35", "3c");
+    let led = line("00:01", "raft.node: 2b lost leader 2b at term 5")
+        + &line("00:03", "raft.node: 2b elected leader 3c at term 6")
+        + &away("00:05", "1a")
+        + &away("00:35", "1a");
+    let told = said("diego", &[("m1-etcd", &m1), ("m2-etcd", &led)]);
+    assert!(told.iter().all(|(id, ..)| *id == "diego/etcd_stale_member"), "{told:?}");
+    // And where its log ends before the others elect.
+    let later = line("00:01", "raft.node: 2b lost leader 1a at term 5")
+        + &line("01:03", "raft.node: 2b elected leader 3c at term 6");
+    let told = said("diego", &[("m1-etcd", &m1), ("m2-etcd", &later)]);
+    assert!(told.iter().all(|(id, word, _)| *id == "diego/etcd_stale_member" && *word == Word::IfItLasts), "{told:?}");
+}
+
 /// A look that somebody took outweighs what the log said before: it may be another's, or older.
 #[test]
 fn where_somebody_looked_a_log_is_no_witness() {

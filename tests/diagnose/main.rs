@@ -11,6 +11,7 @@ mod garbage;
 mod logs;
 mod mutated;
 mod scripts;
+mod trials;
 mod versions;
 
 use std::path::{Path, PathBuf};

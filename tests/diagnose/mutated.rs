@@ -69,7 +69,7 @@ fn each(seed: u64, mut target: impl FnMut(&[u8])) {
 #[test]
 fn logs_are_read_whatever_is_in_them() {
     let zone = Zone { offset: jiff::tz::Offset::UTC, now: "2026-11-29T12:00:00Z".parse().expect("a time") };
-    let words = Words::new(diagnose::find("galera").expect("a system").words);
+    let words = Words::of(diagnose::find("galera").expect("a system"));
     each(1, |input| {
         let lines = Lines::read(input, &words, zone).expect("it is read");
         assert!(lines.kept.len() <= input.len() + 1);

@@ -41,12 +41,25 @@ pub struct Implied {
     pub signal: Signal,
     /// Whether it stays so for as long as nothing else is logged: a program that has failed says no more.
     pub is_final: bool,
+    /// Whether its node is well: that it no longer is it would say. It stays so too, unless the log ends
+    /// before another one tells of a change.
+    pub is_well: bool,
+    /// Up to when the log was read, or goes: how a state that is not final goes on, nobody knows.
+    pub until: Option<Timestamp>,
+    /// The members of a group that is whole since then, by all that the log tells; 0: it tells of none. A
+    /// log that ends before it is no witness of what became of its node.
+    pub whole: usize,
 }
 
 impl Implied {
     /// A state of the log's own node.
     pub fn own(since: Option<Timestamp>, signal: Signal) -> Self {
-        Self { since, node: String::new(), signal, is_final: false }
+        Self { since, node: String::new(), signal, is_final: false, is_well: false, until: None, whole: 0 }
+    }
+
+    /// The log's own node is well.
+    pub fn well(since: Option<Timestamp>, signal: Signal) -> Self {
+        Self { is_well: true, ..Self::own(since, signal) }
     }
 
     /// One that stays so for as long as nothing else is logged.
@@ -54,9 +67,6 @@ impl Implied {
         Self { is_final: true, ..Self::own(since, signal) }
     }
 }
-
-/// Who reads a log reads it so long after its last line, at least.
-const READ_LATER: Duration = Duration::from_secs(60);
 
 /// A system as it was found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -101,9 +111,8 @@ impl Case {
         let dated = |(at, node, signal): Undated| Dated { at: at.or(oldest).unwrap_or_default(), node, signal };
         let nodes: BTreeSet<&String> = gathered.iter().map(|one| &one.node).chain(inventory.nodes.keys()).collect();
         let priors = nodes.into_iter().map(|node| (node.clone(), inventory.prior(node))).collect();
-        let lasted =
-            inventory.lasted.max(implied.iter().find(|told| told.is_final).map_or(Duration::ZERO, |_| READ_LATER));
-        Self { priors, past: past.into_iter().map(dated).collect(), looks, implied, lasted }
+        let past = past.into_iter().map(dated).collect();
+        Self { priors, past, looks, implied, lasted: inventory.lasted }
     }
 
     /// A run that was recorded, as if it were looked at at that moment for the first time: the
@@ -167,12 +176,17 @@ fn implied(system: &System, gathered: &[Gathered], looks: &[Look]) -> Vec<Implie
         for told in told {
             let own = told.node.is_empty();
             let is_others = !own && logs.contains_key(told.node.as_str());
-            let told = if own { Implied { node: (*node).to_owned(), ..told } } else { told };
+            let node = if own { (*node).to_owned() } else { told.node };
+            let told = Implied { node, until: one.at.or(one.log_ends), ..told };
             if !is_others && !all.iter().any(|other| other.node == told.node && is_same(&other.signal, &told.signal)) {
                 all.push(told);
             }
         }
     }
+    let whole = all.iter().filter(|told| told.whole >= logs.len()).filter_map(|told| told.since).max();
+    all.retain(|told| whole.is_none_or(|since| told.until.is_none_or(|until| since <= until)));
+    let change = all.iter().filter_map(|told| told.since).max();
+    all.iter_mut().for_each(|told| told.is_final |= told.is_well && change <= told.until);
     all
 }
 

@@ -39,6 +39,9 @@ const BEFORE: Duration = Duration::from_secs(3600);
 /// Lines of longer ago are not shown.
 const OLDEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// Who reads a log reads it so long after its last line, at least: what is final by then still is.
+const READ_LATER: Duration = Duration::from_secs(60);
+
 /// Where a log stands in for a look.
 const BY_LOG: &str = "by what the logs said last: nobody looked";
 
@@ -119,7 +122,12 @@ pub fn diagnose(case: &Case, system: &System) -> Option<Diagnosis> {
     let entries: Vec<_> = system.detectors();
     let mut show = Show::new(&entries, case, at);
     show.past_and_looks(case);
-    let fires = show.hold(case);
+    let mut fires = show.hold(case);
+    if case.implied.iter().any(|told| told.is_final) {
+        let mut show = Show::new(&entries, case, at);
+        show.past_and_looks(case);
+        fires.extend(show.hold_what_is_final(case));
+    }
     let mut findings = show.findings(case, system, &fires);
     if !case.implied.is_empty() {
         let looked = diagnose(&Case { implied: Vec::new(), ..case.clone() }, system)?;
@@ -134,6 +142,8 @@ pub fn diagnose(case: &Case, system: &System) -> Option<Diagnosis> {
 /// When a detector first fires, counted from the last look, and what it says.
 struct Fires {
     after: Duration,
+    /// Whether nothing needs to last for it but what is final.
+    is_certain: bool,
     evidence: Vec<String>,
     at: Moment,
 }
@@ -209,9 +219,9 @@ impl Show {
     }
 
     /// The times at which what a log tells of is shown: from its beginning, or from so long before the
-    /// end as a detector may measure, to the end.
+    /// end as a detector may measure, to the end of the log, or of all of them if it is final.
     fn lasts(&self, told: &Implied) -> impl Iterator<Item = Timestamp> + use<> {
-        let last = self.last;
+        let last = told.until.filter(|_| !told.is_final).unwrap_or(self.last).min(self.last);
         let lasted = told.since.map_or(Duration::ZERO, |since| {
             Duration::try_from(last.duration_since(since)).unwrap_or_default().min(HORIZON)
         });
@@ -222,21 +232,34 @@ impl Show {
     /// Holds the last look still, and notes when each detector first fires.
     fn hold(&mut self, case: &Case) -> BTreeMap<&'static str, Fires> {
         let mut fires = BTreeMap::new();
-        self.note(Duration::ZERO, &mut fires);
+        self.note(Duration::ZERO, false, &mut fires);
         let Some(look) = case.looks.last() else { return fires };
         let last = self.last;
         for step in steps(HORIZON) {
             self.look(later(last, step), look);
             case.implied.iter().for_each(|told| self.see(later(last, step), &told.node, &told.signal));
-            self.note(step, &mut fires);
+            self.note(step, false, &mut fires);
         }
         fires
     }
 
-    fn note(&self, after: Duration, fires: &mut BTreeMap<&'static str, Fires>) {
+    /// Holds what is final still, and nothing else, for as long as anybody takes to read a log.
+    fn hold_what_is_final(&mut self, case: &Case) -> BTreeMap<&'static str, Fires> {
+        let mut fires = BTreeMap::new();
+        let last = self.last;
+        for step in steps(READ_LATER) {
+            let told = case.implied.iter().filter(|told| told.is_final);
+            told.for_each(|told| self.see(later(last, step), &told.node, &told.signal));
+            self.note(step, true, &mut fires);
+        }
+        fires
+    }
+
+    fn note(&self, after: Duration, is_certain: bool, fires: &mut BTreeMap<&'static str, Fires>) {
         for (id, verdict) in self.board.verdicts() {
             if let Verdict::Fired { evidence, at } = verdict {
-                fires.entry(id).or_insert_with(|| Fires { after, evidence: evidence.clone(), at: *at });
+                let fired = || Fires { after, is_certain, evidence: evidence.clone(), at: *at };
+                fires.entry(id).or_insert_with(fired);
             }
         }
     }
@@ -259,7 +282,7 @@ impl Show {
     fn fired(&self, case: &Case, id: &'static str, hold: Duration, fires: &Fires) -> Finding {
         let enough = if hold <= BRIEF { hold + STEP } else { STEP };
         let enough = enough.max(case.lasted);
-        let verdict = if fires.after <= enough { Word::Fired } else { Word::IfItLasts };
+        let verdict = if fires.is_certain || fires.after <= enough { Word::Fired } else { Word::IfItLasts };
         let nodes = case.nodes();
         let node = fires.evidence.iter().find_map(|line| line.split_once(": ").map(|(name, _)| name));
         let node = node.filter(|name| nodes.contains(name)).map(str::to_owned);

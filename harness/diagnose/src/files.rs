@@ -28,7 +28,7 @@ const HEAD: usize = 4096;
 /// A file that is no log is read so far, in bytes.
 const LARGEST: u64 = 4 << 20;
 
-/// Of a log that is longer, the end is read: a sparse file may claim to be of any size.
+/// Of a log of which more was written, the end is read, in bytes.
 const LONGEST_LOG: u64 = 16 << 30;
 
 /// What was found.
@@ -68,7 +68,9 @@ pub fn system_of(path: &Path) -> Result<&'static System> {
                 .or_default() += 1000;
         }
         for system in all.iter().filter(|system| (system.recognise)(&entry.name, &head).is_some()) {
-            *votes.entry(system.name).or_default() += 1;
+            // A name is anybody's: what is in a file outweighs it.
+            let by_content = (system.recognise)("", &head).is_some();
+            *votes.entry(system.name).or_default() += if by_content { 10 } else { 1 };
         }
         Ok(())
     })?;
@@ -105,7 +107,7 @@ pub fn read(path: &Path, system: &System) -> Result<Found> {
     }
     let known: BTreeMap<_, _> = known.into_iter().collect();
     let nodes = names::of(&known.keys().map(String::as_str).collect::<Vec<_>>());
-    let mut reading = Reading { system, words: Words::new(system.words), nodes: BTreeMap::new() };
+    let mut reading = Reading { system, words: Words::of(system), nodes: BTreeMap::new() };
     source.each(&mut |entry, from| match (known.get(&entry.name), nodes.get(entry.name.as_str())) {
         (Some(kind), Some(node)) => reading.take(kind, node, entry, from),
         _ => Ok(()),

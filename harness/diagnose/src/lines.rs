@@ -2,28 +2,33 @@
 //!
 //! A system names the words by which its detectors know a line. Only lines with such a word are
 //! looked at; the rest is passed over in whole buffers. Lines without a time of their own have
-//! that of the last line before them that has one.
+//! that of the last line before them that has one. A line begins after its NULs: where a log was
+//! cut to nothing and its writer went on at its old place, there are as many as had been bytes.
+
+mod kept;
+mod said;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     io::{self, BufRead, BufReader, Read},
-    sync::LazyLock,
+    sync::{Mutex, PoisonError},
 };
 
 use flate2::bufread::MultiGzDecoder;
 use jiff::Timestamp;
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::time::{Zone, stamp};
+use crate::{
+    system::System,
+    time::{Zone, stamp},
+};
+use kept::Kept;
 
 /// How much is searched at once, in bytes.
 const BUFFER: usize = 1 << 18;
 
 /// Of a longer line the rest is passed over, in bytes.
 const LONGEST: usize = 1 << 14;
-
-/// So many lines of a log are kept, the newest.
-const KEPT: usize = 20_000;
 
 /// A line that matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +51,13 @@ impl Words {
         Self(RegexBuilder::new(&any.join("|")).unicode(false).build().ok())
     }
 
+    /// A system's words, compiled once.
+    pub fn of(system: &System) -> Self {
+        static COMPILED: Mutex<BTreeMap<&str, Words>> = Mutex::new(BTreeMap::new());
+        let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+        compiled.entry(system.name).or_insert_with(|| Self::new(system.words)).clone()
+    }
+
     /// Whether the line has one.
     pub fn are_in(&self, line: &[u8]) -> bool {
         self.0.as_ref().is_none_or(|any| any.is_match(line))
@@ -63,7 +75,7 @@ impl Words {
 /// What was read of a log.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Lines {
-    /// The lines that matter, the newest [`KEPT`].
+    /// The lines that matter, the newest 20,000, and no more than 16 MB of them.
     pub kept: VecDeque<Line>,
     /// How many were left out of those, for there were too many.
     pub left_out: usize,
@@ -79,21 +91,34 @@ impl Lines {
     /// # Errors
     /// Those of the reader. What was read before a torn gzip stream is kept.
     pub fn read(from: impl Read, words: &Words, zone: Zone) -> io::Result<Self> {
-        let mut lines = Self::default();
+        let mut reading = Reading { words, zone, kept: Kept::default(), last: None, bytes: 0 };
         let mut reader = BufReader::with_capacity(BUFFER, from);
         if reader.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
             let mut unpacked = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(reader));
-            match lines.take(&mut unpacked, words, zone) {
+            match reading.all(&mut unpacked) {
                 Err(error) if is_torn(&error) => {}
                 ended => ended?,
             }
         } else {
-            lines.take(&mut reader, words, zone)?;
+            reading.all(&mut reader)?;
         }
-        Ok(lines)
+        let Reading { kept, last, bytes, .. } = reading;
+        Ok(Self { kept: kept.decoded(), left_out: kept.left_out, last, bytes })
     }
+}
 
-    fn take(&mut self, reader: &mut impl BufRead, words: &Words, zone: Zone) -> io::Result<()> {
+/// A log that is being read.
+struct Reading<'w> {
+    words: &'w Words,
+    zone: Zone,
+    kept: Kept,
+    /// The time of the last line that was looked at and has one, or of one before it.
+    last: Option<Timestamp>,
+    bytes: u64,
+}
+
+impl Reading<'_> {
+    fn all(&mut self, reader: &mut impl BufRead) -> io::Result<()> {
         // The line that goes on into the next buffer, as far as it is kept.
         let mut torn: Vec<u8> = Vec::new();
         loop {
@@ -107,59 +132,53 @@ impl Lines {
             let first = if whole == 0 { length } else { memchr(buffer).map_or(length, |at| at + 1) };
             keep(&mut torn, &buffer[..first]);
             if whole > 0 {
-                self.line(&torn, words, zone);
+                self.search(&torn);
                 torn.clear();
-                self.search(&buffer[first..whole], words, zone);
+                self.search(&buffer[first..whole]);
                 keep(&mut torn, &buffer[whole..]);
             }
             reader.consume(length);
         }
-        if !torn.is_empty() {
-            self.line(&torn, words, zone);
-        }
+        self.search(&torn);
         Ok(())
     }
 
-    /// Whole lines: only those with a word are looked at, and the last, for its time.
-    fn search(&mut self, mut text: &[u8], words: &Words, zone: Zone) {
-        let whole = text;
-        let mut passed = 0;
-        while let Some(at) = words.find(text) {
-            let start = memrchr(&text[..at]).map_or(0, |end| end + 1);
+    /// Whole lines: only those with a word are looked at, and before one without a time, and at the end,
+    /// those up to the last that has one.
+    fn search(&mut self, text: &[u8]) {
+        let (mut looked_at, mut passed) = (0, 0);
+        while let Some(found) = self.words.find(&text[passed..]) {
+            let at = passed + found;
+            let start = memrchr(&text[passed..at]).map_or(passed, |end| passed + end + 1);
             let end = memchr(&text[at..]).map_or(text.len(), |length| at + length + 1);
-            if stamp(&text[start..end], zone).is_none() {
-                // Its time is that of a line before it.
-                self.last = time_before(&whole[..passed + start], zone).or(self.last);
+            let line = beginning(&text[start..end]);
+            // Of a long line the word may be in the part that is passed over.
+            if end - start <= LONGEST || self.words.are_in(line) {
+                let own = stamp(line, self.zone);
+                self.last = own.or_else(|| time_before(&text[looked_at..start], self.zone)).or(self.last);
+                self.kept.push(line, self.last);
+                looked_at = end;
             }
-            self.push(&text[start..end], zone);
-            text = &text[end..];
-            passed += end;
+            passed = end;
         }
-        self.last = time_before(whole, zone).or(self.last);
-    }
-
-    fn line(&mut self, line: &[u8], words: &Words, zone: Zone) {
-        if words.are_in(line) {
-            self.push(line, zone);
-        } else if let Some(at) = stamp(line, zone) {
-            self.last = Some(at);
-        }
-    }
-
-    fn push(&mut self, line: &[u8], zone: Zone) {
-        self.last = stamp(line, zone).or(self.last);
-        if self.kept.len() == KEPT {
-            self.kept.pop_front();
-            self.left_out += 1;
-        }
-        let line = &line[..line.len().min(LONGEST)];
-        self.kept.push_back(Line { at: self.last, text: said(line) });
+        self.last = time_before(&text[looked_at..], self.zone).or(self.last);
     }
 }
 
-/// The time of the last line that has one, of some few.
+/// The time of the last line that has one.
 fn time_before(text: &[u8], zone: Zone) -> Option<Timestamp> {
-    text.rsplit(|byte| *byte == b'\n').take(64).find_map(|line| stamp(line, zone))
+    text.rsplit(|byte| *byte == b'\n').find_map(|line| stamp(beginning(line), zone))
+}
+
+/// As much of a line as is looked at.
+fn beginning(line: &[u8]) -> &[u8] {
+    let line = without_nuls(line);
+    &line[..line.len().min(LONGEST)]
+}
+
+fn without_nuls(line: &[u8]) -> &[u8] {
+    let nuls = line.iter().take_while(|byte| **byte == 0).count();
+    &line[nuls..]
 }
 
 /// A gzip stream that was cut off, or damaged.
@@ -170,6 +189,7 @@ fn is_torn(error: &io::Error) -> bool {
 
 /// Adds to a line, up to its limit.
 fn keep(line: &mut Vec<u8>, more: &[u8]) {
+    let more = if line.is_empty() { without_nuls(more) } else { more };
     let room = LONGEST.saturating_sub(line.len());
     line.extend_from_slice(&more[..more.len().min(room)]);
 }
@@ -182,34 +202,6 @@ fn memrchr(text: &[u8]) -> Option<usize> {
     memchr::memrchr(b'\n', text)
 }
 
-/// What the journal, syslog, docker and the kubelet put before a line.
-static WRAPPED: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
-    let journal = r"(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT[\d:]{8}[.,]?\d*[+-]\d\d:?\d\d) \S+ [^\s:]+: ";
-    let docker = r"\d{4}-\d\d-\d\dT[\d:]{8}\.\d{9}Z (?:std(?:out|err) [FP] )?";
-    regex::Regex::new(&format!("^(?:{journal}|{docker})")).ok()
-});
-
-/// A line's own words, without what wraps it.
-fn said(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(line).replace('\0', "");
-    let text = text.trim_end_matches(['\n', '\r']);
-    if text.starts_with('{')
-        && let Some(inner) = in_json(text)
-    {
-        return inner;
-    }
-    let wrapping = WRAPPED.as_ref().and_then(|wrapped| wrapped.find(text)).map_or(0, |found| found.end());
-    text.strip_prefix("MESSAGE=").unwrap_or(&text[wrapping..]).to_owned()
-}
-
-/// What docker's and the journal's JSON wrap. A program's own JSON is its own words.
-fn in_json(text: &str) -> Option<String> {
-    let serde_json::Value::Object(fields) = serde_json::from_str(text).ok()? else { return None };
-    let is_wrapping = fields.contains_key("stream") || fields.contains_key("__REALTIME_TIMESTAMP");
-    let inner = ["log", "MESSAGE"].iter().find_map(|name| fields.get(*name)?.as_str())?;
-    is_wrapping.then(|| inner.trim_end_matches(['\n', '\r']).to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Cursor, Write as _};
@@ -218,7 +210,7 @@ mod tests {
     use jiff::tz::Offset;
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{kept::KEPT, *};
 
     fn zone() -> Zone {
         Zone { offset: Offset::UTC, now: "2026-11-29T12:00:00Z".parse().expect("a time") }
@@ -292,23 +284,90 @@ mod tests {
         }
     }
 
+    /// The same without any haste: each line by itself, its end, its word, its time.
+    fn slowly(log: &[u8], words: &[&str]) -> (Vec<Line>, Option<Timestamp>) {
+        let mut last = None;
+        let mut kept = Vec::new();
+        for line in log.split_inclusive(|byte| *byte == b'\n') {
+            let line = beginning(line);
+            last = stamp(line, zone()).or(last);
+            let has = |word: &&str| line.windows(word.len()).any(|part| part == word.as_bytes());
+            if words.iter().any(has) {
+                kept.push(Line { at: last, text: said::said(line) });
+            }
+        }
+        (kept, last)
+    }
+
+    #[test]
+    fn a_log_goes_on_after_nuls() {
+        let log = "\0".repeat(70_000) + "2026-11-29 08:00:00 0 [Note] WSREP: one\n" + &"\0".repeat(BUFFER) + "x\n";
+        let at = Some("2026-11-29T08:00:00Z".to_owned());
+        assert_eq!(kept(&read(log.as_bytes())), [(at, "2026-11-29 08:00:00 0 [Note] WSREP: one")]);
+    }
+
+    #[test]
+    fn a_word_behind_the_end_of_a_long_line_is_none_wherever_buffers_end() {
+        let long = format!("{} WSREP\n2026-11-29 08:00:00 WSREP: y\n", "x".repeat(LONGEST));
+        for before in [0, BUFFER - LONGEST, BUFFER - 100] {
+            let log = format!("{}\n{long}", "z".repeat(before));
+            assert_eq!(read(log.as_bytes()).kept.len(), 1, "{before}");
+        }
+    }
+
+    /// Pieces of logs: whole lines and torn ones, with a word or without, with a time or without.
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let lines: [&[u8]; 14] = [
+            b"2026-11-29 08:00:00 WSREP: x\n",
+            b"2026-11-29 08:00:01 nothing\n",
+            b"\tmember of x\n",
+            b"WSREP: without a time\r\n",
+            b"WSREP [Note]",
+            b"\n",
+            b"\0\0\0",
+            b"{\"log\":\"WSREP: x\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-29T08:00:02.5Z\"}\n",
+            b"{\"log\":\"WSREP",
+            b"\xff\xfe WSREP",
+            b"__REALTIME_TIMESTAMP=1511308672500000\n",
+            b"MESSAGE=WSREP: y\n",
+            b"Nov 29 08:00:03 db1 mariadbd[411]: WSREP: z\n",
+            b"WSR",
+        ];
+        let long = (0_usize..3 * LONGEST).prop_map(|length| vec![b'y'; length]);
+        let any = prop::collection::vec(any::<u8>(), 0..40);
+        prop_oneof![12 => prop::sample::select(lines.to_vec()).prop_map(<[u8]>::to_vec), 1 => long, 2 => any]
+    }
+
     proptest! {
         #[test]
-        fn no_log_panics_and_pieces_make_no_difference(
-            parts in prop::collection::vec(prop_oneof![
-                Just(b"2026-11-29 08:00:00 WSREP: x\n".to_vec()), Just(b"\n".to_vec()), Just(b"\0\0\0".to_vec()),
-                Just(b"{\"log\":\"WSREP".to_vec()), Just(b"\xff\xfe WSREP".to_vec()), prop::collection::vec(any::<u8>(), 0..40),
-            ], 0..30),
-            at_once in 1_usize..9,
-        ) {
+        fn in_haste_the_same_is_read(parts in prop::collection::vec(piece(), 0..60), at_once in 1_usize..70_000) {
             let log = parts.concat();
             // What begins like a gzip file is one.
             prop_assume!(!log.starts_with(&[0x1f]));
-            let words = Words::new(&["WSREP"]);
+            let words = ["WSREP", "\tmember"];
+            let (kept, last) = slowly(&log, &words);
+            let words = Words::new(&words);
             let torn = Lines::read(Torn(&log, at_once), &words, zone()).expect("it is read");
-            let whole = read(&log);
-            let texts = |lines: &Lines| lines.kept.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
-            prop_assert_eq!(texts(&torn), texts(&whole));
+            for lines in [torn, Lines::read(&log[..], &words, zone()).expect("it is read")] {
+                prop_assert_eq!(Vec::from(lines.kept), kept.clone());
+                prop_assert_eq!((lines.last, lines.bytes), (last, log.len() as u64));
+            }
+        }
+
+        #[test]
+        fn no_line_with_a_word_of_any_system_is_passed_over(
+            words in prop::collection::vec("[a-zA-Z:(\\[| .]{1,12}", 1..40),
+            parts in prop::collection::vec(prop_oneof!["[a-z (:|.\\[]{0,20}", Just("\n".to_owned())], 0..60),
+            put in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..6),
+        ) {
+            let mut parts = parts;
+            for (word, at) in put {
+                let (word, at) = (word.get(&words).clone(), at.index(parts.len() + 1));
+                parts.insert(at, word);
+            }
+            let (log, words) = (parts.concat(), words.iter().map(String::as_str).collect::<Vec<_>>());
+            let lines = Lines::read(log.as_bytes(), &Words::new(&words), zone()).expect("it is read");
+            prop_assert_eq!(Vec::from(lines.kept), slowly(log.as_bytes(), &words).0);
         }
     }
 }

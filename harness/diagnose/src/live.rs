@@ -223,8 +223,8 @@ impl Speaker {
         if self.output.fill_buf().map_err(closed)?.is_empty() {
             return Err("its shell has ended".to_owned());
         }
-        let System { words, prefix, .. } = self.sent.system;
-        let looks = look::read(&self.node, &mut self.output, &Words::new(words), *prefix);
+        let system = self.sent.system;
+        let looks = look::read(&self.node, &mut self.output, &Words::of(system), system.prefix);
         let looks = looks.map_err(|error| error.to_string())?;
         looks.into_iter().next().ok_or_else(|| "its shell did not run the script".to_owned())
     }
@@ -247,7 +247,7 @@ fn by_docker(container: &str, system: &System, reads_logs: bool, look: &mut Gath
     let Ok(mut child) = child else { return };
     if let Some(output) = child.stdout.take() {
         let zone = Zone { offset: jiff::tz::Offset::UTC, now: Timestamp::now() };
-        if let Ok(lines) = Lines::read(output, &Words::new(system.words), zone) {
+        if let Ok(lines) = Lines::read(output, &Words::of(system), zone) {
             look.take_log(lines, None);
         }
     }

@@ -104,7 +104,17 @@ fn notes(gathered: &[Gathered]) -> Vec<String> {
             notes.push(format!("the looks are {apart} s apart: they are taken for one state"));
         }
     }
+    notes.extend(logs_apart(gathered));
     let mut told = BTreeSet::new();
     notes.retain(|note| told.insert(note.clone()));
     notes
+}
+
+/// Logs alone that end at different times: their nodes were silent, or somebody copied them earlier.
+fn logs_apart(gathered: &[Gathered]) -> Option<String> {
+    let alone = gathered.iter().filter(|one| one.at.is_none());
+    let ends = || alone.clone().filter_map(|one| Some((one.log_ends?, &one.node)));
+    let ((first, node), (last, _)) = (ends().min()?, ends().max()?);
+    let apart = last.duration_since(first).as_secs();
+    (apart > 60).then(|| format!("{node}'s log ends {apart} s before the last one: it does not tell what came after"))
 }

@@ -3,11 +3,14 @@
 //! Each program writes it in a form of its own; most begin the line with it. What is not said is
 //! made up for: the zone by that of the node, the year by what cannot lie in the future.
 
+use std::sync::LazyLock;
+
 use jiff::{
     SignedDuration, Timestamp,
     civil::{Date, DateTime, Time},
     tz::Offset,
 };
+use memchr::memmem::Finder;
 
 /// What a line's time may leave out.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +20,13 @@ pub struct Zone {
     /// When the log was read, or last written: no line is later by more than a day.
     pub now: Timestamp,
 }
+
+/// The journal's name of a time.
+static JOURNAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("__REALTIME_TIMESTAMP"));
+
+/// The names of times in JSON.
+static IN_JSON: LazyLock<[Finder<'static>; 4]> =
+    LazyLock::new(|| ["\"ts\"", "\"timestamp\"", "\"time\"", "\"@timestamp\""].map(Finder::new));
 
 /// Fields before a line's time, such as `[` or `<6>`, are looked through so far.
 const LEAD: usize = 24;
@@ -34,7 +44,7 @@ const LEAD: usize = 24;
 /// | journald export, JSON | `__REALTIME_TIMESTAMP`: microseconds since 1970 |
 pub fn stamp(line: &[u8], zone: Zone) -> Option<Timestamp> {
     let line = &line[..line.len().min(4096)];
-    if let Some(micros) = after(line, b"__REALTIME_TIMESTAMP") {
+    if let Some(micros) = after(line, &JOURNAL) {
         return Timestamp::from_microsecond(integer(micros)?).ok();
     }
     if line.first() == Some(&b'{') {
@@ -46,17 +56,16 @@ pub fn stamp(line: &[u8], zone: Zone) -> Option<Timestamp> {
 }
 
 fn in_json(line: &[u8], zone: Zone) -> Option<Timestamp> {
-    let names: [&[u8]; 4] = [b"\"ts\"", b"\"timestamp\"", b"\"time\"", b"\"@timestamp\""];
-    names.iter().find_map(|name| {
+    IN_JSON.iter().find_map(|name| {
         let value = after(line, name)?;
         forms(value, zone).or_else(|| epoch(value))
     })
 }
 
 /// What follows a name, without the marks in between.
-fn after<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
-    let at = line.windows(name.len()).position(|window| window == name)?;
-    let rest = &line[at + name.len()..];
+fn after<'l>(line: &'l [u8], name: &Finder<'_>) -> Option<&'l [u8]> {
+    let at = name.find(line)?;
+    let rest = &line[at + name.needle().len()..];
     let marks = rest.iter().take_while(|byte| matches!(byte, b'"' | b':' | b'=' | b' ')).count();
     Some(&rest[marks..])
 }

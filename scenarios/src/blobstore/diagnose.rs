@@ -59,6 +59,7 @@ fn recognise(name: &str, head: &str) -> Option<&'static str> {
         _ if head.contains("/errors_count") || head.contains("/ro 0") => Some("devices"),
         _ if head.contains("Monit") && head.contains("uptime") => Some("monit"),
         _ if base.starts_with("statfs") => Some("statfs"),
+        _ if head.contains("EXT4-fs") || head.contains("Buffer I/O error on dev") => Some("dmesg"),
         _ if base.contains("nginx") || (base.contains("error") && head.contains('#')) => Some("log"),
         _ => None,
     }
@@ -196,7 +197,13 @@ fn kernel_names(node: &Gathered) -> BTreeMap<&str, &str> {
 /// `[12345.678901] EXT4-fs error …`, as it is or after syslog's `Nov 20 10:01:01 host kernel: `.
 fn without_time(line: &str) -> &str {
     let line = line.split_once(" kernel: ").map_or(line, |(_, rest)| rest);
-    line.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(line, |(_, rest)| rest)
+    // `dmesg -x` puts who and how grave before it: `kern  :err   : [`.
+    let mut line = line.strip_prefix("kern ").and_then(|rest| rest.find('[').map(|at| &rest[at..])).unwrap_or(line);
+    // A time, the same for people, a thread: `[  +0.001354] [Tue Jan 13 04:33:10 2026] [T88977] `.
+    while let Some((_, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        line = rest;
+    }
+    line
 }
 
 /// `monit summary`: `Process 'nginx'  Running`, or a table.

@@ -31,7 +31,7 @@ diagnosable! {
             "none as id", "database snapshot file", "invalid database", "unexpected fault address", "freepages:",
             "Page expected to be", "unexpected type/flags", "invalid page allocation", "already freed", "cannot free page",
             "address already in use", "No installed keys", "panic", "fatal", "FATAL", " C | ", "Failed to start Raft", "initial configuration",
-            "starting member", "starting local member", "starting etcd server", "starting server...", "elected leader", "became leader", "lost leader",
+            "starting member", "starting local member", "starting etcd server", "starting server...", "elected leader", "changed leader", "became leader", "lost leader",
             "new election at term", "health check for peer", "prober detected unhealthy", "became active", "No cluster leader",
             "leader elected", "leadership acquired", "election won", "Election timeout reached", "equestVote RPC", "onsul agent",
             "is out of range", "Node at ", "etcdserver: no space", "database space exceeded", "NOSPACE", "disarm",

@@ -32,7 +32,7 @@ struct Words {
 /// etcd 3.3 to 3.6: server/etcdserver, raft, rafthttp.
 static ETCD: Words = Words {
     begins: &["starting member", "starting local member", "starting etcd server", "starting server..."],
-    led: &[" elected leader ", "became leader at term"],
+    led: &[" elected leader ", " changed leader from ", "became leader at term"],
     leaderless: &[" lost leader ", "is starting a new election at term"],
     reached: &["became active"],
     away: LazyLock::new(|| {
@@ -59,6 +59,8 @@ static CONSUL: Words = Words {
 struct Known {
     leaderless: bool,
     since: Option<Timestamp>,
+    /// It has a leader since then.
+    led: Option<Option<Timestamp>>,
     /// Peers that are not reached.
     away: BTreeSet<String>,
     /// It has ended, and since when.
@@ -71,9 +73,10 @@ impl Words {
         for Line { at, text } in lines {
             let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
             if says(self.begins) || says(self.led) {
-                known = Known::default();
+                let led = says(self.led).then(|| known.led.unwrap_or(*at));
+                known = Known { led, ..Known::default() };
             } else if says(self.leaderless) && !known.leaderless {
-                (known.leaderless, known.since, known.ended) = (true, *at, None);
+                (known.leaderless, known.since, known.led, known.ended) = (true, *at, None, None);
             }
             if let Some(found) = self.away.as_ref().and_then(|away| away.captures(text)) {
                 let peer = found.get(1).filter(|part| !part.is_empty()).or_else(|| found.get(2));
@@ -106,10 +109,10 @@ fn out_of_space(lines: &[Line]) -> Option<Option<Timestamp>> {
 
 pub(super) fn implied(lines: &[Line]) -> Vec<Implied> {
     let etcd = ETCD.of(lines);
-    let leaderless = Answer::of(&Etcd::default());
-    let mut all = told(&etcd, Etcd::OF, leaderless);
-    if let Some(since) = out_of_space(lines).filter(|_| all.is_empty()) {
-        let alarmed = Etcd { has_leader: true, alarms: "NOSPACE".into(), ..Etcd::default() };
+    let led = Etcd { has_leader: true, ..Etcd::default() };
+    let mut all = told(&etcd, Etcd::OF, Answer::of(&Etcd::default()), Answer::of(&led));
+    if let Some(since) = out_of_space(lines).filter(|_| !etcd.leaderless) {
+        let alarmed = Etcd { alarms: "NOSPACE".into(), ..led };
         all = vec![Implied::own(since, query(Etcd::OF, Answer::of(&alarmed)))];
     }
     if let Some(since) = etcd.ended {
@@ -125,13 +128,17 @@ fn consul(lines: &[Line]) -> Vec<Implied> {
     let own = own_address(lines).unwrap_or_default();
     let peers = lines.iter().rev().find_map(|line| log::peers(&line.text)).unwrap_or_default();
     let has_moved = !own.is_empty() && !peers.is_empty() && !peers.contains_key(own);
-    let leaderless = [("address", own), ("leader", "")].into_iter().collect();
-    let told = told(&CONSUL.of(lines), Consul::OF, leaderless).into_iter();
+    let server = |leader| [("address", own), ("leader", leader)].into_iter().collect();
+    let told = told(&CONSUL.of(lines), Consul::OF, server(""), server("it has one")).into_iter();
     told.filter(|told| !has_moved || told.node.is_empty()).collect()
 }
 
-/// A server without a leader, and the peers that it does not reach: without any it may be that one alone.
-fn told(known: &Known, of: &str, leaderless: Answer) -> Vec<Implied> {
+/// A server with a leader; or one without, and the peers that it does not reach: without any it may be that
+/// one alone.
+fn told(known: &Known, of: &str, leaderless: Answer, led: Answer) -> Vec<Implied> {
+    if let Some(since) = known.led {
+        return vec![Implied::well(since, query(of, led))];
+    }
     if !known.leaderless || known.away.is_empty() {
         return Vec::new();
     }

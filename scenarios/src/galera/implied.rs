@@ -37,7 +37,11 @@ pub(super) fn implied(lines: &[Line]) -> Vec<Implied> {
             let closed = Signal::Port { port: PORT, state: PortState::Closed };
             vec![runs(), Implied::own(phase, closed)]
         }
-        (Phase::Unseen | Phase::Ready, Some(it)) => answers(status(it)),
+        (Phase::Unseen | Phase::Ready, Some(it)) => {
+            let (is_well, is_whole) = (it.primary, it.primary && it.members >= members(lines));
+            let whole = if is_whole { it.members } else { 0 };
+            answers(status(it)).into_iter().map(|told| Implied { is_well, whole, ..told }).collect()
+        }
         // Who finds that its data differ leaves its group, and answers on.
         (Phase::Unseen | Phase::Ready, None) if log.inconsistency.is_some() => {
             let left = [("wsrep_cluster_status", "Disconnected"), ("wsrep_local_state_comment", "Inconsistent")];

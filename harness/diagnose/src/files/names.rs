@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::gathered::file_name;
 
 /// Words of file names that name no node.
-const WORDS: [&str; 66] = [
+const WORDS: [&str; 63] = [
     "error",
     "err",
     "log",
@@ -69,9 +69,6 @@ const WORDS: [&str; 66] = [
     "docker",
     "podman",
     "container",
-    "1",
-    "2",
-    "3",
 ];
 
 /// The sections that every system has.
@@ -121,11 +118,21 @@ fn common_folders(names: &[&str]) -> usize {
 }
 
 fn by_file(base: &str, alone: &str) -> String {
-    let left: Vec<_> = base
-        .split(['.', '-', '_'])
-        .filter(|part| !part.is_empty() && !WORDS.contains(&part.to_ascii_lowercase().as_str()))
-        .collect();
-    if left.is_empty() { alone.into() } else { left.join("-") }
+    let parts: Vec<_> = base.split_inclusive(['.', '-', '_']).collect();
+    let bare = |at: usize| parts[at].trim_end_matches(['.', '-', '_']);
+    let is_number = |at: usize| bare(at).bytes().all(|byte| byte.is_ascii_digit());
+    // Logs that were put aside are counted behind a dot, `error.log.1`, or dated, `error.log-20261120`.
+    let is_aside = |at: usize| {
+        is_number(at) && (bare(at).len() == 8 || at.checked_sub(1).is_some_and(|before| parts[before].ends_with('.')))
+    };
+    let is_word = |at: usize| WORDS.contains(&bare(at).to_ascii_lowercase().as_str());
+    let left: Vec<_> = (0..parts.len()).filter(|at| !bare(*at).is_empty() && !is_word(*at) && !is_aside(*at)).collect();
+    match left[..] {
+        [] => alone.into(),
+        // A pod is called by what it runs and its number: `galera-1`.
+        [number] if number > 0 && is_number(number) => format!("{}-{}", bare(number - 1), bare(number)),
+        _ => left.into_iter().map(bare).collect::<Vec<_>>().join("-"),
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +159,10 @@ mod tests {
         assert_eq!(nodes(&["db-a.look", "db-b.look"]), ["db-a", "db-b"]);
         assert_eq!(nodes(&["db1-error.log", "db1_grastate.dat", "mysqld.db2.err"]), ["db1", "db1", "db2"]);
         assert_eq!(nodes(&["error.log", "grastate.dat"]), ["node", "node"]);
+        let pods = nodes(&["galera-0.log", "galera-1.log", "galera-1_grastate.dat", "mysql-2-error.log.gz"]);
+        assert_eq!(pods, ["galera-0", "galera-1", "galera-1", "mysql-2"]);
+        let aside = nodes(&["error.log", "error.log.1", "error.log.2.gz", "error.log-20261120.gz", "db1-error.log.3"]);
+        assert_eq!(aside, ["node", "node", "node", "node", "db1"]);
         assert_eq!(nodes(&["case/n1/error.log", "case/n1/grastate.dat"]), ["n1", "n1"]);
     }
 }

@@ -1,8 +1,10 @@
 //! The files of a folder, or of an archive, packed or not.
 
+mod solid;
+
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 
@@ -10,11 +12,17 @@ use flate2::bufread::MultiGzDecoder;
 use jiff::Timestamp;
 use reenact_core::{Error, Result};
 
+use solid::Solid;
+
 /// A folder is looked through so deep.
 const DEEPEST: usize = 8;
 
 /// So many files at most.
 const MOST: usize = 10_000;
+
+/// A sparse file takes little room in an archive, and may claim to be of any size: so much of it is read,
+/// in bytes.
+const LONGEST_SPARSE: u64 = 16 << 30;
 
 /// One file.
 pub(super) struct Entry {
@@ -30,16 +38,8 @@ pub(super) trait Content: Read {
     fn keep_end(&mut self, _bytes: u64) {}
 }
 
-impl Content for File {
-    fn keep_end(&mut self, bytes: u64) {
-        if self.metadata().is_ok_and(|data| data.len() > bytes) {
-            // What cannot be passed over is read.
-            let _ = self.seek(SeekFrom::End(-i64::try_from(bytes).unwrap_or(0)));
-        }
-    }
-}
-
 impl<R: Read> Content for tar::Entry<'_, R> {}
+impl<R: Read> Content for io::Take<R> {}
 
 /// What is done with each file.
 type Each<'e> = &'e mut dyn FnMut(&Entry, &mut dyn Content) -> Result<()>;
@@ -93,9 +93,9 @@ impl Source {
 
 fn one(path: &Path, name: String, each: Each<'_>) -> Result<()> {
     // Logs are often another user's: what may not be read is told by what is missing then.
-    let Ok(mut file) = File::open(path) else { return Ok(()) };
+    let Ok(file) = File::open(path) else { return Ok(()) };
     let modified = file.metadata().and_then(|data| data.modified()).ok().and_then(|at| at.try_into().ok());
-    each(&Entry { name, modified }, &mut file)
+    each(&Entry { name, modified }, &mut Solid::new(file))
 }
 
 fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -124,13 +124,19 @@ fn archive(path: &Path, each: Each<'_>) -> Result<()> {
     };
     for entry in archive.entries().map_err(damaged)?.take(MOST) {
         let mut entry = entry.map_err(damaged)?;
-        if !entry.header().entry_type().is_file() {
+        let kind = entry.header().entry_type();
+        if !kind.is_file() && !kind.is_gnu_sparse() {
             continue;
         }
         let name = entry.path().map_err(damaged)?.to_string_lossy().into_owned();
         let written = entry.header().mtime().ok().and_then(|at| i64::try_from(at).ok());
         let modified = written.and_then(|at| Timestamp::from_second(at).ok());
-        each(&Entry { name, modified }, &mut entry)?;
+        let entry_of = Entry { name, modified };
+        if kind.is_gnu_sparse() {
+            each(&entry_of, &mut entry.take(LONGEST_SPARSE))?;
+        } else {
+            each(&entry_of, &mut entry)?;
+        }
     }
     Ok(())
 }

@@ -91,11 +91,10 @@ pub fn cut_off(view: &DiegoView) -> Told {
         if !member.record.has_lost_its_leader(view.now()) {
             return None;
         }
-        Some(format!(
-            "{}: it answers and has no leader, while others have; it is {} entries behind",
-            member.name,
-            newest.saturating_sub(etcd.applied)
-        ))
+        let behind = newest.saturating_sub(etcd.applied);
+        // By a log alone it is not known how far anybody has come.
+        let behind = if newest > 0 { format!("; it is {behind} entries behind") } else { String::new() };
+        Some(format!("{}: it answers and has no leader, while others have{behind}", member.name))
     });
     Ok(lines.collect())
 }
