@@ -205,6 +205,11 @@ impl Deploy for Galera {
     }
 }
 
+/// Of clients that wait for what the group has ordered (`wsrep_sync_wait`). The other half of two primaries knows
+/// nothing of it, and an inconsistent node answers from its own rows until it is expelled.
+pub(crate) const PROMISE: Promise =
+    Promise { reads: Guarantee::Linearizable, unless: &[TWO_PRIMARIES, INCONSISTENT_NODE] };
+
 #[async_trait]
 impl System for Galera {
     type Setup = Machines;
@@ -262,9 +267,12 @@ impl System for Galera {
         join_all(asked).await.into_iter().flatten().collect()
     }
 
-    /// Of clients that wait for what the group has ordered (`wsrep_sync_wait`).
     fn promise(&self) -> Option<Promise> {
-        Some(Promise { reads: Guarantee::Linearizable, unless: &[TWO_PRIMARIES, INCONSISTENT_NODE] })
+        Some(PROMISE)
+    }
+
+    fn voters(&self) -> Vec<&str> {
+        self.bed.nodes().iter().map(Node::name).collect()
     }
 
     async fn healthy(&self) -> Look<()> {
