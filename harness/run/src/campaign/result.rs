@@ -135,7 +135,7 @@ pub fn exit_code(results: &[RunResult]) -> u8 {
 }
 
 /// The exit code that counts most: a bug of ours, then a failure, then a lack of proof.
-pub(crate) fn worst(codes: impl Iterator<Item = u8> + Clone) -> u8 {
+pub fn worst(codes: impl Iterator<Item = u8> + Clone) -> u8 {
     let worst = [70, 1, 3, 2, 4];
     worst.into_iter().find(|code| codes.clone().any(|other| other == *code)).unwrap_or(0)
 }
