@@ -14,6 +14,7 @@ mod runner;
 mod schedule;
 mod shard;
 mod shrink;
+pub mod simulation;
 mod space;
 mod trial;
 
