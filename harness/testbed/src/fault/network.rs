@@ -60,7 +60,8 @@ impl Partition {
         let mut at = 0;
         while at < reached.len() {
             let from = reached[at];
-            let is_new = |to: &&&str| !reached.contains(*to) && !(self.drops(from, to) && self.drops(to, from));
+            let is_cut = |to: &str| self.drops(from, to) && self.drops(to, from);
+            let is_new = |to: &&&str| !(reached.contains(*to) || is_cut(to));
             let new: Vec<_> = all.iter().filter(is_new).copied().collect();
             reached.extend(new);
             at += 1;
