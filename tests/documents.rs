@@ -36,6 +36,13 @@ fn the_list_of_scenarios_is_that_of_the_code() {
     holds("docs/scenarios.md", &parts);
 }
 
+/// Of the same seeds: so many schedules a night, guided by the map of earlier ones and not.
+#[test]
+fn the_simulated_nights_are_those_of_today_s_menus() {
+    let simulated = documents::simulated(&campaign::playables(), 1, 5, 100).expect("drawn");
+    holds("docs/figures.md", &[("simulation", simulated)]);
+}
+
 /// The rules that are recommended, all against all that is shipped.
 #[test]
 fn the_examples_scores_are_those_of_the_shipped_recordings() {

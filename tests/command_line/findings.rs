@@ -62,7 +62,7 @@ async fn what_is_no_finding_is_told() {
     let whole = folder.path().to_string_lossy().into_owned();
     say(&["findings", "/nonexistent"]).await.ends(2, &["/nonexistent is no folder", "campaign --findings"]);
     let bare = file("bare.toml", "system = 'galera'\n");
-    say(&["findings", &whole]).await.ends(2, &["bare.toml has no table [finding]", "reenact replay"]);
+    say(&["findings", &whole]).await.ends(0, &["bare.toml: a plan without a table [finding]", "reenact replay"]);
     say(&["bisect", &bare, "HEAD", "HEAD"]).await.ends(2, &["bare.toml has no table [finding]"]);
     fs::remove_file(bare).expect("removed");
     let unknown = file("unknown.toml", &plan("20261128T010000Z-a", 1, 1).replace("'pause'", "'nap'"));
@@ -73,4 +73,51 @@ async fn what_is_no_finding_is_told() {
     let done = say(&["findings", &whole]).await;
     done.ends(0, &[]);
     assert!(done.stdout.contains("nothing was found yet"), "{}", done.stdout);
+}
+
+/// A plan of somebody's own is left where it is; what is no plan at all is no success. Neither keeps
+/// the rest from being joined.
+#[tokio::test]
+async fn what_stands_beside_findings_keeps_nobody_from_the_rest() {
+    let own = "system = 'galera'\n";
+    for (name, text, code, words) in [
+        ("mine.toml", own, 3, ["mine.toml: a plan without a table [finding]", "reenact replay"]),
+        ("torn.toml", "system = 'gal", 3, ["torn.toml is no plan", "left out"]),
+    ] {
+        let folder = folder();
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        let (shard, kept, into) = (path("shard"), path("kept"), path("into"));
+        let part = json!({ "shard": { "number": 1, "of": 2 }, "seed": 1, "version": "1", "exit_code": 0 });
+        fs::create_dir_all(folder.path().join("shard/findings")).expect("a folder");
+        fs::create_dir_all(&kept).expect("a folder");
+        fs::write(folder.path().join("shard/shard.json"), part.to_string()).expect("a file");
+        fs::write(folder.path().join("shard/findings/galera-1.toml"), plan("20261128T010000Z-a", 2, 2))
+            .expect("a plan");
+        for place in ["shard/findings", "kept"] {
+            fs::write(folder.path().join(place).join(name), text).expect("a file");
+        }
+        // One shard is missing, which counts more than a file that cannot be read.
+        let merge = ["merge", &shard, "--into", &into, "--findings", &kept];
+        let done = say(&merge).await;
+        done.ends(code, &words);
+        assert_eq!(
+            done.stderr.matches(&format!("{name}:")).count() + done.stderr.matches(&format!("{name} is")).count(),
+            2,
+            "each place is named: {}",
+            done.stderr
+        );
+        assert!(done.stdout.contains("galera-1"), "{}", done.stdout);
+        for place in ["kept", "into/findings"] {
+            let joined = fs::read_to_string(folder.path().join(place).join("galera-1.toml")).expect("it is joined");
+            assert!(joined.contains("failed = 2"), "{joined}");
+        }
+        assert_eq!(fs::read_to_string(folder.path().join("kept").join(name)).expect("it is left"), text);
+        let whole = part.to_string().replace("\"of\":2", "\"of\":1");
+        fs::write(folder.path().join("shard/shard.json"), whole).expect("a file");
+        say(&merge).await.ends(if text == own { 0 } else { 2 }, &words);
+        // What must not be written over is told before it is.
+        fs::write(folder.path().join("kept/galera-1.toml"), text).expect("a file");
+        say(&merge).await.ends(2, &["galera-1.toml"]);
+        assert_eq!(fs::read_to_string(folder.path().join("kept/galera-1.toml")).expect("it is left"), text);
+    }
 }

@@ -4,6 +4,7 @@
 //! What needs Docker (`runs`) is skipped without it, unless `REENACT_REQUIRE=all`.
 
 mod alerts;
+mod bisect;
 #[path = "../called.rs"]
 mod called;
 mod check;

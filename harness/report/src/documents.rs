@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt::Write};
 use crate::alerts::{Scores, after};
 use reenact_core::{Error, Result, detect};
 use reenact_run::{
-    campaign::{Kind, Scenario},
+    campaign::{
+        Kind, Playable, Scenario,
+        simulation::{self, Nights},
+    },
     contract::Proof,
 };
 
@@ -34,6 +37,25 @@ pub fn scenarios(scenarios: &[&Scenario]) -> String {
         page.push('\n');
     }
     page.trim_end().to_owned() + "\n"
+}
+
+/// How many states each night of so many schedules would meet for the first time, one row for each system: by
+/// a simulation.
+///
+/// # Errors
+/// As [`simulation::nights`].
+pub fn simulated(systems: &[&Playable], seed: u64, nights: u64, schedules: u64) -> Result<String> {
+    let titles: String = (1..=nights).map(|night| format!(" night {night} |")).collect();
+    let lines = "---|".repeat(nights as usize);
+    let mut page = format!("| system | schedules are |{titles} all |\n|---|---|{lines}---|\n");
+    for playable in systems {
+        let Nights { unguided, guided } = simulation::nights(playable, seed, nights, schedules)?;
+        for (how, new) in [("drawn alone", unguided), ("guided by the map", guided)] {
+            let each: String = new.iter().map(|count| format!(" {count} |")).collect();
+            let _ = writeln!(page, "| `{}` | {how} |{each} {} |", playable.system, new.iter().sum::<usize>());
+        }
+    }
+    Ok(page)
 }
 
 /// The steps of the contract that do not apply to an incident, each with its reason.

@@ -92,7 +92,7 @@ async fn acts<S: System>(run: &Run<S>, incident: &Incident<S>) -> Result<()> {
     match incident.acts.last().map(|act| &act.ends.how) {
         Some(How::Harm(_)) => Ok(()),
         Some(How::GoesOn) | None => Err(Error::Bug("an incident ends in the middle of its story".into())),
-        Some(How::HealedBy(..) | How::ByItself(_) | How::AsDiagnosed(_)) => unharmed(run).await,
+        Some(how @ (How::HealedBy(..) | How::ByItself(_) | How::AsDiagnosed(_))) => unharmed(run, how).await,
     }
 }
 

@@ -56,7 +56,7 @@ use client::User;
 use consul::Agent;
 use detectors::{
     CONSUL_DEAD_VOTERS, CONSUL_FEW_VOTERS, CONSUL_OLD_PEERS, CONSUL_QUORUM_LOST, JOB_DOWN, LOCK_STUCK, MEMBER_CORRUPT,
-    MEMBER_REMOVED, MEMBER_WIPED, ORPHAN, QUORUM_LOST, SILENT_CORRUPTION, SPLIT_CLUSTER, STALE_MEMBER,
+    MEMBER_REMOVED, MEMBER_WIPED, ORPHAN, QUORUM_LOST, SILENT_CORRUPTION, SPLIT_CLUSTER,
 };
 use etcd::{Member, Version};
 use faults::{
@@ -337,6 +337,12 @@ bbs1, bbs2: Diego's BBS, at 8889; the one that holds Consul's lock v1/locks/bbs_
 cc: the Cloud Controller, and a cell; db: its PostgreSQL. Everything but db runs by monit: settings in /var/vcap/jobs,
 logs in /var/vcap/sys/log. `etcd_ctl` and `consul_agent_ctl` are what monit calls.";
 
+/// Of reads by the quorum: they go through the log of the member's own cluster. So only a cluster of its own, or a
+/// member that holds other data than its log says, breaks it. A member that is cut off, or that does not start,
+/// answers none.
+pub(crate) const PROMISE: Promise =
+    Promise { reads: Guarantee::Linearizable, unless: &[SPLIT_CLUSTER, SILENT_CORRUPTION] };
+
 #[async_trait]
 impl System for Diego {
     type Setup = Setup;
@@ -424,11 +430,12 @@ impl System for Diego {
         }
     }
 
-    /// Of reads by the quorum, which a cluster of its own or a member with other data breaks.
     fn promise(&self) -> Option<Promise> {
-        let unless =
-            &[SPLIT_CLUSTER, ORPHAN, MEMBER_WIPED, MEMBER_CORRUPT, MEMBER_REMOVED, SILENT_CORRUPTION, STALE_MEMBER];
-        Some(Promise { reads: Guarantee::Linearizable, unless })
+        Some(PROMISE)
+    }
+
+    fn voters(&self) -> Vec<&str> {
+        ETCDS.to_vec()
     }
 
     async fn healthy(&self) -> Look<()> {

@@ -211,6 +211,11 @@ MariaDB with Galera on each node: 3306 for clients, 4567 among the nodes.
 On a node `mariadb` needs no password; data in /var/lib/mysql, settings in /etc/mysql, unit mariadb.
 `galera_recovery` and `galera_new_cluster` are there; `journalctl` shows the log.";
 
+/// Of clients that wait for what the group has ordered (`wsrep_sync_wait`). The other half of two primaries knows
+/// nothing of it, and an inconsistent node answers from its own rows until it is expelled.
+pub(crate) const PROMISE: Promise =
+    Promise { reads: Guarantee::Linearizable, unless: &[TWO_PRIMARIES, INCONSISTENT_NODE] };
+
 #[async_trait]
 impl System for Galera {
     type Setup = Machines;
@@ -272,9 +277,12 @@ impl System for Galera {
         join_all(asked).await.into_iter().flatten().collect()
     }
 
-    /// Of clients that wait for what the group has ordered (`wsrep_sync_wait`).
     fn promise(&self) -> Option<Promise> {
-        Some(Promise { reads: Guarantee::Linearizable, unless: &[TWO_PRIMARIES, INCONSISTENT_NODE] })
+        Some(PROMISE)
+    }
+
+    fn voters(&self) -> Vec<&str> {
+        self.bed.nodes().iter().map(Node::name).collect()
     }
 
     async fn healthy(&self) -> Look<()> {

@@ -10,9 +10,9 @@ use std::{
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
-use tokio::process::Command;
+use tokio::{process::Command, sync::watch};
 
-use super::{rescore::note, run::interrupted, say};
+use super::{rescore::note, run::signals, say};
 use reenact_core::{Error, Result, file};
 use reenact_run::campaign::{Findings, Record, Schedule};
 
@@ -55,14 +55,15 @@ impl Bisect {
     pub(super) async fn execute(self, results: &Path) -> Result<u8> {
         let mut plan = Findings::plan(&self.finding)?;
         let record = plan.finding.take().ok_or_else(|| Error::Bug("a finding without a record".into()))?;
-        let root = PathBuf::from(git(Path::new("."), ["rev-parse", "--show-toplevel"]).await?);
-        let (good, bad) = (commit(&root, &self.good).await?, commit(&root, &self.bad).await?);
-        let bench = Bench::make(&root, results, &plan, record).await?;
-        let found = bench.search(&good, &bad).await;
-        bench.clear(&root).await?;
-        let origin = found?;
+        let stop = Stop::listening()?;
+        let root = PathBuf::from(git(&stop, Path::new("."), ["rev-parse", "--show-toplevel"]).await?);
+        let (good, bad) = (commit(&stop, &root, &self.good).await?, commit(&stop, &root, &self.bad).await?);
+        let bench = Bench::make(results, &plan, record, stop)?;
+        let found = bench.search(&root, &good, &bad).await;
+        let origin = bench.cleared(&root, found).await?;
         if let Origin::First(first) = &origin {
-            let record = Record { first_bad: Some(titled(&root, first).await?), ..bench.record };
+            let first_bad = Some(titled(&bench.stop, &root, first).await?);
+            let record = Record { first_bad, ..bench.record.clone() };
             let name = self.finding.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let plan = Schedule { finding: Some(record), ..plan };
             file::write_whole(&self.finding, plan.to_file(&name)?)?;
@@ -72,11 +73,13 @@ impl Bisect {
             return Ok(0);
         }
         match origin {
-            Origin::First(first) => say(format!("the first commit that has it: {}", titled(&root, &first).await?)),
+            Origin::First(first) => {
+                say(format!("the first commit that has it: {}", titled(&bench.stop, &root, &first).await?))
+            }
             Origin::AmongSkipped(commits) => {
                 say("it came with one of these; all but the last one tell nothing:");
                 for one in commits {
-                    say(format!("  {}", titled(&root, &one).await?));
+                    say(format!("  {}", titled(&bench.stop, &root, &one).await?));
                 }
             }
         }
@@ -84,44 +87,87 @@ impl Bisect {
     }
 }
 
+/// Whether the search goes on, from its first moment on: a signal between two programs counts too.
+#[derive(Clone)]
+struct Stop(watch::Receiver<Option<&'static str>>);
+
+impl Stop {
+    /// At SIGINT or SIGTERM.
+    fn listening() -> Result<Self> {
+        let (signal, (tell, told)) = (signals()?, watch::channel(None));
+        tokio::spawn(async move { tell.send_replace(Some(signal.await)) });
+        Ok(Self(told))
+    }
+
+    /// Never: a clean-up comes to its end.
+    fn never() -> Self {
+        Self(watch::channel(None).1)
+    }
+
+    /// Waits for it.
+    async fn comes(&self) -> Error {
+        let mut told = self.0.clone();
+        match told.wait_for(Option::is_some).await.map(|name| *name) {
+            Ok(name) => Error::inconclusive(format!("stopped by {}", name.unwrap_or("a signal"))),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
 /// A work tree of its own with what is built in it, so that nobody's files are touched.
 struct Bench {
     folder: PathBuf,
     record: Record,
+    stop: Stop,
 }
 
 impl Bench {
-    async fn make(root: &Path, results: &Path, plan: &Schedule, record: Record) -> Result<Self> {
+    fn make(results: &Path, plan: &Schedule, record: Record, stop: Stop) -> Result<Self> {
         let folder = results.join(format!("bisect-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ")));
         fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
         let folder = folder.canonicalize().map_err(Error::file("find", &folder))?;
         file::write_whole(&folder.join("plan.toml"), plan.to_toml()?)?;
-        let bench = Self { folder, record };
-        let tree = bench.tree();
-        let add = ["worktree".as_ref(), "add".as_ref(), "--detach".as_ref(), tree.as_os_str()];
-        git(root, add).await?;
-        Ok(bench)
+        Ok(Self { folder, record, stop })
     }
 
     fn tree(&self) -> PathBuf {
         self.folder.join("tree")
     }
 
-    /// Removes the work tree and what was built; the runs stay.
-    async fn clear(&self, root: &Path) -> Result<()> {
-        let tree = self.tree();
-        git(root, ["worktree".as_ref(), "remove".as_ref(), "--force".as_ref(), tree.as_os_str()]).await?;
-        let built = self.folder.join("target");
-        if built.exists() {
-            fs::remove_dir_all(&built).map_err(Error::file("remove", &built))?;
+    /// Hands over what was found, once the work tree and what was built are gone. An error says what is left.
+    async fn cleared<T>(&self, root: &Path, found: Result<T>) -> Result<T> {
+        if let Err(left) = self.clear(root).await {
+            let what = found.err().map_or_else(String::new, |error| format!("{error}; and "));
+            let folder = self.folder.display();
+            return Err(Error::environment(
+                format!("{what}the work tree and what was built are left in {folder}: {left}"),
+                format!("remove {folder} and call `git worktree prune`"),
+            ));
         }
-        Ok(())
+        found.map_err(|error| match error {
+            Error::Inconclusive(why) => {
+                Error::Inconclusive(format!("{why}; the plan and its runs are left in {}", self.folder.display()))
+            }
+            other => other,
+        })
     }
 
-    async fn search(&self, good: &str, bad: &str) -> Result<Origin> {
-        let tree = self.tree();
+    /// Removes the work tree, whatever git had made of it, and what was built; the plan and its runs stay.
+    async fn clear(&self, root: &Path) -> Result<()> {
+        for folder in [self.tree(), self.folder.join("target")] {
+            if folder.exists() {
+                fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
+            }
+        }
+        git(&Stop::never(), root, ["worktree", "prune"]).await.map(drop)
+    }
+
+    async fn search(&self, root: &Path, good: &str, bad: &str) -> Result<Origin> {
+        let (tree, stop) = (self.tree(), &self.stop);
+        let add = ["worktree".as_ref(), "add".as_ref(), "--detach".as_ref(), tree.as_os_str()];
+        git(stop, root, add).await?;
         for (at, wanted, word) in [(bad, Verdict::Bad, "has it"), (good, Verdict::Good, "does not have it")] {
-            git(&tree, ["checkout", "--quiet", "--detach", at]).await?;
+            git(stop, &tree, ["checkout", "--quiet", "--detach", at]).await?;
             let verdict = self.verdict(at).await?;
             if verdict != wanted {
                 let said = match verdict {
@@ -131,7 +177,7 @@ impl Bench {
                 return Err(Error::inconclusive(format!("{at} is said to be one that {word}, and {said}")));
             }
         }
-        search(&tree, good, bad, async |commit| self.verdict(&commit).await).await
+        search(stop, &tree, good, bad, async |commit| self.verdict(&commit).await).await
     }
 
     /// Builds what is checked out, and replays the plan as often as it takes to show the finding.
@@ -139,7 +185,7 @@ impl Bench {
         let target = self.folder.join("target");
         let mut build = Command::new("cargo");
         build.args(["build", "--locked", "--bin", "reenact"]).env("CARGO_TARGET_DIR", &target);
-        if !ended(build.current_dir(self.tree())).await?.status.success() {
+        if !ended(&self.stop, build.current_dir(self.tree())).await?.status.success() {
             return Ok(told(commit, Verdict::Skip("it does not build".into())));
         }
         let needed = self.record.runs_to_show();
@@ -147,7 +193,8 @@ impl Bench {
         while passed < needed {
             let mut replay = Command::new(target.join("debug/reenact"));
             replay.arg("--results").arg(self.folder.join("runs")).arg("replay").arg(self.folder.join("plan.toml"));
-            let Output { status, stdout, .. } = ended(replay.arg("--json").current_dir(self.tree())).await?;
+            let Output { status, stdout, .. } =
+                ended(&self.stop, replay.arg("--json").current_dir(self.tree())).await?;
             let reason = reason(&stdout);
             match status.code() {
                 Some(1) if reason.as_deref().is_some_and(|reason| self.record.is_shown_by(reason)) => {
@@ -180,12 +227,13 @@ fn reason(stdout: &[u8]) -> Option<String> {
 
 /// Halves what lies between two commits by `git bisect`, in a work tree of its own.
 async fn search(
+    stop: &Stop,
     tree: &Path,
     good: &str,
     bad: &str,
     mut verdict: impl AsyncFnMut(String) -> Result<Verdict>,
 ) -> Result<Origin> {
-    let mut said = git(tree, ["bisect", "start", bad, good]).await?;
+    let mut said = git(stop, tree, ["bisect", "start", bad, good]).await?;
     loop {
         if let Some(line) = said.lines().find(|line| line.ends_with(" is the first bad commit")) {
             return Ok(Origin::First(line.split(' ').next().unwrap_or_default().into()));
@@ -194,30 +242,31 @@ async fn search(
             let is_commit = |line: &&str| line.len() == 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
             return Ok(Origin::AmongSkipped(said.lines().filter(is_commit).map(str::to_owned).collect()));
         }
-        let word = match verdict(git(tree, ["rev-parse", "HEAD"]).await?).await? {
+        let word = match verdict(git(stop, tree, ["rev-parse", "HEAD"]).await?).await? {
             Verdict::Good => "good",
             Verdict::Bad => "bad",
             Verdict::Skip(_) => "skip",
         };
-        said = git(tree, ["bisect", word]).await?;
+        said = git(stop, tree, ["bisect", word]).await?;
     }
 }
 
-async fn commit(root: &Path, name: &str) -> Result<String> {
-    let found = git(root, ["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")]).await;
-    found.map_err(|_| Error::usage(format!("there is no commit {name:?} here"), "name one that `git log` shows"))
+async fn commit(stop: &Stop, root: &Path, name: &str) -> Result<String> {
+    let found = git(stop, root, ["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")]).await;
+    let none = || Error::usage(format!("there is no commit {name:?} here"), "name one that `git log` shows");
+    found.map_err(|error| if matches!(error, Error::Inconclusive(_)) { error } else { none() })
 }
 
 /// Its hash and title.
-async fn titled(root: &Path, commit: &str) -> Result<String> {
-    git(root, ["show", "--no-patch", "--format=%h %s", commit]).await
+async fn titled(stop: &Stop, root: &Path, commit: &str) -> Result<String> {
+    git(stop, root, ["show", "--no-patch", "--format=%h %s", commit]).await
 }
 
 /// What git printed. Its exit code 2 with commits that were all skipped is an answer.
-async fn git<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Result<String> {
+async fn git<A: AsRef<OsStr>>(stop: &Stop, folder: &Path, arguments: impl IntoIterator<Item = A>) -> Result<String> {
     let mut git = Command::new("git");
     let Output { status, stdout, stderr } =
-        ended(git.args(arguments).current_dir(folder).stderr(Stdio::piped())).await?;
+        ended(stop, git.args(arguments).current_dir(folder).stderr(Stdio::piped())).await?;
     let said = String::from_utf8_lossy(&stdout).trim().to_owned();
     if status.success() || said.contains("only 'skip'ped commits left") {
         return Ok(said);
@@ -227,18 +276,19 @@ async fn git<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item =
 }
 
 /// Runs a program to its end; if we are stopped, it is too, with the compilers that it runs, and waited for.
-async fn ended(command: &mut Command) -> Result<Output> {
+async fn ended(stop: &Stop, command: &mut Command) -> Result<Output> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let missing = |error| Error::environment(format!("{name} cannot be run: {error}"), "install it");
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn().map_err(missing)?;
     let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let mut output = std::pin::pin!(child.wait_with_output());
     let (output, stopped) = tokio::select! {
-        output = &mut output => (output, Ok(())),
-        stopped = interrupted() => {
+        biased;
+        stopped = stop.comes() => {
             id.map(|id| kill_process_group(id, Signal::TERM));
-            (output.await, stopped)
+            (output.await, Err(stopped))
         }
+        output = &mut output => (output, Ok(())),
     };
     stopped.and_then(|()| output.map_err(|error| Error::environment(format!("{name}: {error}"), "try it by hand")))
 }
@@ -278,7 +328,7 @@ mod tests {
             asked += 1;
             Ok(says(fs::read_to_string(tree.join("number")).expect("a file").parse().expect("a number")))
         };
-        let origin = search(tree, &commits[0], &commits[9], verdict).await.expect("an end");
+        let origin = search(&Stop::never(), tree, &commits[0], &commits[9], verdict).await.expect("an end");
         (origin, commits, asked)
     }
 
@@ -308,8 +358,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_commit_is_said_before_anything_is_built() {
         let (folder, commits) = repository();
-        assert_eq!(commit(folder.path(), &commits[3][..9]).await.expect("a commit"), commits[3]);
-        let error = commit(folder.path(), "no-such").await.expect_err("none");
+        assert_eq!(commit(&Stop::never(), folder.path(), &commits[3][..9]).await.expect("a commit"), commits[3]);
+        let error = commit(&Stop::never(), folder.path(), "no-such").await.expect_err("none");
         assert!(error.exit_code() == 2 && error.to_string().contains("no-such"), "{error}");
     }
 

@@ -9,6 +9,7 @@ use std::{
 use clap::Args;
 
 use super::{
+    findings::tell_own,
     rescore::note,
     run::{conclude, ended},
     say,
@@ -18,8 +19,8 @@ use reenact_core::{Error, Result};
 use reenact_run::{
     archive::Part,
     campaign::{
-        self, Asked, Coverage, Finding, Findings, Hunt, Hunted, Outcome, Playable, RunResult, Runner, Scenario, Shard,
-        Span,
+        self, Asked, Coverage, Finding, Findings, Folder, Hunt, Hunted, Memory, Outcome, Playable, RunResult, Runner,
+        Scenario, Shard, Span,
     },
 };
 use reenact_testbed::Session;
@@ -115,7 +116,7 @@ impl Campaign {
     ) -> Result<(PathBuf, Result<u8>)> {
         let begun = std::time::Instant::now();
         let known = self.coverage.as_deref().map(Coverage::load).transpose()?;
-        let findings = self.findings.as_deref().map(Findings::load).transpose()?.unwrap_or_default();
+        let findings = self.known_findings()?;
         let session = Session::open(results, images, false).await?;
         let require_all = std::env::var("REENACT_REQUIRE").is_ok_and(|value| value == "all");
         let runner = Runner { full: self.full, require_all, ..Runner::new(session, crate::keep_picture) };
@@ -132,33 +133,28 @@ impl Campaign {
             let budget = self.budget.saturating_sub(begun.elapsed());
             let (seed, jobs, most) = (self.seed, self.jobs.into(), self.schedules);
             let known = known.clone();
-            let hunt = Hunt { runner: &runner, systems, seed, shard, jobs, budget, most, known, findings };
+            let (player, memory) = (&runner, self.memory());
+            let hunt = Hunt { player, systems, seed, shard, jobs, budget, most, known, findings, memory };
             let mut hunted = hunt.run(told).await?;
             let met = Coverage::of(&hunted.results);
             all.append(&mut hunted.results);
             Ok((all, hunted, met))
         };
-        let ((done, Hunted { new, findings, .. }, met), closed) = conclude(&runner.session, work).await?;
+        let concluded = conclude(&runner.session, work).await;
+        let ((done, Hunted { new, findings, .. }, met), closed) =
+            concluded.map_err(|error| self.with_what_is_kept(error, &runner.session))?;
         let folder = runner.session.results().to_path_buf();
         if !done.is_empty() {
             let about = About { full: self.full, ..About::ending(runner.session.id(), How::Run) };
             crate::keep_session(&folder, &done, &about)?;
             self.tell(&runner.session, &done, &new);
         }
-        if let (Some(known), Some(path)) = (known, &self.coverage) {
+        if let Some(known) = known {
             note(&crate::coverage(&met, &known));
-            if !self.once {
-                met.united(&known).save(path)?;
-            }
         }
-        if let Some(kept) = &self.findings {
-            let tonight = findings.of(runner.session.id());
-            if !tonight.is_empty() {
-                note(&crate::findings(&tonight));
-            }
-            if !self.once {
-                tonight.keep(kept)?;
-            }
+        let tonight = findings.of(runner.session.id());
+        if self.findings.is_some() && !tonight.is_empty() {
+            note(&crate::findings(&tonight));
         }
         let ended = match exit_code(&done) {
             Ok(code) => ended(code, closed),
@@ -168,6 +164,34 @@ impl Campaign {
             }
         };
         Ok((folder, ended))
+    }
+
+    /// A campaign that was stopped says where the runs that it had made are, and what they taught.
+    fn with_what_is_kept(&self, error: Error, session: &Session) -> Error {
+        let folder = session.results();
+        if self.once || error.exit_code() != 4 || !folder.exists() {
+            return error;
+        }
+        Error::inconclusive(format!(
+            "{error}; the runs until then, and what they found, are kept in {}",
+            folder.display()
+        ))
+    }
+
+    /// What earlier nights have found. A file that is no plan is told before anything is run.
+    fn known_findings(&self) -> Result<Findings> {
+        let Some(folder) = &self.findings else { return Ok(Findings::default()) };
+        let found = Folder::read(folder)?;
+        tell_own(&found);
+        found.whole()
+    }
+
+    /// What learns at once. A shard that is kept whole or not at all leaves that to `merge`.
+    fn memory(&self) -> Memory {
+        if self.once {
+            return Memory::default();
+        }
+        Memory { findings: self.findings.clone(), coverage: self.coverage.clone() }
     }
 
     /// The shard's part of the named scenarios of these systems.

@@ -8,6 +8,7 @@ use std::{
 use clap::Args;
 
 use super::{
+    findings::tell_beside,
     rescore::{note, tell_skipped},
     say,
 };
@@ -18,7 +19,7 @@ use crate::{
 use reenact_core::{Error, Result};
 use reenact_run::{
     archive::{self, Merged, Whole},
-    campaign::Coverage,
+    campaign::{self, Coverage, Findings, Folder},
 };
 
 #[derive(Args)]
@@ -55,7 +56,8 @@ pub(super) struct Baseline {
 
 #[derive(Args)]
 pub(super) struct Merge {
-    /// Folders of sessions or of single runs; of shards (`campaign --once`), the exit code is the campaign's
+    /// Folders of sessions or of single runs; of shards (`campaign --once`), the exit code is the campaign's, or 2 if a
+    /// finding cannot be read
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
 
@@ -108,7 +110,7 @@ impl Baseline {
 impl Merge {
     pub(super) fn execute(self) -> Result<u8> {
         let whole = Whole::of(&self.folders)?;
-        let Merged { runs, renumbered, again, skipped, findings } = archive::merge(&self.folders, &self.into)?;
+        let Merged { runs, renumbered, again, skipped, found } = archive::merge(&self.folders, &self.into)?;
         tell_skipped(&skipped);
         for path in again {
             note(&format!("left out {}: this run is there already", path.display()));
@@ -128,13 +130,25 @@ impl Merge {
             say(crate::coverage(&met, &known));
             met.united(&known).save(path)?;
         }
-        if let Some(kept) = self.findings.as_ref().filter(|_| !findings.is_empty()) {
-            say(crate::findings(&findings.keep(kept)?));
-        }
-        let Some(Whole { missing, exit_code }) = whole else { return Ok(0) };
+        let is_whole = self.keep_findings(found)?;
+        let Whole { missing, exit_code } = whole.unwrap_or(Whole { missing: Vec::new(), exit_code: 0 });
         for shard in missing {
             note(&format!("the shard {shard} is missing: its task left no result"));
         }
-        Ok(exit_code)
+        Ok(campaign::worst([exit_code, if is_whole { 0 } else { 2 }].into_iter()))
+    }
+
+    /// Adds what was found to what nights know. What is no finding there or in the sessions is named, and keeps
+    /// nothing from being kept. Says whether all that was found could be read.
+    fn keep_findings(&self, mut found: Folder) -> Result<bool> {
+        let findings = std::mem::take(&mut found.findings);
+        if let Some(kept) = &self.findings {
+            found.extend(Folder { findings: Findings::default(), ..Folder::read(kept)? });
+            if !findings.is_empty() {
+                say(crate::findings(&findings.keep(kept)?));
+            }
+        }
+        tell_beside(&found);
+        Ok(found.broken.is_empty())
     }
 }

@@ -193,12 +193,19 @@ fn tell(session: &Session, json: bool, done: &[RunResult], about: &About) -> Res
 
 /// Ends with an error at SIGINT or SIGTERM, so that all is cleaned up.
 pub(super) async fn interrupted<T>() -> Result<T> {
+    let name = signals()?.await;
+    Err(Error::inconclusive(format!("stopped by {name}; everything was removed")))
+}
+
+/// Listens for SIGINT and SIGTERM, from this call on. Gives the name of the first one that comes.
+pub(super) fn signals() -> Result<impl Future<Output = &'static str> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| signal(kind).map_err(|error| Error::Bug(format!("cannot listen for signals: {error}")));
     let (mut int, mut term) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let name = tokio::select! {
-        _ = int.recv() => "SIGINT",
-        _ = term.recv() => "SIGTERM",
-    };
-    Err(Error::inconclusive(format!("stopped by {name}; everything was removed")))
+    Ok(async move {
+        tokio::select! {
+            _ = int.recv() => "SIGINT",
+            _ = term.recv() => "SIGTERM",
+        }
+    })
 }

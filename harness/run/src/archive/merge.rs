@@ -7,11 +7,11 @@ use std::{
 };
 
 use super::{Saved, Skipped, folders};
-use crate::campaign::{FINDINGS, Findings, RunResult, SCORE};
+use crate::campaign::{FINDINGS, Folder, RunResult, SCORE};
 use reenact_core::{Error, Result};
 
 /// A session that was joined from others.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Merged {
     /// All its runs, those that were there before too.
     pub runs: Vec<RunResult>,
@@ -21,15 +21,16 @@ pub struct Merged {
     pub again: Vec<PathBuf>,
     /// Folders of runs without a verdict, left where they are.
     pub skipped: Vec<Skipped>,
-    /// What these sessions have found, or met again.
-    pub findings: Findings,
+    /// What these sessions have found, or met again; and what stood beside it, left where it is.
+    pub found: Folder,
 }
 
 /// Joins the runs of these folders into one session's folder. Files are hard-linked where
 /// that can be, else copied; the sources stay as they are. What is in `into` stays too.
 ///
 /// A run that is there already is not taken twice. Another run with the same scenario and
-/// number gets the next number that is free. The plans of what campaigns found come along.
+/// number gets the next number that is free. The plans of what campaigns found come along; what is no
+/// finding in their folders keeps nothing from being joined, and is named.
 ///
 /// # Errors
 /// As [`Saved::load`]; [`Error::Usage`] if `into` holds something else than runs;
@@ -37,12 +38,12 @@ pub struct Merged {
 pub fn merge(sources: &[PathBuf], into: &Path) -> Result<Merged> {
     let Saved { runs, skipped } = Saved::load_all(sources)?;
     let there = present(into)?;
-    let mut findings = Findings::load(&into.join(FINDINGS))?;
+    let mut found = Folder::read(&into.join(FINDINGS))?;
     for source in sources {
-        findings.extend(Findings::load(&source.join(FINDINGS))?);
+        found.extend(Folder::read(&source.join(FINDINGS))?);
     }
-    findings.save(&into.join(FINDINGS))?;
-    let mut merged = Merged { runs: there, renumbered: Vec::new(), again: Vec::new(), skipped, findings };
+    found.findings = found.findings.keep(&into.join(FINDINGS))?;
+    let mut merged = Merged { runs: there, renumbered: Vec::new(), again: Vec::new(), skipped, found };
     for run in runs {
         if merged.runs.iter().any(|known| is_same(known, &run)) {
             merged.again.push(run.run_dir);
@@ -70,7 +71,9 @@ pub(super) fn present(into: &Path) -> Result<Vec<RunResult>> {
     }
     fs::create_dir_all(into).map_err(Error::file("create", into))?;
     let runs = Saved::session(into)?.runs;
-    if runs.is_empty() && !folders(into)?.is_empty() {
+    // A session may have found something and kept no run.
+    let is_other = |folder: &PathBuf| !folder.ends_with(FINDINGS);
+    if runs.is_empty() && folders(into)?.iter().any(is_other) {
         return Err(Error::usage(
             format!("{} holds other folders, and no run", into.display()),
             "give --into a folder that is new, empty, or a session's",

@@ -78,7 +78,7 @@ impl Coverage {
         map
     }
 
-    fn meet(&mut self, system: &str, states: Vec<String>) {
+    pub(super) fn meet(&mut self, system: &str, states: Vec<String>) {
         self.systems.entry(system.into()).or_default().extend(states);
     }
 
@@ -171,7 +171,7 @@ fn foreseen(schedule: &Schedule) -> Vec<String> {
 }
 
 /// The states that a run has met, by what it journalled and by what detectors said.
-fn met(events: &[Event], episodes: &[Episode]) -> Vec<String> {
+pub(super) fn met(events: &[Event], episodes: &[Episode]) -> Vec<String> {
     let (mut walk, mut fired) = (Walk::default(), episodes.iter().peekable());
     for event in events {
         while let Some(episode) = fired.next_if(|episode| episode.from <= event.at) {

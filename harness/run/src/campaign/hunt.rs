@@ -1,10 +1,11 @@
 //! The hunt: what earlier nights have found, then random schedules for as long as there is time,
 //! and the smallest schedules that still show what is new.
 
+mod tonight;
+
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::pin,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
@@ -14,10 +15,14 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::{
-    Coverage, Findings, Night, Outcome, Playable, Record, RunResult, Runner, Schedule, Shard, random,
+    Coverage, Findings, Outcome, Playable, RunResult, Runner, Schedule, Shard, random,
     shrink::{self, Shrunk, Votes},
 };
 use reenact_core::{Error, Result};
+use tonight::Tonight;
+
+pub(crate) use tonight::FINDINGS;
+pub use tonight::Memory;
 
 /// How much of the time is for finding, once something was found: the rest is for
 /// shrinking it.
@@ -28,15 +33,47 @@ const VOTES: Votes = Votes { needed: 2, of: 3 };
 const AGAIN: u32 = 5;
 
 /// How many schedules are drawn for each one that is played, where it is known what was met before.
-const CANDIDATES: u8 = 4;
+pub(super) const CANDIDATES: u8 = 4;
 
-/// The folder of what was found, in a session's.
-pub(crate) const FINDINGS: &str = "findings";
+/// Who plays schedules: a [`Runner`], on real software.
+pub trait Player {
+    /// Plays a schedule once, under a run's id and number.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a fault that the system does not know. However the run ends is no error.
+    fn play(
+        &self,
+        id: &str,
+        run: u64,
+        schedule: &Schedule,
+        playable: &Playable,
+    ) -> impl Future<Output = Result<RunResult>>;
+
+    /// The id of its session.
+    fn session(&self) -> &str;
+
+    /// The session's folder.
+    fn results(&self) -> &Path;
+}
+
+impl Player for Runner {
+    async fn play(&self, id: &str, run: u64, schedule: &Schedule, playable: &Playable) -> Result<RunResult> {
+        Runner::play(self, id, run, schedule, playable).await
+    }
+
+    fn session(&self) -> &str {
+        self.session.id()
+    }
+
+    fn results(&self) -> &Path {
+        self.session.results()
+    }
+}
 
 /// What to hunt, and for how long.
-pub struct Hunt<'a> {
-    /// What runs the schedules.
-    pub runner: &'a Runner,
+pub struct Hunt<'a, P = Runner> {
+    /// Who plays the schedules.
+    pub player: &'a P,
     /// The systems, in turn.
     pub systems: Vec<&'static Playable>,
     /// From which every schedule is drawn.
@@ -53,6 +90,8 @@ pub struct Hunt<'a> {
     pub known: Option<Coverage>,
     /// What earlier nights have found: it is run first.
     pub findings: Findings,
+    /// Where nights keep both, which learn at once.
+    pub memory: Memory,
 }
 
 /// What came of a hunt.
@@ -100,19 +139,11 @@ struct Trial {
 struct Failure {
     trial: Trial,
     reason: String,
+    /// The name under which it is kept until it is shrunk.
+    name: String,
 }
 
-/// What this night has seen so far.
-struct Tonight<'s> {
-    session: &'s str,
-    results: Vec<RunResult>,
-    findings: Findings,
-    failures: Vec<Failure>,
-    /// One failure of each kind is enough to shrink.
-    signatures: BTreeSet<(&'static str, String)>,
-}
-
-impl Hunt<'_> {
+impl<P: Player> Hunt<'_, P> {
     /// Runs what earlier nights have found, hunts until the time is over, and hands over each
     /// result as it comes.
     ///
@@ -120,26 +151,25 @@ impl Hunt<'_> {
     /// [`Error::Bug`] if no schedule can be drawn, [`Error::File`] if a plan cannot be kept.
     pub async fn run(&self, mut told: impl FnMut(&RunResult)) -> Result<Hunted> {
         let begun = Instant::now();
-        let tonight = RefCell::new(Tonight::new(self.runner.session.id(), self.findings.clone()));
+        let tonight = RefCell::new(Tonight::new(self.player, &self.memory, self.findings.clone()));
         let is_over = || {
             let share = if tonight.borrow().failures.is_empty() { 1.0 } else { FINDING };
             begun.elapsed() > self.budget.mul_f64(share)
         };
         let mut seen = |trial: Trial, result: RunResult| {
             told(&result);
-            tonight.borrow_mut().see(trial, result);
+            tonight.borrow_mut().see(trial, result)
         };
         self.play(self.owed().into_iter().take_while(|_| !is_over()).map(Ok), &mut seen).await?;
         let mut known = self.known.clone();
         let drawn = self.numbers().take_while(|_| !is_over()).map(|number| self.drawn(number, &mut known));
         self.play(drawn, &mut seen).await?;
-        let Tonight { results, failures, mut findings, .. } = tonight.into_inner();
+        let mut tonight = tonight.into_inner();
         let mut new = Vec::new();
-        for failure in failures {
-            new.push(self.shrunk(failure, &mut findings, begun + self.budget).await?);
+        for failure in std::mem::take(&mut tonight.failures) {
+            new.push(self.shrunk(failure, &mut tonight, begun + self.budget).await?);
         }
-        self.keep(&findings)?;
-        Ok(Hunted { results, new, findings })
+        Ok(Hunted { results: tonight.results, new, findings: tonight.findings })
     }
 
     /// The plans of earlier nights that are this shard's, each so often as it is owed.
@@ -163,7 +193,7 @@ impl Hunt<'_> {
     }
 
     /// The numbers of this shard's schedules, for ever.
-    fn numbers(&self) -> impl Iterator<Item = u64> + use<> {
+    fn numbers(&self) -> impl Iterator<Item = u64> + use<P> {
         let (shard, most) = (self.shard, self.most.unwrap_or(u64::MAX));
         (0..most).filter(move |index| shard.has(*index))
     }
@@ -187,36 +217,37 @@ impl Hunt<'_> {
     async fn play(
         &self,
         trials: impl Iterator<Item = Result<Trial>>,
-        mut seen: impl FnMut(Trial, RunResult),
+        mut seen: impl FnMut(Trial, RunResult) -> Result<()>,
     ) -> Result<()> {
         let runs = stream::iter(trials).map(|trial| async {
             let trial = trial?;
-            let result = self.runner.play(&trial.id, trial.number, &trial.schedule, trial.playable).await?;
+            let result = self.player.play(&trial.id, trial.number, &trial.schedule, trial.playable).await?;
             Ok::<_, Error>((trial, result))
         });
         let mut runs = pin!(runs.buffer_unordered(self.jobs.max(1)));
         while let Some(run) = runs.next().await {
             let (trial, result) = run?;
-            seen(trial, result);
+            seen(trial, result)?;
         }
         Ok(())
     }
 
     /// Shrinks a failure, counts how often the smallest schedule shows it, and keeps that.
-    async fn shrunk(&self, failure: Failure, findings: &mut Findings, end: Instant) -> Result<Finding> {
-        let Failure { trial: Trial { playable, schedule, of, id, number }, reason } = failure;
-        let wanted = shrink::signature(&reason);
-        let (id, count) = (format!("{id}.{number}.shrunk"), AtomicU32::new(0));
+    async fn shrunk(&self, mut failure: Failure, tonight: &mut Tonight<'_>, end: Instant) -> Result<Finding> {
+        let (playable, schedule) = (failure.trial.playable, failure.trial.schedule.clone());
+        let wanted = shrink::signature(&failure.reason);
+        let (id, count) = (format!("{}.{}.shrunk", failure.trial.id, failure.trial.number), AtomicU32::new(0));
         let run = |schedule: Schedule| {
             let (id, count) = (&id, &count);
             async move {
                 let run = count.fetch_add(1, Ordering::Relaxed) + 1;
-                let result = self.runner.play(id, run.into(), &schedule, playable).await.ok()?;
+                let result = self.player.play(id, run.into(), &schedule, playable).await.ok()?;
                 failure_of(&result).map(|reason| shrink::signature(&reason))
             }
         };
         let goes_on = || Instant::now() < end;
-        let mut shrunk = shrink::shrink(schedule, &wanted, VOTES, goes_on, &run).await;
+        let kept = |smaller: &Shrunk| tonight.replace(&mut failure, smaller);
+        let mut shrunk = shrink::shrink(schedule, &wanted, VOTES, goes_on, &run, kept).await?;
         let (mut failed, mut ran) = (0, 0);
         while ran < AGAIN && goes_on() {
             ran += 1;
@@ -225,50 +256,12 @@ impl Hunt<'_> {
         if ran > 0 {
             shrunk.failed = (failed, ran);
         }
-        let Shrunk { schedule, failed: (failed, ran), runs, is_minimal } = shrunk;
-        let night = Night { session: self.runner.session.id().into(), failed, of: ran, met: 1 };
-        let record = Record { reason: reason.clone(), is_minimal, first_bad: None, nights: vec![night] };
-        let name = findings.add(Schedule { finding: Some(record), ..schedule });
-        self.keep(findings)?;
-        let plan = self.folder().join(format!("{name}.toml"));
-        let number = of.is_none().then_some(number);
-        Ok(Finding { system: playable.system.into(), number, reason, plan, failed: (failed, ran), runs, is_minimal })
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.runner.session.results().join(FINDINGS)
-    }
-
-    /// Keeps what this night has seen in the session's folder: a shard's moves, and a night's are merged.
-    fn keep(&self, findings: &Findings) -> Result<()> {
-        findings.of(self.runner.session.id()).save(&self.folder())
-    }
-}
-
-impl<'s> Tonight<'s> {
-    fn new(session: &'s str, findings: Findings) -> Self {
-        Self { session, results: Vec::new(), findings, failures: Vec::new(), signatures: BTreeSet::new() }
-    }
-
-    fn see(&mut self, trial: Trial, result: RunResult) {
-        let (failure, has_verdict) = (failure_of(&result), matches!(result.outcome, Outcome::Pass | Outcome::Fail));
-        self.results.push(result);
-        let findings = &mut self.findings;
-        if let Some(record) = trial.of.as_ref().filter(|_| has_verdict).and_then(|name| findings.record(name)) {
-            let shows = failure.as_deref().is_some_and(|reason| record.is_shown_by(reason));
-            let night = record.tonight(self.session);
-            night.of += 1;
-            night.failed += u32::from(shows);
-            if shows {
-                return;
-            }
-        }
-        let Some(reason) = failure else { return };
-        if let Some(name) = findings.that_is(&trial.schedule, &reason).map(str::to_owned) {
-            findings.record(&name).into_iter().for_each(|record| record.tonight(self.session).met += 1);
-        } else if self.signatures.insert((trial.playable.system, shrink::signature(&reason))) {
-            self.failures.push(Failure { trial, reason });
-        }
+        tonight.replace(&mut failure, &shrunk)?;
+        let Failure { trial: Trial { of, number, .. }, reason, name } = failure;
+        let (plan, number) =
+            (self.player.results().join(FINDINGS).join(format!("{name}.toml")), of.is_none().then_some(number));
+        let Shrunk { failed, runs, is_minimal, .. } = shrunk;
+        Ok(Finding { system: playable.system.into(), number, reason, plan, failed, runs, is_minimal })
     }
 }
 

@@ -198,7 +198,14 @@ impl Playable {
 
 /// A system of three nodes for the tests of campaigns: its schedules are drawn, and never played.
 #[cfg(test)]
-pub(super) static TOY: Playable = Playable {
+pub(super) static TOY: Playable = TOY_ENTRY;
+
+// Plans are read of systems in the registry only.
+#[cfg(test)]
+inventory::submit! { TOY_ENTRY }
+
+#[cfg(test)]
+const TOY_ENTRY: Playable = Playable {
     system: "toy",
     images: Vec::new,
     menu: Menu {

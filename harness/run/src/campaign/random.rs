@@ -271,6 +271,78 @@ mod tests {
         assert_eq!(kinds.len(), 12 + 2, "{kinds:?}");
     }
 
+    /// Each part of a menu by itself: what may happen to whom.
+    fn menu(playable: &Playable) -> BTreeSet<String> {
+        let Menu { peers, machines, processes, disks, others } = playable.menu;
+        let mut all = BTreeSet::new();
+        let mut put = |what: String| _ = all.insert(what);
+        for peer in peers {
+            for (kind, sides) in
+                [("partition", ["left", "right"]), ("one_way", ["from", "to"]), ("flap", ["left", "right"])]
+            {
+                sides.into_iter().for_each(|side| put(format!("{kind} {side} {peer}")));
+            }
+        }
+        for machine in machines {
+            for kind in ["power_off nodes", "shut_down nodes", "pause node", "disconnect node"] {
+                put(format!("{kind} {machine}"));
+            }
+        }
+        for (node, process, signals) in processes {
+            for signal in *signals {
+                put(format!("kill {node} {process} {}", signal_name(*signal)));
+            }
+            put(format!("crash_loop {node} {process}"));
+        }
+        disks.iter().for_each(|node| put(format!("disk_full node {node}")));
+        others().iter().for_each(|fault| put(format!("{} {}", fault.kind, fault.fields)));
+        for remedy in playable.remedies {
+            [true, false].into_iter().for_each(|is_killed| put(format!("call {}, killed: {is_killed}", remedy.name)));
+        }
+        all
+    }
+
+    fn signal_name(signal: Signal) -> String {
+        Value::try_from(signal).expect("a name").as_str().expect("a text").to_owned()
+    }
+
+    /// The parts of a menu that a schedule has.
+    fn parts(schedule: &Schedule) -> Vec<String> {
+        let mut all: Vec<_> = schedule
+            .calls
+            .iter()
+            .map(|call| format!("call {}, killed: {}", call.name, call.killed_after.is_some()))
+            .collect();
+        for FaultSpec { kind, fields } in schedule.faults.iter().map(|timed| &timed.fault) {
+            let text = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
+            match kind.as_str() {
+                "kill" => all.push(format!("kill {} {} {}", text("node"), text("process"), text("signal"))),
+                "crash_loop" => all.push(format!("crash_loop {} {}", text("node"), text("process"))),
+                _ => {
+                    all.push(format!("{kind} {fields}"));
+                    for (name, value) in fields {
+                        let one = value.as_str().map(str::to_owned);
+                        let many = value
+                            .as_array()
+                            .into_iter()
+                            .flatten()
+                            .filter_map(|value| value.as_str().map(str::to_owned));
+                        all.extend(one.into_iter().chain(many).map(|node| format!("{kind} {name} {node}")));
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_part_of_the_menu_is_drawn() {
+        let drawn: BTreeSet<_> = all().flat_map(|schedule| parts(&schedule)).collect();
+        let menu = menu(&TOY);
+        let missing: Vec<_> = menu.difference(&drawn).collect();
+        assert!(missing.is_empty() && menu.len() > 30, "never drawn: {missing:?}");
+    }
+
     #[test]
     fn most_of_what_loses_power_gets_it_back_and_a_machine_suffers_one_thing_at_a_time() {
         let (mut returned, mut stayed) = (0, 0);

@@ -1,19 +1,10 @@
 //! Runs scenarios: each with its limit, its evidence and its clean-up.
 
-use std::{
-    collections::BTreeSet,
-    convert::identity,
-    fmt, fs,
-    panic::AssertUnwindSafe,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, convert::identity, fs, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-use serde::{Deserialize, Serialize};
 
-use super::{Admission, Playable, Scenario, Schedule};
+use super::{Admission, Outcome, Playable, RunResult, Scenario, Schedule, Setup};
 use crate::{
     contract::{Proof, Step},
     drill::Exercise,
@@ -21,11 +12,8 @@ use crate::{
     machine,
     score::Score,
 };
-use reenact_core::{Error, Result, file, progress};
+use reenact_core::{Error, Result, progress};
 use reenact_testbed::{Session, Testbed};
-
-/// The file that makes a folder a run's.
-pub(crate) const SCORE: &str = "score.json";
 
 /// The schedule of a run that played one.
 pub(super) const PLAN: &str = "plan.toml";
@@ -35,122 +23,6 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long after its own limit a trial is cut off.
 const TRIAL_HANGS: Duration = Duration::from_secs(5);
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// All that it should prove was proved.
-    Pass,
-    /// A detector, a runbook or an invariant failed.
-    Fail,
-    /// Nothing was proved either way.
-    Inconclusive,
-    /// The environment lacks something that it needs.
-    Skipped,
-}
-
-/// How a run was set up. Of older runs not all is known.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Setup {
-    /// Whether the controls, the wrong runbooks and the kills were run too.
-    pub full: bool,
-    /// Whether the faults were left out, for the no-fault control.
-    #[serde(alias = "sham")]
-    pub no_fault: bool,
-    /// The version of `reenact` that ran it.
-    pub version: Option<String>,
-    /// The commit, as `REENACT_COMMIT` or else `GITHUB_SHA` named it.
-    pub commit: Option<String>,
-}
-
-impl Setup {
-    fn of(plan: Plan) -> Self {
-        let named = |name| std::env::var(name).ok().filter(|commit| !commit.is_empty());
-        Self {
-            full: plan.full,
-            no_fault: plan.no_fault,
-            version: Some(env!("CARGO_PKG_VERSION").into()),
-            commit: named("REENACT_COMMIT").or_else(|| named("GITHUB_SHA")),
-        }
-    }
-}
-
-/// One run of one scenario, as it is told to others.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunResult {
-    /// The scenario.
-    pub id: String,
-    /// Which repetition, from 1.
-    pub run: u32,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Why, unless it passed.
-    pub reason: Option<String>,
-    /// Whether no fault could be proved to be in force: what the no-fault control must end in.
-    #[serde(default)]
-    pub unproved: bool,
-    /// Its seed.
-    pub seed: u64,
-    /// How long it took, clean-up included.
-    pub duration_ms: u64,
-    /// The folder that it is kept in.
-    pub run_dir: PathBuf,
-    /// How it was set up.
-    #[serde(default)]
-    pub setup: Setup,
-    /// What is known of it.
-    pub score: Score,
-    /// The process's exit code that it calls for.
-    #[serde(skip)]
-    pub exit_code: u8,
-}
-
-impl RunResult {
-    /// Writes it into a folder, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be written.
-    pub(crate) fn write_to(&self, folder: &Path) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self).map_err(|error| Error::Bug(format!("a score: {error}")))?;
-        file::write_whole(&folder.join(SCORE), text)
-    }
-
-    /// Keeps it in its own folder. A verdict that is not kept is told, and is no pass: those
-    /// who read the folder later would take the run for one that was cut off.
-    fn kept(mut self) -> Self {
-        let Err(error) = self.write_to(&self.run_dir) else { return self };
-        if matches!(self.outcome, Outcome::Pass | Outcome::Skipped) {
-            (self.outcome, self.exit_code) = (Outcome::Inconclusive, error.exit_code());
-        }
-        self.reason = Some(self.reason.map_or_else(String::new, |reason| reason + "\n    ") + &error.to_string());
-        self
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Pass => "pass",
-            Self::Fail => "FAIL",
-            Self::Inconclusive => "INCONCLUSIVE",
-            Self::Skipped => "skipped",
-        })
-    }
-}
-
-/// One run in one line, and why it did not pass.
-impl fmt::Display for RunResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { outcome, id, run, run_dir, .. } = self;
-        write!(f, "{outcome:<12} {id} #{run} ({:.1} s)", self.duration_ms as f64 / 1000.0)?;
-        match &self.reason {
-            Some(reason) => write!(f, "\n    {reason}\n    kept in {}", run_dir.display()),
-            None => Ok(()),
-        }
-    }
-}
 
 /// One run to be done.
 struct Work {
@@ -405,67 +277,7 @@ impl Runner {
     }
 }
 
-/// The exit code for many runs: see [`worst`].
-pub fn exit_code(results: &[RunResult]) -> u8 {
-    worst(results.iter().map(|result| result.exit_code))
-}
-
-/// The exit code that counts most: a bug of ours, then a failure, then a lack of proof.
-pub(crate) fn worst(codes: impl Iterator<Item = u8> + Clone) -> u8 {
-    let worst = [70, 1, 3, 2, 4];
-    worst.into_iter().find(|code| codes.clone().any(|other| other == *code)).unwrap_or(0)
-}
-
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ended(run_dir: &Path, outcome: Outcome, exit_code: u8) -> RunResult {
-        let reason = (outcome != Outcome::Pass).then(|| "as it was".to_owned());
-        let (id, setup, score) = ("a::b".into(), Setup::default(), Score::default());
-        RunResult {
-            unproved: false,
-            id,
-            run: 1,
-            outcome,
-            reason,
-            seed: 1,
-            duration_ms: 1,
-            run_dir: run_dir.into(),
-            setup,
-            score,
-            exit_code,
-        }
-    }
-
-    #[test]
-    fn a_score_that_cannot_be_kept_is_told_and_is_no_pass() {
-        let folder = tempfile::tempdir().expect("a folder");
-        for (outcome, code, becomes) in [
-            (Outcome::Pass, 0, (Outcome::Inconclusive, 3)),
-            (Outcome::Skipped, 0, (Outcome::Inconclusive, 3)),
-            (Outcome::Fail, 1, (Outcome::Fail, 1)),
-            (Outcome::Inconclusive, 4, (Outcome::Inconclusive, 4)),
-        ] {
-            let kept = ended(&folder.path().join("gone"), outcome, code).kept();
-            assert_eq!((kept.outcome, kept.exit_code), becomes);
-            let reason = kept.reason.expect("a reason");
-            assert!(reason.contains("could not write") && reason.contains(SCORE), "{reason}");
-            assert_eq!(reason.contains("as it was"), outcome != Outcome::Pass, "{reason}");
-        }
-    }
-
-    #[test]
-    fn a_score_that_is_kept_is_as_it_was() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let result = ended(folder.path(), Outcome::Pass, 0);
-        assert_eq!(result.clone().kept(), result);
-        let text = fs::read(folder.path().join(SCORE)).expect("a score");
-        assert_eq!(serde_json::from_slice::<RunResult>(&text).expect("a result"), result);
-    }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{FaultSpec, Schedule, Span};
+use reenact_core::Result;
 
 /// The shortest stretch of a fault that is tried.
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -37,14 +38,19 @@ pub fn signature(reason: &str) -> String {
 }
 
 /// Shrinks `schedule`, of which one run failed with `signature`. `run` runs a schedule and
-/// gives its failure's signature, if it failed; `goes_on` says whether there is time left.
+/// gives its failure's signature, if it failed; `goes_on` says whether there is time left, and
+/// `kept` is told of each smaller one at once.
+///
+/// # Errors
+/// Those of `kept`.
 pub async fn shrink<R, Fut>(
     schedule: Schedule,
     signature: &str,
     votes: Votes,
     mut goes_on: impl FnMut() -> bool,
     mut run: R,
-) -> Shrunk
+    mut kept: impl FnMut(&Shrunk) -> Result<()>,
+) -> Result<Shrunk>
 where
     R: FnMut(Schedule) -> Fut,
     Fut: Future<Output = Option<String>>,
@@ -60,7 +66,7 @@ where
             let (mut failed, mut ran) = (0, 0);
             while failed < votes.needed && votes.of - ran >= votes.needed - failed {
                 if !goes_on() {
-                    return best;
+                    return Ok(best);
                 }
                 ran += 1;
                 best.runs += 1;
@@ -68,12 +74,13 @@ where
             }
             if failed >= votes.needed {
                 best = Shrunk { schedule: candidate, failed: (failed, ran), ..best };
+                kept(&best)?;
                 continue 'smaller;
             }
             held.push(candidate);
         }
         best.is_minimal = true;
-        return best;
+        return Ok(best);
     }
 }
 
@@ -183,7 +190,13 @@ mod tests {
     async fn what_does_not_matter_goes() {
         let said = "stuck for 7 s";
         let run = |schedule| async move { fails(&schedule).then(|| signature(said)) };
-        let shrunk = shrink(noisy(), &signature(said), Votes { needed: 1, of: 1 }, || true, run).await;
+        let mut told = Vec::new();
+        let kept = |smaller: &Shrunk| {
+            told.push(smaller.schedule.clone());
+            Ok(())
+        };
+        let shrunk = shrink(noisy(), &signature(said), Votes { needed: 1, of: 1 }, || true, run, kept).await;
+        let shrunk = shrunk.expect("kept");
         let expected = r#"
             system = "toy"
             fault = [{ at = "0s", kind = "power_off", nodes = ["n3"] }]
@@ -191,6 +204,8 @@ mod tests {
         "#;
         assert_eq!(shrunk.schedule, parse(expected));
         assert!(shrunk.is_minimal && shrunk.runs < 30, "{shrunk:?}");
+        assert!(told.len() > 3 && told.iter().all(fails), "each step is kept: {told:?}");
+        assert_eq!(told.last(), Some(&shrunk.schedule));
     }
 
     #[tokio::test]
@@ -202,7 +217,8 @@ mod tests {
             let shows = fails(&schedule) && turn % 3 != 0;
             async move { if schedule.calls.is_empty() { Some("other".into()) } else { shows.then(|| "it".into()) } }
         };
-        let shrunk = shrink(noisy(), "it", Votes { needed: 2, of: 4 }, || true, run).await;
+        let shrunk = shrink(noisy(), "it", Votes { needed: 2, of: 4 }, || true, run, |_| Ok(())).await;
+        let shrunk = shrunk.expect("kept");
         assert!(fails(&shrunk.schedule) && shrunk.schedule.faults.len() == 1, "{shrunk:?}");
         assert_eq!(shrunk.failed.0, 2);
     }
@@ -214,7 +230,8 @@ mod tests {
             left -= 1;
             left >= 0
         };
-        let shrunk = shrink(noisy(), "x", Votes { needed: 1, of: 1 }, goes_on, |_| async { None }).await;
+        let shrunk = shrink(noisy(), "x", Votes { needed: 1, of: 1 }, goes_on, |_| async { None }, |_| Ok(())).await;
+        let shrunk = shrunk.expect("kept");
         assert_eq!((shrunk.schedule, shrunk.runs, shrunk.is_minimal), (noisy(), 3, false));
     }
 

@@ -126,9 +126,9 @@ async fn harmed<S: System>(run: &Run<S>, harmful: &Harmful<S>) -> Result<()> {
 }
 
 /// Nothing acknowledged is lost, all nodes agree, and reads are as promised.
-pub(super) async fn unharmed<S: System>(run: &Run<S>) -> Result<()> {
+pub(super) async fn unharmed<S: System>(run: &Run<S>, how: &How<S>) -> Result<()> {
     let mut found = run.compare().await?;
-    if run.may_misread() {
+    if run.may_misread(how) {
         found.misread.clear();
     }
     if found.is_clean() { Ok(()) } else { Err(Error::failed(found.to_string())) }

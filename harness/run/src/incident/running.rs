@@ -1,5 +1,7 @@
 //! A run that goes on: the system, its clients and probes, and the faults in force.
 
+mod reads;
+
 use std::{
     any::{Any, TypeId},
     collections::HashMap,
@@ -16,19 +18,14 @@ use reenact_core::{
     runbook::{Conclusion, Operator, Runbook},
     workload::{Ledger, Workload},
 };
-use reenact_history::Verdict;
 use reenact_testbed::fault::{self, Fault, FaultHandle};
 
-use super::{Lab, Promise, System};
+use super::{Lab, System};
+use reads::Minorities;
 
 /// How long a testbed may take to serve, on a loaded machine. Typically it takes some three
 /// seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// How long a search for an order of the clients' reads may take. Their keys are written once,
-/// so none is needed.
-const ORDER_LIMIT: Duration = Duration::from_secs(10);
-/// So many misread writes are told with their reads.
-const TOLD: usize = 3;
 /// How long work that goes on after the acknowledgement may take to end.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -39,6 +36,7 @@ pub struct Run<S: System> {
     watch: Watch,
     workload: Workload,
     active: tokio::sync::Mutex<Vec<InForce<S>>>,
+    minorities: Minorities,
     times: Mutex<Times>,
     by_hand: Mutex<Vec<Observation>>,
     kept: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
@@ -48,6 +46,7 @@ pub struct Run<S: System> {
 struct InForce<S> {
     name: Option<String>,
     lasts: bool,
+    since: Moment,
     active: FaultHandle<S>,
 }
 
@@ -78,6 +77,7 @@ impl<S: System> Run<S> {
             watch,
             workload,
             active: tokio::sync::Mutex::default(),
+            minorities: Minorities::default(),
             times: Mutex::new(Times { story_from: None, effect_at: lab.now() }),
             by_hand: Mutex::default(),
             kept: Mutex::default(),
@@ -149,7 +149,7 @@ impl<S: System> Run<S> {
         self.effect_begins();
         lab.record("fault", format!("{active}: in force after {:.1?}; {}", active.took, active.proof));
         lab.score(|score| score.injected(&active.to_string(), active.took));
-        self.active.lock().await.push(InForce { name, lasts, active });
+        self.active.lock().await.push(InForce { name, lasts, since: lab.now(), active });
         Ok(())
     }
 
@@ -193,6 +193,8 @@ impl<S: System> Run<S> {
 
     async fn heal_at(&self, active: &mut Vec<InForce<S>>, at: usize) -> Result<()> {
         let others = active.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| &other.active);
+        // From here on it may be half in force.
+        self.minorities.ends(self.cut_off_by(&active[at]));
         let took = active[at].active.heal_beside(&self.system, others).await?;
         let healed = active.remove(at);
         if !took.is_zero() {
@@ -397,36 +399,11 @@ impl<S: System> Run<S> {
         let mut found = self.lab.ledger().read(|entries| judge::compare(entries, &contents));
         found.repeated = self.system.repeated().await?;
         if let Some(promise) = self.system.promise() {
-            self.check_reads(promise, &mut found)?;
+            self.check_reads(&promise, &mut found).await?;
         }
         self.lab.record("judge", found.to_string());
         self.lab.score(|score| score.judged(&found));
         Ok(found)
-    }
-
-    /// Holds what the clients read against what the system promises.
-    fn check_reads(&self, promise: Promise, found: &mut Findings) -> Result<()> {
-        let history = self.lab.ledger().history()?;
-        found.reads = history.reads();
-        match promise.reads.check(&history, ORDER_LIMIT) {
-            Verdict::Holds => {}
-            Verdict::Violated(violations) => {
-                for violation in violations.iter().take(TOLD) {
-                    self.lab.record("misread", violation.to_string());
-                }
-                found.misread = violations.iter().filter_map(|violation| violation.key.parse().ok()).collect();
-            }
-            Verdict::Unknown { why } => {
-                return Err(Error::inconclusive(format!("whether reads are {} cannot be told: {why}", promise.reads)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a diagnosis that is true in this run takes the system's promise back.
-    pub(crate) fn may_misread(&self) -> bool {
-        let promise = self.system.promise();
-        promise.is_some_and(|promise| promise.unless.iter().any(|id| self.lab.expected().contains(id)))
     }
 
     /// Ends the run's tasks and keeps what they saw.

@@ -22,9 +22,16 @@ use crate::metrics::Monitored;
 pub struct Promise {
     /// The guarantee.
     pub reads: Guarantee,
-    /// The detectors whose diagnosis takes it back, such as that of a second cluster: where one
-    /// of these may fire, what was misread is told and is no failure.
+    /// The detectors whose diagnosis takes it back, such as that of a second cluster: where an incident
+    /// names one of these, or a schedule has made one fire, what was misread is told and is no failure.
     pub unless: &'static [&'static str],
+}
+
+impl Promise {
+    /// Whether one of these diagnoses takes it back.
+    pub fn is_taken_back_by<'d>(&self, mut diagnoses: impl Iterator<Item = &'d str>) -> bool {
+        diagnoses.any(|diagnosis| self.unless.contains(&diagnosis))
+    }
 }
 
 /// A system under test, deployed.
@@ -81,6 +88,12 @@ pub trait System: Sized + Send + Sync + 'static {
     /// What it promises of its clients' reads; `None`: they do not read.
     fn promise(&self) -> Option<Promise> {
         None
+    }
+
+    /// The nodes of which a majority decides: whom of these a cut leaves in a minority must serve no stale
+    /// reads. None where nothing votes, or where nobody reads.
+    fn voters(&self) -> Vec<&str> {
+        Vec::new()
     }
 
     /// Whether all that was acknowledged has had its time to take effect.

@@ -121,6 +121,12 @@ pub trait Fault<S>: fmt::Display + fmt::Debug + Send + Sync + 'static {
     fn is_lasting(&self) -> bool {
         false
     }
+
+    /// Whom of these voters it leaves without a majority of them for as long as it is in force. Nobody, where
+    /// that cannot be said of all that time.
+    fn leaves_in_a_minority<'v>(&self, _voters: &[&'v str]) -> Vec<&'v str> {
+        Vec::new()
+    }
 }
 
 #[async_trait]
@@ -135,6 +141,10 @@ impl<S: Sync + 'static> Fault<S> for Box<dyn Fault<S>> {
 
     fn is_lasting(&self) -> bool {
         self.as_ref().is_lasting()
+    }
+
+    fn leaves_in_a_minority<'v>(&self, voters: &[&'v str]) -> Vec<&'v str> {
+        self.as_ref().leaves_in_a_minority(voters)
     }
 }
 
@@ -209,6 +219,11 @@ async fn proved<S: Sync + 'static>(system: &S, fault: &dyn Fault<S>, before: &Ef
 }
 
 impl<S: Sync + 'static> FaultHandle<S> {
+    /// As [`Fault::leaves_in_a_minority`].
+    pub fn leaves_in_a_minority<'v>(&self, voters: &[&'v str]) -> Vec<&'v str> {
+        self.fault.leaves_in_a_minority(voters)
+    }
+
     /// Takes the fault back and proves that its effect is gone; gives the time that it took.
     /// Nothing is done where nothing takes it back.
     ///

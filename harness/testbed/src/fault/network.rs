@@ -53,6 +53,22 @@ impl Partition {
         self.flows.iter().map(flow).collect()
     }
 
+    /// Those that a node still exchanges anything with, by way of others too, itself among them. What passes
+    /// one way only counts as well.
+    fn reached<'v>(&self, node: &'v str, all: &[&'v str]) -> Vec<&'v str> {
+        let mut reached = vec![node];
+        let mut at = 0;
+        while at < reached.len() {
+            let from = reached[at];
+            let is_cut = |to: &str| self.drops(from, to) && self.drops(to, from);
+            let is_new = |to: &&&str| !(reached.contains(*to) || is_cut(to));
+            let new: Vec<_> = all.iter().filter(is_new).copied().collect();
+            reached.extend(new);
+            at += 1;
+        }
+        reached
+    }
+
     fn drops(&self, from: &str, to: &str) -> bool {
         self.flows.iter().any(|(sender, receiver)| sender == from && receiver == to)
     }
@@ -105,6 +121,11 @@ impl<S: OnTestbed> Fault<S> for Partition {
         }
         let holds = cut.into_iter().all(|as_meant| as_meant);
         Ok(Effect { control, parts, ..Effect::new(holds, format!("ping: {}", seen.join(", "))) })
+    }
+
+    fn leaves_in_a_minority<'v>(&self, voters: &[&'v str]) -> Vec<&'v str> {
+        let has_no_majority = |voter: &&'v str| self.reached(voter, voters).len() * 2 <= voters.len();
+        voters.iter().copied().filter(has_no_majority).collect()
     }
 }
 
@@ -208,6 +229,11 @@ impl<S: OnTestbed> Fault<S> for Disconnect {
         let others: Vec<_> = names.filter(|name| *name != "lo").collect();
         Ok(Effect::new(others.is_empty(), format!("interfaces of {}: lo {}", self.node, others.join(" "))))
     }
+
+    fn leaves_in_a_minority<'v>(&self, voters: &[&'v str]) -> Vec<&'v str> {
+        let is_alone = |voter: &&'v str| *voter == self.node && voters.len() > 1;
+        voters.iter().copied().filter(is_alone).collect()
+    }
 }
 
 /// A cut that comes and goes, as a loose cable or a rebooting switch does.
@@ -285,6 +311,30 @@ mod tests {
         let cut = Partition::one_way(&["n2", "n3"], &["n1"]);
         assert!(cut.drops("n2", "n1") && cut.drops("n3", "n1"));
         assert!(!cut.drops("n1", "n2"));
+    }
+
+    /// Through the trait, as a system's run asks.
+    fn minority<'v>(fault: &dyn Fault<Testbed>, voters: &[&'v str]) -> Vec<&'v str> {
+        fault.leaves_in_a_minority(voters)
+    }
+
+    #[test]
+    fn a_minority_is_who_reaches_no_majority_of_the_voters_by_any_way() {
+        let three = &NODES[..3];
+        assert_eq!(minority(&Partition::isolate("n1", &["n2", "n3"]), three), ["n1"]);
+        assert_eq!(minority(&Partition::between(&["n1", "n4"], &["n2", "n3"]), three), ["n1"], "n4 is no voter");
+        assert_eq!(minority(&Partition::between(&["n1", "n2"], &["n3", "n4"]), &NODES), NODES, "two halves");
+        assert_eq!(minority(&Partition::shatter(three), three), three);
+        let whole: [&str; 0] = [];
+        assert_eq!(minority(&Partition::bridge("n1", "n2"), three), whole, "by way of n3");
+        assert_eq!(minority(&Partition::one_way(&["n1"], &["n2", "n3"]), three), whole, "it still hears them");
+        let disconnected = |node: &str| Disconnect { node: node.into() };
+        assert_eq!(minority(&disconnected("n2"), three), ["n2"]);
+        assert_eq!(minority(&disconnected("n2"), &["n2"]), whole, "one voter is a majority");
+        assert_eq!(minority(&disconnected("n9"), three), whole);
+        let cut = Partition::isolate("n1", &["n2", "n3"]);
+        let flap = Flap { cut, down: Duration::from_secs(1), up: Duration::from_secs(1) };
+        assert_eq!(minority(&flap, three), whole, "it comes back in between");
     }
 
     proptest! {

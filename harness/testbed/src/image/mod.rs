@@ -4,6 +4,7 @@
 //! and never stale. Where the base image can be pulled it is; elsewhere it is made
 //! from Debian's packages. Building is outside every deadline.
 
+mod registry;
 mod source;
 
 use std::{iter, process::Stdio, time::Duration};
@@ -64,7 +65,7 @@ impl Session {
     }
 
     async fn has_image(&self, reference: &str) -> bool {
-        self.docker().inspect_image(reference).await.is_ok()
+        registry::has(self.docker(), reference).await
     }
 
     /// Builds it on the base image, with the other images, by their names, that it takes
@@ -102,21 +103,10 @@ impl Session {
 
     /// Whether the registry that [`REGISTRY`] names has it: it is pulled then, and gets our name.
     async fn pulled(&self, repository: &str, tag: &str) -> bool {
-        let Some(registry) = std::env::var(REGISTRY).ok().filter(|name| !name.is_empty()) else { return false };
-        let theirs = format!("{registry}/{repository}");
-        let task = progress::task(format!("pulling {theirs}:{tag}"));
-        let options = CreateImageOptionsBuilder::new().from_image(&theirs).tag(tag).build();
-        let pulled = self.docker().create_image(Some(options), None, None).try_collect::<Vec<_>>().await;
-        let name = TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
-        let named = match pulled {
-            Ok(_) => self.docker().tag_image(&format!("{theirs}:{tag}"), Some(name)).await,
-            Err(error) => Err(error),
-        };
-        match named {
-            Ok(()) => task.done(),
-            Err(error) => tracing::warn!(%error, "{theirs}:{tag} cannot be had, so it is made here"),
+        match std::env::var(REGISTRY).ok().filter(|name| !name.is_empty()) {
+            Some(registry) => registry::pulled(self.docker(), &registry, repository, tag).await,
+            None => false,
         }
-        self.has_image(&format!("{repository}:{tag}")).await
     }
 
     /// The images that are ready by now, the base image among them.

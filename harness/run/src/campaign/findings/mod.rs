@@ -9,14 +9,15 @@ mod record;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
 use sha2::{Digest, Sha256};
 
 pub use record::{Night, Record, State};
 
-use super::{Playable, Schedule, Shard, shrink};
+use super::{Playable, Schedule, Shard, Span, shrink};
 use reenact_core::{Error, Result, file};
 
 /// The most runs of one finding in one night.
@@ -27,24 +28,13 @@ const RUNS: u32 = 3;
 pub struct Findings(BTreeMap<String, Schedule>);
 
 impl Findings {
-    /// Reads the plans of a folder; one that is not there yet holds none.
+    /// Reads the findings of a folder; one that is not there yet holds none. Plans of people's own are no
+    /// findings: see [`Folder::own`].
     ///
     /// # Errors
-    /// As [`Schedule::load`]; [`Error::Usage`] for a plan of which nothing is recorded.
+    /// As [`Folder::read`]; [`Error::Usage`] for a file that is no plan.
     pub fn load(folder: &Path) -> Result<Self> {
-        let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            entries => {
-                entries.and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(Error::file("read", folder))?
-            }
-        };
-        let mut all = BTreeMap::new();
-        for path in entries.into_iter().map(|entry| entry.path()) {
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                all.insert(name_of(&path), Self::plan(&path)?);
-            }
-        }
-        Ok(Self(all))
+        Folder::read(folder)?.whole()
     }
 
     /// Reads the plan of one finding.
@@ -56,8 +46,7 @@ impl Findings {
         if plan.finding.is_some() {
             return Ok(plan);
         }
-        let help = "name a plan that a campaign found; others are for `reenact replay`";
-        Err(Error::usage(format!("{} has no table [finding]", path.display()), help))
+        Err(no_record(path))
     }
 
     /// Writes each as a plan file; others in the folder stay.
@@ -75,13 +64,21 @@ impl Findings {
         Ok(())
     }
 
-    /// Adds them to those of a folder. Gives these, with all nights that are known there.
+    /// Adds them to those of a folder. Gives these, with all nights that are known there. What else is in the
+    /// folder stays as it is.
     ///
     /// # Errors
-    /// As [`Findings::load`] and [`Findings::save`].
+    /// As [`Folder::read`] and [`Findings::save`]; [`Error::Usage`] where a file that is no finding has the name
+    /// of one of these.
     pub fn keep(self, folder: &Path) -> Result<Self> {
         let names: BTreeSet<_> = self.0.keys().cloned().collect();
-        let mut all = Self::load(folder)?;
+        let Folder { findings: mut all, own, broken } = Folder::read(folder)?;
+        if let Some((_, why)) = broken.into_iter().find(|(path, _)| names.contains(&name_of(path))) {
+            return Err(why);
+        }
+        if let Some(path) = own.iter().find(|path| names.contains(&name_of(path))) {
+            return Err(no_record(path));
+        }
         all.extend(self);
         all.0.retain(|name, _| names.contains(name));
         all.save(folder)?;
@@ -94,6 +91,27 @@ impl Findings {
         let name = name(&plan);
         self.unite(name.clone(), plan);
         name
+    }
+
+    /// Leaves one out.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Removes the plan file of what this session alone has seen, for a smaller one stands for it now.
+    ///
+    /// # Errors
+    /// As [`Findings::plan`]; [`Error::File`] if it cannot be removed.
+    pub fn forget(folder: &Path, name: &str, session: &str) -> Result<()> {
+        let path = folder.join(format!("{name}.toml"));
+        if !path.exists() {
+            return Ok(());
+        }
+        let nights = Self::plan(&path)?.finding.map(|record| record.nights).unwrap_or_default();
+        if nights.iter().any(|night| night.session != session) {
+            return Ok(());
+        }
+        fs::remove_file(&path).map_err(Error::file("remove", &path))
     }
 
     /// Adds all of another folder.
@@ -124,7 +142,7 @@ impl Findings {
         self.0.get_mut(name)?.finding.as_mut()
     }
 
-    /// The finding that a schedule's failure is: the failure is alike, and the schedule has all
+    /// The smallest finding that a schedule's failure is: the failure is alike, and the schedule has all
     /// kinds of faults and calls that the plan has.
     pub fn that_is(&self, schedule: &Schedule, reason: &str) -> Option<&str> {
         let parts = parts(schedule);
@@ -132,7 +150,8 @@ impl Findings {
             let is_alike = plan.system == schedule.system && record.is_shown_by(reason);
             is_alike && self::parts(plan).is_subset(&parts)
         };
-        self.iter().find(|(_, plan, record)| is_it(plan, record)).map(|(name, ..)| name)
+        let all = self.iter().filter(|(_, plan, record)| is_it(plan, record));
+        all.min_by_key(|(_, plan, _)| size(plan)).map(|(name, ..)| name)
     }
 
     /// What a night owes of these systems: each plan so often as shows that it is gone, three times
@@ -158,6 +177,66 @@ impl Findings {
     }
 }
 
+/// A folder of findings, as it was read.
+#[derive(Debug, Default)]
+pub struct Folder {
+    /// The findings.
+    pub findings: Findings,
+    /// Plans without a table `[finding]`: somebody's own. They are for `reenact replay`, and no campaign plays them.
+    pub own: Vec<PathBuf>,
+    /// Files that are no plans, each with what is wrong with it.
+    pub broken: Vec<(PathBuf, Error)>,
+}
+
+impl Folder {
+    /// Reads the plans of a folder; one that is not there yet holds none. One that is no plan keeps nobody from
+    /// the others.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the folder cannot be read.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            entries => {
+                entries.and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(Error::file("read", folder))?
+            }
+        };
+        let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort();
+        let mut read = Self::default();
+        for path in paths {
+            match Schedule::load(&path) {
+                Ok(plan) if plan.finding.is_some() => _ = read.findings.0.insert(name_of(&path), plan),
+                Ok(_) => read.own.push(path),
+                Err(why) => read.broken.push((path, why)),
+            }
+        }
+        Ok(read)
+    }
+
+    /// The findings, if each file was a plan.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the first one that was none.
+    pub fn whole(self) -> Result<Findings> {
+        self.broken.into_iter().next().map_or(Ok(self.findings), |(_, why)| Err(why))
+    }
+
+    /// Adds what another folder holds.
+    pub fn extend(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.own.extend(other.own);
+        self.broken.extend(other.broken);
+    }
+}
+
+fn no_record(path: &Path) -> Error {
+    let help =
+        "name a plan that a campaign found; others are for `reenact replay`, and belong into a folder of their own";
+    Error::usage(format!("{} has no table [finding]", path.display()), help)
+}
+
 fn name_of(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -168,9 +247,12 @@ fn parts(plan: &Schedule) -> BTreeSet<&str> {
     faults.chain(plan.calls.iter().map(|call| call.name.as_str())).collect()
 }
 
-fn size(plan: &Schedule) -> (bool, usize) {
+/// How large a plan is: known to be minimal or not, how much happens in it, to how many nodes, and for how long.
+fn size(plan: &Schedule) -> (bool, usize, usize, Duration) {
     let is_minimal = plan.finding.as_ref().is_some_and(|record| record.is_minimal);
-    (!is_minimal, plan.faults.len() + plan.calls.len())
+    let nodes = plan.faults.iter().map(|timed| timed.fault.nodes().len()).sum();
+    let lasts = plan.faults.iter().filter_map(|timed| timed.lasts).map(|Span(time)| time).sum();
+    (!is_minimal, plan.faults.len() + plan.calls.len(), nodes, lasts)
 }
 
 fn name(plan: &Schedule) -> String {

@@ -349,9 +349,48 @@ proptest! {
 
 /// The toy's fault in a schedule, which ends with the schedule.
 fn schedule() -> Incident<Toy> {
-    let timed = Timed { at: Span(secs(1)), lasts: None, fault: FaultSpec::new("break", []) };
-    let schedule = Schedule { system: "toy".into(), seed: 7, faults: vec![timed], ..Schedule::default() };
-    play::incident((), Play { schedule, faults: vec![Arc::new(Break)], remedies: &[], patience: secs(10) })
+    of_faults([Timed { at: Span(secs(1)), lasts: None, fault: FaultSpec::new("break", []) }])
+}
+
+/// A schedule of the toy's fault, at these times.
+fn of_faults(faults: impl IntoIterator<Item = Timed>) -> Incident<Toy> {
+    let schedule =
+        Schedule { system: "toy".into(), seed: 7, faults: faults.into_iter().collect(), ..Schedule::default() };
+    let faults = schedule.faults.iter().map(|_| Arc::new(Break) as _).collect();
+    play::incident((), Play { schedule, faults, remedies: &[], patience: secs(10) })
+}
+
+/// In a schedule any diagnosis of the system may be true. Only one that was made takes the promise back.
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_misreads_fails_unless_a_diagnosis_was_made_that_takes_the_promise_back() {
+    let cut = || Timed { at: Span(secs(1)), lasts: Some(Span(secs(20))), fault: FaultSpec::new("break", []) };
+    for (unless, faults, passes) in [
+        (&[BROKEN][..], vec![cut()], true),
+        (&[BROKEN], vec![], false),
+        (&["wolf/wolf"], vec![cut()], false),
+        (&[], vec![cut()], false),
+    ] {
+        let toy = Toy::with([Flaw::HealsByItself, Flaw::Misreads]).promising_unless(unless);
+        let is_cut = !faults.is_empty();
+        let Ended { result, score, dir } = run(toy, of_faults(faults), QUICK).await;
+        assert_eq!(result.is_ok(), passes, "{unless:?}: {result:?}");
+        if let Err(error) = result {
+            assert!(kind(&error) == "failed" && error.to_string().contains("misread"), "{error}");
+        }
+        assert!(!score.findings.expect("the judge looked").misread.is_empty(), "it is told");
+        let events = std::fs::read_to_string(dir.path().join("events.jsonl")).expect("the journal");
+        assert_eq!(events.contains("n1, in a minority, served: read nothing"), is_cut, "while it was cut off only");
+    }
+}
+
+/// What holds of all reads holds of a minority's: nothing is told where nothing is misread.
+#[tokio::test(start_paused = true)]
+async fn a_minority_that_serves_what_was_acknowledged_is_no_finding() {
+    let cut = Timed { at: Span(secs(1)), lasts: Some(Span(secs(20))), fault: FaultSpec::new("break", []) };
+    let Ended { result, score, .. } = run(Toy::with([Flaw::HealsByItself]), of_faults([cut]), QUICK).await;
+    result.expect("it heals itself");
+    let found = score.findings.expect("the judge looked");
+    assert!(found.reads > 0 && found.misread.is_empty(), "{found}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -176,14 +176,22 @@ pub(super) struct Toy {
     calls: Arc<AtomicUsize>,
     /// How often it was asked for its metrics.
     scrapes: Arc<AtomicUsize>,
+    /// The diagnoses that take back what it promises of reads.
+    unless: &'static [&'static str],
 }
 
 impl Toy {
     pub(super) fn with(flaws: impl IntoIterator<Item = Flaw>) -> Self {
-        let toy = Self { flaws: Arc::new(flaws.into_iter().collect()), ..Self::default() };
+        let flaws = Arc::new(flaws.into_iter().collect());
+        let toy = Self { flaws, unless: &["wolf/wolf"], ..Self::default() };
         toy.state().broken = toy.has(Flaw::NeverUp);
         toy.state().faulted = toy.has(Flaw::BrokenFromTheStart);
         toy
+    }
+
+    /// With these diagnoses, and no others, that take back what it promises of reads.
+    pub(super) fn promising_unless(self, unless: &'static [&'static str]) -> Self {
+        Self { unless, ..self }
     }
 
     /// How often it was asked for its metrics.
@@ -377,7 +385,11 @@ impl System for Toy {
     }
 
     fn promise(&self) -> Option<Promise> {
-        Some(Promise { reads: Guarantee::Linearizable, unless: &["wolf/wolf"] })
+        Some(Promise { reads: Guarantee::Linearizable, unless: self.unless })
+    }
+
+    fn voters(&self) -> Vec<&str> {
+        vec!["n1", "n2", "n3"]
     }
 
     async fn healthy(&self) -> Look<()> {
@@ -428,6 +440,10 @@ impl Fault<Toy> for Break {
 
     async fn effect(&self, toy: &Toy) -> Result<Effect> {
         Ok(Effect::new(toy.state().faulted, "dropped or not"))
+    }
+
+    fn leaves_in_a_minority<'v>(&self, voters: &[&'v str]) -> Vec<&'v str> {
+        voters.iter().copied().filter(|voter| *voter == "n1").collect()
     }
 }
 

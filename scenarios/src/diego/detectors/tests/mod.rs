@@ -7,6 +7,7 @@ mod holds;
 mod look_alikes;
 mod margins;
 mod properties;
+mod reads;
 mod sim;
 
 use reenact::probe::{Observation, Signal};

@@ -6,6 +6,7 @@ mod down;
 mod look_alikes;
 mod margins;
 mod properties;
+mod reads;
 mod recorded;
 mod report;
 mod writes;
