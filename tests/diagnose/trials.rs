@@ -146,6 +146,24 @@ fn a_rolling_restart_of_percona_8_is_well() {
     assert!(said.told.iter().all(|(_, word, _)| *word != Word::Fired), "{:?}", said.told);
 }
 
+/// A log and those that were put aside are one, the oldest first: it stopped then, and runs now.
+#[test]
+fn logs_that_were_put_aside_came_before() {
+    let aside = "\
+2026-11-19 23:00:00 0 [Note] WSREP: New COMPONENT: primary = yes, bootstrap = no, my_idx = 0, memb_num = 3
+2026-11-19 23:59:50 0 [ERROR] WSREP: exception from gcomm, backend must be restarted: evs::proto gave up
+2026-11-19 23:59:58 0 [ERROR] mariadbd got signal 6 ;
+";
+    let log = "\
+2026-11-20 00:00:05 0 [Note] Starting MariaDB 10.11.11-MariaDB source revision e69f as process 7
+2026-11-20 00:00:06 0 [Note] WSREP: wsrep_load(): loading provider library '/usr/lib/galera/libgalera_smm.so'
+2026-11-20 00:00:08 0 [Note] WSREP: New COMPONENT: primary = yes, bootstrap = no, my_idx = 0, memb_num = 3
+2026-11-20 00:00:09 0 [Note] /usr/sbin/mariadbd: ready for connections.
+";
+    assert_well(&[("error.log", log), ("error.log.1", aside)], "galera");
+    assert_is(&[("error.log.1", aside)], "galera/server_down", &["backend must be restarted"]);
+}
+
 /// A node of MariaDB 10.6 that joins by a full state transfer, which takes its time.
 #[test]
 fn a_node_that_is_given_the_whole_state_is_well() {

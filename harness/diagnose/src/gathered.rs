@@ -62,13 +62,19 @@ impl Gathered {
         Self { node: node.into(), ..Self::default() }
     }
 
-    /// Takes what was read of one of its logs, each line with what is put before it.
+    /// Takes what was read of one of its logs, each line with what is put before it. Of several logs, such
+    /// as one and those that were put aside, the lines are in the order of their times; of one alone in
+    /// its own: clocks are set back.
     pub fn take_log(&mut self, lines: Lines, prefix: Option<&str>) {
+        let is_first = self.log.is_empty();
         self.left_out += lines.left_out;
         self.log_ends = self.log_ends.max(lines.last);
         let prefixed =
             |Line { at, text }| Line { at, text: prefix.map(|prefix| format!("{prefix}{text}")).unwrap_or(text) };
         self.log.extend(lines.kept.into_iter().map(prefixed));
+        if !is_first {
+            self.log.sort_by_key(|line| line.at);
+        }
     }
 
     /// Takes a section. What is known already is not made unknown.
