@@ -136,9 +136,11 @@ impl<S: System> Diagnosis<S> {
 }
 
 /// Makes a runbook when it is called.
+type Choose<S> = dyn Fn(&Run<S>) -> Result<Arc<dyn Runbook>> + Send + Sync;
+
 enum Make<S: System> {
     Fixed(Arc<dyn Runbook>),
-    Chosen(Box<dyn Fn(&Run<S>) -> Result<Arc<dyn Runbook>> + Send + Sync>),
+    Chosen(Box<Choose<S>>),
 }
 
 /// A runbook, or one that the run chooses by what it sees.
