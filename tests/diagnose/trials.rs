@@ -161,7 +161,7 @@ fn logs_that_were_put_aside_came_before() {
 2026-11-20 00:00:09 0 [Note] /usr/sbin/mariadbd: ready for connections.
 ";
     assert_well(&[("error.log", log), ("error.log.1", aside)], "galera");
-    assert_is(&[("error.log.1", aside)], "galera/server_down", &["backend must be restarted"]);
+    assert_is(&[("error.log.1", aside)], "galera/server_down", &["mariadbd got signal 6"]);
 }
 
 /// A node of MariaDB 10.6 that joins by a full state transfer, which takes its time.
