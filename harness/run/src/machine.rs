@@ -108,7 +108,7 @@ impl Lag {
 }
 
 /// What the machine was like in one phase of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// The phase, as the journal has it.
     pub name: String,

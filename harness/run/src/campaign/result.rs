@@ -85,6 +85,42 @@ pub struct RunResult {
 }
 
 impl RunResult {
+    /// A run of which nothing is known yet.
+    pub(super) fn new(id: String, run: u32, plan: Plan, run_dir: PathBuf) -> Self {
+        Self {
+            id,
+            run,
+            outcome: Outcome::Inconclusive,
+            reason: None,
+            unproved: false,
+            seed: plan.seed,
+            duration_ms: 0,
+            run_dir,
+            setup: Setup::of(plan),
+            score: Score::default(),
+            exit_code: 4,
+        }
+    }
+
+    /// With what it came to. Where the machine may have been too slow for what was to be timed, the
+    /// reason says so. What the environment lacks is a lack of proof where all is required.
+    pub(super) fn judged(mut self, score: Score, ended: Result<()>, require_all: bool) -> Self {
+        (self.outcome, self.exit_code) = match &ended {
+            Ok(()) => (Outcome::Pass, 0),
+            Err(Error::Environment { .. }) => (Outcome::Skipped, if require_all { 4 } else { 0 }),
+            Err(error) => match error.exit_code() {
+                // Also a full disk under the results: nothing is said about the subject.
+                code @ (3 | 4) => (Outcome::Inconclusive, code),
+                code => (Outcome::Fail, code),
+            },
+        };
+        self.unproved = matches!(ended, Err(Error::Unproved(_)));
+        let too_slow = || score.machine.too_slow().map_or_else(String::new, |why| format!("\n    {why}"));
+        self.reason = ended.err().map(|error| error.to_string() + &too_slow());
+        self.score = score;
+        self
+    }
+
     /// Writes it into a folder, whole or not at all.
     ///
     /// # Errors
@@ -145,6 +181,39 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::machine::{Lag, Machine, Phase};
+
+    fn judged(late_ms: f64, ended: Result<()>, require_all: bool) -> RunResult {
+        let plan = Plan { seed: 7, full: false, no_fault: false, metrics: false };
+        let lag = Lag { max_ms: late_ms, ..Lag::default() };
+        let phases = vec![Phase { name: "wait: etcd".into(), lag, ..Phase::default() }];
+        let score = Score { machine: Machine { phases, ..Machine::default() }, ..Score::default() };
+        RunResult::new("a::b".into(), 1, plan, "results/x".into()).judged(score, ended, require_all)
+    }
+
+    #[test]
+    fn a_slow_machine_is_named_beside_what_did_not_pass_and_only_there() {
+        let failed = || Err(Error::failed("etcd took too long"));
+        let reason = judged(1900.0, failed(), false).reason.expect("a reason");
+        assert!(reason.starts_with("etcd took too long\n") && reason.contains("\"wait: etcd\""), "{reason}");
+        assert!(reason.contains("1.90 s late"), "{reason}");
+        assert_eq!(judged(10.0, failed(), false).reason.as_deref(), Some("etcd took too long"));
+        assert_eq!(judged(1900.0, Ok(()), false).reason, None);
+    }
+
+    #[test]
+    fn what_the_environment_lacks_is_a_lack_of_proof_where_all_is_required() {
+        let of = |ended, require_all| {
+            let result = judged(0.0, ended, require_all);
+            (result.outcome, result.exit_code, result.unproved)
+        };
+        let lacks = || Err(Error::environment("no loop devices", "load the module"));
+        assert_eq!(of(lacks(), false), (Outcome::Skipped, 0, false));
+        assert_eq!(of(lacks(), true), (Outcome::Skipped, 4, false));
+        assert_eq!(of(Err(Error::Unproved("not in force".into())), false), (Outcome::Inconclusive, 4, true));
+        assert_eq!(of(Err(Error::failed("lost")), false), (Outcome::Fail, 1, false));
+        assert_eq!(of(Ok(()), true), (Outcome::Pass, 0, false));
+    }
 
     fn ended(run_dir: &Path, outcome: Outcome, exit_code: u8) -> RunResult {
         let reason = (outcome != Outcome::Pass).then(|| "as it was".to_owned());

@@ -179,23 +179,10 @@ impl Runner {
             Ok(lab) => self.run_in(&lab, limit, start(lab.clone()), &task).await,
             Err(error) => (Score::default(), Err(error)),
         };
-        let ended = fair(ended);
-        let (outcome, exit_code) = self.verdict(&ended);
-        let too_slow = || score.machine.too_slow().map_or_else(String::new, |why| format!("\n    {why}"));
-        let result = RunResult {
-            id,
-            run,
-            outcome,
-            unproved: matches!(ended, Err(Error::Unproved(_))),
-            reason: ended.err().map(|error| error.to_string() + &too_slow()),
-            seed,
-            duration_ms: began.elapsed().as_millis() as u64,
-            run_dir: self.session.results().join(name),
-            setup: Setup::of(plan),
-            score,
-            exit_code,
-        };
-        let result = result.kept();
+        let run_dir = self.session.results().join(name);
+        let result =
+            RunResult { duration_ms: began.elapsed().as_millis() as u64, ..RunResult::new(id, run, plan, run_dir) };
+        let result = result.judged(score, fair(ended), self.require_all).kept();
         task.done_with(&result.to_string());
         if let Err(error) = (self.picture)(&result) {
             tracing::warn!(%error, "there is no picture of the run");
@@ -260,20 +247,6 @@ impl Runner {
         };
         let removed = if keep { Ok(()) } else { Testbed::remove(&self.session, lab.id()).await };
         removed.and(kept)
-    }
-
-    /// The outcome and the exit code that it calls for.
-    fn verdict(&self, ended: &Result<()>) -> (Outcome, u8) {
-        match ended {
-            Ok(()) => (Outcome::Pass, 0),
-            Err(Error::Environment { .. }) if self.require_all => (Outcome::Skipped, 4),
-            Err(Error::Environment { .. }) => (Outcome::Skipped, 0),
-            Err(error) => match error.exit_code() {
-                // Also a full disk under the results: nothing is said about the subject.
-                code @ (3 | 4) => (Outcome::Inconclusive, code),
-                code => (Outcome::Fail, code),
-            },
-        }
     }
 }
 
