@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, convert::identity, fs, panic::AssertUnwindSafe,
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 
-use super::{Admission, Outcome, Playable, RunResult, Scenario, Schedule, Setup};
+use super::{Admission, Playable, RunResult, Scenario, Schedule};
 use crate::{
     contract::{Proof, Step},
     drill::Exercise,
