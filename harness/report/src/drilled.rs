@@ -173,7 +173,7 @@ pub fn grade(drill: &Drill, scenario: &Scenario) -> String {
     let found_it = match &drill.found {
         None => "it was not said: `found` is for that".to_owned(),
         Some(Found { said, right: true }) => format!("yes: {said}"),
-        Some(Found { said, right: false }) => format!("no: {said} was said"),
+        Some(Found { said, right: false }) => format!("no: it was said to be {said:?}"),
     };
     [
         format!("GRADE: {}", verdict.to_string().to_uppercase()),
@@ -300,7 +300,8 @@ mod tests {
         let mut told = drill(Verdict::Healed, Vec::new());
         assert!(grade(&told, &incident).contains("found      it was not said"));
         told.found = Some(Found::of(&incident, NOTHING.into()));
-        assert!(grade(&told, &incident).contains("found      no: nothing was said"), "{}", grade(&told, &incident));
+        let said = grade(&told, &incident);
+        assert!(said.contains("found      no: it was said to be \"nothing\""), "{said}");
         assert_eq!(told.json()["found"], json!({ "said": "nothing", "right": false }));
     }
 

@@ -192,7 +192,7 @@ impl Scenario {
 }
 
 fn heals<S: System>(incident: &Incident<S>) -> Option<Arc<dyn Runbook>> {
-    match &incident.acts[contract::drilled_act(incident)].ends.how {
+    match &incident.acts.get(contract::drilled_act(incident))?.ends.how {
         How::HealedBy(right, _) => right.fixed(),
         _ => None,
     }
