@@ -173,7 +173,7 @@ async fn a_command_that_forks_floods_hangs_or_kills_its_own_leaves_nothing() {
     ] {
         // Shells, ssh and Ansible read its path, each in its own way.
         let parent = folder();
-        let results = parent.path().join("100 % of it");
+        let results = parent.path().join(r#"100 % of "it", isn't $IT"#);
         let done = run(&mut drill(&results, &[TWIN, "--limit", "20s", "--", "bash", "-c", script])).await;
         let told = verdict(&done);
         assert_eq!(told["ending"], ending, "{script}: {told}");

@@ -58,12 +58,10 @@ fn regex(pattern: &str) -> regex::Regex {
 /// Every detector has its advice: what heals, or that nothing of ours does.
 #[test]
 fn every_detector_has_advice() {
-    // A node that stalls without a cause is told by others, and has none of its own.
-    const WITHOUT: [&str; 2] = ["galera/stalled_node", "blobstore/writes_stalled"];
     for system in diagnose::all() {
         for entry in system.detectors() {
             let has = system.advice.iter().any(|advice| advice.detector == entry.id);
-            assert!(has || WITHOUT.contains(&entry.id), "{}", entry.id);
+            assert!(has, "{}", entry.id);
         }
     }
 }

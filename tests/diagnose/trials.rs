@@ -360,3 +360,39 @@ fn a_bosh_task_of_2016_that_waits_for_its_cpi() {
     }
     assert_is(&[("tasks/42/debug", &log)], "bosh/stuck_task_holds_lock", &["create_vm", "lock:deployment:cf"]);
 }
+
+/// What 3.5's `etcdctl endpoint status --cluster -w json` prints of three members, errors included.
+fn of_the_cluster(leader: &str, refused: &[&str]) -> String {
+    let mut text = String::new();
+    for host in refused {
+        text += &format!(
+            r#"{{"level":"warn","ts":"2026-05-30T09:12:01.123Z","logger":"etcd-client","caller":"v3/retry_interceptor.go:62","msg":"retrying of unary invoker failed","target":"etcd-endpoints://0xc0003c8000/{host}:2379","attempt":0,"error":"rpc error: code = DeadlineExceeded desc = latest balancer error: last connection error: connection error: desc = \"transport: Error while dialing dial tcp {host}:2379: connect: connection refused\""}}
+Failed to get the status of endpoint http://{host}:2379 (context deadline exceeded)
+"#
+        );
+    }
+    let one = |number: u64| {
+        format!(
+            r#"{{"Endpoint":"http://10.0.0.{number}:2379","Status":{{"header":{{"cluster_id":255,"member_id":{number},"revision":9,"raft_term":7}},"version":"3.5.16","dbSize":20480,{leader}"raftIndex":4{number},"raftTerm":7,"raftAppliedIndex":4{number},"dbSizeInUse":16384}}}}"#
+        )
+    };
+    let answered = (1..=3).filter(|number| !refused.contains(&format!("10.0.0.{number}").as_str()));
+    text + &format!("[{}]\n", answered.map(one).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn one_file_of_etcdctl_s_tells_of_every_member() {
+    let lost = of_the_cluster("", &["10.0.0.2", "10.0.0.3"]);
+    let Said { told, exit_code, .. } = said(&[("endpoint-status.json", &lost)]);
+    let [("diego/etcd_quorum_lost", Word::IfItLasts, evidence)] = &told[..] else { panic!("{told:?}") };
+    assert!(exit_code == 4 && evidence.join("\n").contains("10.0.0.1"), "{evidence:?}");
+    // A bundle has the members that did not answer in another file.
+    let health = r#"[{"endpoint":"http://10.0.0.1:2379","health":false,"took":"5.0s","error":"context deadline exceeded"},{"endpoint":"http://10.0.0.2:2379","health":false,"took":"5.0s","error":"context deadline exceeded"},{"endpoint":"http://10.0.0.3:2379","health":false,"took":"5.0s","error":"context deadline exceeded"}]"#;
+    let lists: Vec<_> = lost.lines().filter(|line| line.starts_with('[')).collect();
+    let said = said(&[("endpoint_health.json", health), ("endpoint_status.json", lists[0])]);
+    assert_eq!(said.told.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), ["diego/etcd_quorum_lost"]);
+    let well = of_the_cluster("\"leader\":2,", &[]);
+    assert_well(&[("endpoint-status.json", &well)], "diego");
+    let health = health.replace("false", "true").replace(r#","error":"context deadline exceeded""#, "");
+    assert_well(&[("endpoint_health.json", &health), ("endpoint_status.json", &well)], "diego");
+}

@@ -31,7 +31,9 @@ rows() {
 }
 
 say docker --docker "${named[@]}"
-say docker-for --docker "${named[@]}" --for 20s
+write=(--write)
+[[ $system == bosh || $system == shutdown ]] && write=() # nobody knows what they would take
+say docker-for --docker "${named[@]}" --for 20s "${write[@]}"
 say ssh --ssh "$hosts"
 "$reenact" collect --system "$system" >"$folder/look.sh"
 for node in "${nodes[@]}"; do

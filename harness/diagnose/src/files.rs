@@ -138,7 +138,13 @@ impl Reading<'_> {
                 let mut text = Vec::new();
                 from.take(LARGEST).read_to_end(&mut text).map_err(Error::file("read", &entry.name))?;
                 let text = String::from_utf8_lossy(&text).into_owned();
-                loose(looks, node).take(name, Section { text, status: Some(0) });
+                let parts = (self.system.parts)(name, &text);
+                if parts.is_empty() {
+                    loose(looks, node).take(name, Section { text, status: Some(0) });
+                }
+                for (node, section) in parts {
+                    loose(self.nodes.entry(node.clone()).or_default(), &node).take(name, section);
+                }
             }
             Kind::Unknown => {}
         }

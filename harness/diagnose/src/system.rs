@@ -8,7 +8,7 @@ use reenact_core::{
 
 use crate::{
     case::{Case, Implied},
-    gathered::Gathered,
+    gathered::{Gathered, Section},
     lines::Line,
     remedy::{Advice, Standing},
 };
@@ -27,6 +27,8 @@ pub struct System {
     pub prefix: fn(path: &str) -> Option<String>,
     /// The section that a file is, by its name and how it begins; `log` for a log.
     pub recognise: fn(name: &str, head: &str) -> Option<&'static str>,
+    /// What a file's section tells of several nodes, for each by its name; nothing: it is of its own node.
+    pub parts: fn(section: &str, text: &str) -> Vec<(String, Section)>,
     /// What was gathered of a node, as signals.
     pub read: fn(&Gathered) -> Vec<Signal>,
     /// What a node's log tells of states that nobody looked at.

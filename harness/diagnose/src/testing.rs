@@ -11,6 +11,7 @@ pub(crate) static TOY: System = System {
     words: &["word"],
     prefix: |_| None,
     recognise: |name, _| name.ends_with(".log").then_some("log"),
+    parts: |_, _| Vec::new(),
     read: |node: &Gathered| node.text("hello").map(|text| Signal::Log { line: text.into() }).into_iter().collect(),
     implied: |_| Vec::new(),
     needs: &[("/clock", &["toy:clock"])],

@@ -8,7 +8,7 @@ use reenact::{
 
 use super::detectors::{
     DISK_FULL, DISK_NOT_MOUNTED, DISK_STALLED, DOES_NOT_START, FILESYSTEM_ERROR, LEFT_READ_ONLY, ORPHANED_WORKERS,
-    READS_ONLY, WRITE_PROTECTED,
+    READS_ONLY, WRITE_PROTECTED, WRITES_STALLED,
 };
 
 /// Whether a counter of every device that was looked at is 0.
@@ -154,6 +154,16 @@ pub(super) const ADVICE: &[Advice] = &[
             ),
             ("restart the jobs", "all is green, and every blob of before is away (blobstore::disk_not_mounted)"),
         ],
+    },
+    Advice {
+        detector: WRITES_STALLED,
+        runbook: "none: it depends on what the disk waits for",
+        steps: &[
+            "See what waits: `ps -eo stat,wchan:30,args | grep ^D`, and dmesg for tasks that hang.",
+            "Frozen for a snapshot: thaw it. A device or a server of files that is away: bring it back, and what waits goes on.",
+        ],
+        preconditions: &[],
+        wrong: &[("restart the jobs or the VM", "no write that waits can be ended (blobstore::filesystem_frozen)")],
     },
     Advice {
         detector: DISK_STALLED,

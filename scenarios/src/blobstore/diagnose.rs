@@ -18,6 +18,7 @@ diagnosable! {
         words: &["[emerg]", "rror", "ead-only file system"],
         prefix: |_| None,
         recognise,
+        parts: |_, _| Vec::new(),
         read,
         implied: |_| Vec::new(),
         needs: &[

@@ -21,6 +21,7 @@ diagnosable! {
         words: &["-- DirectorJobRunner", "\"stage\":", "task "],
         prefix,
         recognise,
+        parts: |_, _| Vec::new(),
         read,
         implied,
         needs: &[

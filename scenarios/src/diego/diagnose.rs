@@ -38,6 +38,7 @@ diagnosable! {
         ],
         prefix: |_| None,
         recognise,
+        parts,
         read,
         implied,
         needs: &[
@@ -69,6 +70,9 @@ diagnosable! {
 fn recognise(name: &str, head: &str) -> Option<&'static str> {
     let base = name.rsplit('/').next().unwrap_or(name);
     if head.contains("\"raftTerm\"") || head.contains("\"raftIndex\"") {
+        return Some("etcd status v3");
+    }
+    if head.contains("\"endpoint\":") && head.contains("\"health\":") {
         return Some("etcd status v3");
     }
     if head.contains("\"compact_revision\"") {
@@ -245,6 +249,47 @@ fn asked(node: &Gathered, names: &[&str], read: impl Fn(&Value) -> Option<Answer
     own.or_else(|| sections.iter().find_map(|section| silence(section)))
 }
 
+/// What `etcdctl endpoint status --cluster -w json` says of each member, and of whom it had no answer, or
+/// `endpoint health`: of whom that had none.
+fn parts(section: &str, text: &str) -> Vec<(String, Section)> {
+    if !section.starts_with("etcd ") {
+        return Vec::new();
+    }
+    // What it could not do it says before the list.
+    let from = if text.starts_with('[') { Some(0) } else { text.find("\n[").map(|at| at + 1) };
+    let said = from.and_then(|from| serde_json::Deserializer::from_str(&text[from..]).into_iter::<Vec<Value>>().next());
+    let answered = said.and_then(Result::ok).into_iter().flatten().filter_map(|one| {
+        let (endpoint, status) = match (one["Endpoint"].as_str(), one["health"].as_bool()) {
+            (Some(endpoint), _) => (endpoint, 0),
+            (None, Some(false)) => (one["endpoint"].as_str()?, TIMED_OUT),
+            _ => return None,
+        };
+        Some((host(endpoint).to_owned(), Section { text: one.to_string(), status: Some(status) }))
+    });
+    let mut all: Vec<_> = answered.chain(text.lines().filter_map(|line| unanswered(line, text))).collect();
+    // One that was asked alone is the file's own node, whatever it calls itself.
+    if all.len() == 1 {
+        all.clear();
+    }
+    all
+}
+
+/// An endpoint of which etcdctl got nothing, as if curl had asked.
+fn unanswered(line: &str, text: &str) -> Option<(String, Section)> {
+    let (_, rest) = line.split_once("Failed to get the status of endpoint ")?;
+    let (endpoint, _) = rest.split_once(" (")?;
+    let address = endpoint.split_once("://").map_or(endpoint, |(_, address)| address);
+    let is_refused = |line: &str| line.contains(address) && line.contains("connection refused");
+    let status = Some(if text.lines().any(is_refused) { REFUSED } else { TIMED_OUT });
+    Some((host(endpoint).to_owned(), Section { text: line.to_owned(), status }))
+}
+
+/// The host of an endpoint, such as `https://10.0.0.1:2379`.
+fn host(endpoint: &str) -> &str {
+    let (_, address) = endpoint.split_once("://").unwrap_or(("", endpoint));
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
+}
+
 /// `etcdctl endpoint status -w json` is a list of `{Endpoint, Status}`.
 fn of_ctl(value: Value) -> Value {
     let first = value.get(0).unwrap_or(&value);
@@ -252,14 +297,18 @@ fn of_ctl(value: Value) -> Value {
 }
 
 fn is_answer(value: &Value) -> bool {
-    value.get("header").is_some() || value.get("error").is_none() && value.is_object()
+    value.get("header").is_some()
 }
+
+/// Curl's exit codes.
+const REFUSED: i32 = 7;
+const TIMED_OUT: i32 = 28;
 
 /// How nobody answered, by curl's exit code.
 fn silence(section: &Section) -> Option<Answer> {
     match section.status? {
-        7 => Some(Answer::Refused),
-        28 | 124 => Some(Answer::Hung { during: "request".into() }),
+        REFUSED => Some(Answer::Refused),
+        TIMED_OUT | 124 => Some(Answer::Hung { during: "request".into() }),
         _ => None,
     }
 }

@@ -9,8 +9,8 @@ use reenact::{
 use super::{
     PORTS,
     detectors::{
-        INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, SERVER_DOWN, TWO_PRIMARIES, WRITE,
-        WRITES_STALLED, ZOMBIE_NODE, files::SavedState,
+        INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, SERVER_DOWN, STALLED_NODE, TWO_PRIMARIES,
+        WRITE, WRITES_STALLED, ZOMBIE_NODE, files::SavedState,
     },
     implied::{implied, members},
     node,
@@ -27,6 +27,7 @@ diagnosable! {
         ],
         prefix: |_| None,
         recognise,
+        parts: |_, _| Vec::new(),
         read,
         implied,
         needs: &[
@@ -302,6 +303,19 @@ const ADVICE: &[Advice] = &[
         steps: &["End its server by SIGKILL, once the others are a quorum without it, and start it again."],
         preconditions: &[],
         wrong: &[("end it while it makes up the quorum", "the others lose their primary component")],
+    },
+    Advice {
+        detector: STALLED_NODE,
+        runbook: "none: it depends on what it waits for",
+        steps: &[
+            "See why it hangs: `ps -o stat,wchan -C mariadbd` (T: stopped, D: it waits for a disk), the disk's room, a paused \
+             machine.",
+            "Mend that, or resume it (`kill -CONT`). The others evict it some five seconds after it went silent, and go on \
+             without it.",
+            "Evicted, it joins again by itself once it runs. If it never does, end it by SIGKILL and start it.",
+        ],
+        preconditions: &[],
+        wrong: &[("bootstrap another node", "the others are primary: a second cluster (galera::two_primaries)")],
     },
     Advice {
         detector: WRITES_STALLED,

@@ -21,6 +21,7 @@ diagnosable! {
         ],
         prefix: |_| None,
         recognise,
+        parts: |_, _| Vec::new(),
         read,
         implied: |_| Vec::new(),
         needs: &[

@@ -141,20 +141,11 @@ impl Campaign {
             Ok((all, hunted, met))
         };
         let concluded = conclude(&runner.session, work).await;
-        let ((done, Hunted { new, findings, .. }, met), closed) =
+        let ((done, hunted, met), closed) =
             concluded.map_err(|error| self.with_what_is_kept(error, &runner.session))?;
-        let folder = runner.session.results().to_path_buf();
-        if !done.is_empty() {
-            let about = About { full: self.full, ..About::ending(runner.session.id(), How::Run) };
-            crate::keep_session(&folder, &done, &about)?;
-            self.tell(&runner.session, &done, &new);
-        }
+        self.keep(&runner.session, &done, &hunted)?;
         if let Some(known) = known {
             note(&crate::coverage(&met, &known));
-        }
-        let tonight = findings.of(runner.session.id());
-        if self.findings.is_some() && !tonight.is_empty() {
-            note(&crate::findings(&tonight));
         }
         let ended = match exit_code(&done) {
             Ok(code) => ended(code, closed),
@@ -163,7 +154,21 @@ impl Campaign {
                 Err(error)
             }
         };
-        Ok((folder, ended))
+        Ok((runner.session.results().to_path_buf(), ended))
+    }
+
+    /// Keeps what was run, and tells it, with what is known of tonight's findings.
+    fn keep(&self, session: &Session, done: &[RunResult], hunted: &Hunted) -> Result<()> {
+        if !done.is_empty() {
+            let about = About { full: self.full, ..About::ending(session.id(), How::Run) };
+            crate::keep_session(session.results(), done, &about)?;
+            self.tell(session, done, &hunted.new);
+        }
+        let tonight = hunted.findings.of(session.id());
+        if self.findings.is_some() && !tonight.is_empty() {
+            note(&crate::findings(&tonight));
+        }
+        Ok(())
     }
 
     /// A campaign that was stopped says where the runs that it had made are, and what they taught.

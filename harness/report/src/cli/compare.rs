@@ -126,9 +126,8 @@ impl Merge {
         say(crate::matrix(&runs));
         say(format!("{} runs kept in {}", runs.len(), self.into.display()));
         if let Some(path) = &self.coverage {
-            let (met, known) = (Coverage::of(&runs), Coverage::load(path)?);
-            say(crate::coverage(&met, &known));
-            met.united(&known).save(path)?;
+            let met = Coverage::of(&runs);
+            say(crate::coverage(&met, &met.add_to(path)?));
         }
         let is_whole = self.keep_findings(found)?;
         let Whole { missing, exit_code } = whole.unwrap_or(Whole { missing: Vec::new(), exit_code: 0 });

@@ -224,7 +224,7 @@ impl Drill {
             command: (!by_hand).then_some(command),
             diagnoses: if by_hand { choices(scenario.system())? } else { Vec::new() },
             goes_on: self.start_command.is_some(),
-            refused: self.refused.iter().copied().chain(self.own.then_some(own::REFUSED)).collect(),
+            refused: self.refused.iter().copied().chain(self.own.then_some(own::REFUSED.into())).collect(),
             limit: self.limit,
             in_box: in_box.map(Path::to_owned),
             kill: self.kill,

@@ -12,7 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Happening, RunResult, Schedule, runner::PLAN};
+use super::{Happening, RunResult, Schedule, locked::locked, runner::PLAN};
 use reenact_core::{Error, Result, detect::Episode, file, journal::Event};
 
 /// The version of the file that this code writes and reads.
@@ -64,6 +64,17 @@ impl Coverage {
         let text =
             serde_json::to_vec_pretty(self).map_err(|error| Error::Bug(format!("a map of coverage: {error}")))?;
         file::write_whole(path, text)
+    }
+
+    /// Adds it to the map in a file, as several campaigns may at once. Gives what that knew before.
+    ///
+    /// # Errors
+    /// As [`Coverage::load`] and [`Coverage::save`].
+    pub fn add_to(&self, path: &Path) -> Result<Self> {
+        let _locked = locked(path.parent().unwrap_or(path))?;
+        let known = Self::load(path)?;
+        known.clone().united(self).save(path)?;
+        Ok(known)
     }
 
     /// What those of these runs have met that played a schedule, by their journals.
@@ -261,9 +272,29 @@ mod tests {
         other.meet("toy", vec!["b".into(), "c".into()]);
         other.meet("bed", vec!["a".into()]);
         assert_eq!(other.new_to(&one), ["bed: a", "toy: c"]);
-        one.united(&other).save(&path).expect("written");
+        one.add_to(&path).expect("written");
+        assert_eq!(other.add_to(&path).expect("written"), one, "what was known before");
         let both = Coverage::load(&path).expect("read");
         assert_eq!((both.count(), other.new_to(&both)), (4, Vec::<String>::new()));
+    }
+
+    #[test]
+    fn campaigns_that_learn_at_once_forget_nothing_of_each_other_s() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("coverage.json");
+        std::thread::scope(|scope| {
+            for campaign in 0..8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for run in 0..25 {
+                        let mut met = Coverage::default();
+                        met.meet("toy", vec![format!("{campaign} {run}")]);
+                        met.add_to(path).expect("written");
+                    }
+                });
+            }
+        });
+        assert_eq!(Coverage::load(&path).expect("read").count(), 200);
     }
 
     #[test]

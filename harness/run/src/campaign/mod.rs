@@ -6,6 +6,7 @@ mod coverage;
 mod divide;
 mod findings;
 mod hunt;
+mod locked;
 mod playable;
 mod random;
 mod registry;

@@ -61,26 +61,26 @@ impl Layout {
             let (name, ip, container) = (node.name(), node.ip(), node.container());
             text += &format!("Host {name} {ip}\n  HostName {ip}\n  HostKeyAlias {name}\n");
             if let Some(program) = &self.program {
-                text += &format!("  ProxyCommand \"{program}\" operator exec {container} {DOOR}\n");
+                let program = quoted(program).replace('%', "%%");
+                text += &format!("  ProxyCommand {program} operator exec {container} {DOOR}\n");
             }
         }
-        // In quotes for what a space would end, and with a percent sign that begins no token.
-        let plain = |path: &str| path.replace('%', "%%");
-        let (private, known) = (plain(&self.private), plain(&self.path("known_hosts")));
+        let private = |name| configured(&self.private, name);
+        let (key, known, socket) = (private("key"), configured(&self.folder, "known_hosts"), private("%n"));
         text + &format!(
-            "Host *\n  User root\n  IdentityFile \"{private}/key\"\n  IdentitiesOnly yes\n  \
-             UserKnownHostsFile \"{known}\"\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking yes\n  \
-             BatchMode yes\n  LogLevel ERROR\n  ControlMaster auto\n  ControlPath \"{private}/%n\"\n  \
-             ControlPersist 60s\n"
+            "Host *\n  User root\n  IdentityFile {key}\n  IdentitiesOnly yes\n  UserKnownHostsFile {known}\n  \
+             GlobalKnownHostsFile none\n  StrictHostKeyChecking yes\n  BatchMode yes\n  LogLevel ERROR\n  \
+             ControlMaster auto\n  ControlPath {socket}\n  ControlPersist 60s\n"
         )
     }
 
     fn inventory(&self, system: &str, nodes: &[Node]) -> String {
         let hosts: String = nodes.iter().map(|node| format!("{}\n", node.name())).collect();
+        // A literal of Python's, which holds words for a shell.
+        let arguments = format!("{:?}", format!("-F {}", quoted(&self.path("ssh_config"))));
         format!(
-            "[{system}]\n{hosts}\n[all:vars]\nansible_ssh_common_args='-F \"{}\"'\nansible_user=root\n\
-             ansible_python_interpreter={OPERATOR}/bin/python3\n",
-            self.path("ssh_config")
+            "[{system}]\n{hosts}\n[all:vars]\nansible_ssh_common_args={arguments}\nansible_user=root\n\
+             ansible_python_interpreter={OPERATOR}/bin/python3\n"
         )
     }
 
@@ -111,7 +111,6 @@ impl Layout {
 
     /// What a shell is to read.
     fn exports(&self, programs: &str, variables: &[(String, String)]) -> String {
-        let quoted = |value: &str| shlex::try_quote(value).unwrap_or_default().into_owned();
         let line = |(name, value): &(String, String)| format!("export {name}={}\n", quoted(value));
         format!("export PATH={}:\"$PATH\"\n", quoted(programs)) + &variables.iter().map(line).collect::<String>()
     }
@@ -234,13 +233,13 @@ impl Files {
 
     /// Programs that come first on the path: the power switches, and ssh with its configuration.
     fn keep_programs(&self, program: &str, desk: &str, layout: &Layout) -> Result<()> {
-        let power =
-            format!("#!/bin/sh\nexec \"{program}\" operator exec {desk} {OPERATOR}/bin/power \"$@\" </dev/null\n");
-        self.keep_program("bin/power", &power)?;
+        let exec = format!("exec {} operator exec {desk}", quoted(program));
+        self.keep_program("bin/power", &format!("#!/bin/sh\n{exec} {OPERATOR}/bin/power \"$@\" </dev/null\n"))?;
         self.keep_program("bin/start-command", START)?;
+        let config = quoted(&layout.path("ssh_config"));
         for name in SSH {
             let script = match found(name) {
-                Some(path) => format!("exec \"{}\" -F \"{}\" \"$@\"", path.display(), layout.path("ssh_config")),
+                Some(path) => format!("exec {} -F {} \"$@\"", quoted(&path.display().to_string()), config),
                 None => format!("echo '{name} is not on the PATH: install openssh-client' >&2\nexit 127"),
             };
             self.keep_program(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"))?;
@@ -252,20 +251,20 @@ impl Files {
 /// What an operator's own shell reads first. `done` is a keyword: it is known by its error, as a
 /// line of its own.
 fn rc(layout: &Layout) -> String {
-    let [env, page, diagnoses, found] = ["env", PAGE, DIAGNOSES, FOUND].map(|name| layout.path(name));
+    let [env, page, diagnoses, found] = ["env", PAGE, DIAGNOSES, FOUND].map(|name| quoted(&layout.path(name)));
     format!(
-        r#". '{env}'
+        r#". {env}
 HISTFILE= HISTCONTROL= HISTTIMEFORMAT=
 PS1='operator\$ '
 reenact_done() {{ [[ $(history 1) =~ ^\ *[0-9]+\ +done\ *$ ]] && exit 0; }}
 PROMPT_COMMAND=reenact_done
 found() {{
-    if [[ $# == 1 ]] && grep -qxF -- "$1" '{diagnoses}'; then
-        echo "$1" >'{found}'
+    if [[ $# == 1 ]] && grep -qxF -- "$1" {diagnoses}; then
+        echo "$1" >{found}
         echo "noted: $1" >&2
     else
         echo 'usage: found DIAGNOSIS, which is one of' >&2
-        sed 's/^/  /' '{diagnoses}' >&2
+        sed 's/^/  /' {diagnoses} >&2
     fi
 }}
 # The lines that a program writes are for this shell, and not for the first ssh; what ssh is given
@@ -274,8 +273,8 @@ found() {{
     exec 9<&0
     ssh() {{ if [[ /dev/fd/0 -ef /dev/fd/9 ]]; then command ssh -n "$@"; else command ssh "$@"; fi; }}
 }}
-alias page="cat '{page}' >&2"
-cat '{page}' >&2
+page() {{ cat {page} >&2; }}
+page
 echo 'reach them by `ssh NODE`, switch them by `power NODE on|off|status`; `found` lists what it can be,
 `found DIAGNOSIS` says what it is; `done` ends the drill' >&2
 "#
@@ -286,6 +285,17 @@ echo 'reach them by `ssh NODE`, switch them by `power NODE on|off|status`; `foun
 pub fn said(run: &Path) -> Option<String> {
     let said = fs::read_to_string(run.join(FOLDER).join(FOUND)).ok()?;
     Some(said.trim().to_owned()).filter(|said| !said.is_empty())
+}
+
+/// As one word of a shell's.
+fn quoted(text: &str) -> String {
+    shlex::try_quote(text).unwrap_or_default().into_owned()
+}
+
+/// A file in a folder as one word of an ssh configuration's, where a percent sign begins a token.
+fn configured(folder: &str, name: &str) -> String {
+    let folder = folder.replace('%', "%%").replace('\\', r"\\").replace('"', r#"\""#);
+    format!("\"{folder}/{name}\"")
 }
 
 /// Where a program of that name is on the `PATH`.

@@ -15,7 +15,7 @@ use reenact_run::{
 };
 
 /// The exit code by which it says that it does not dare.
-pub(super) const REFUSED: i32 = 5;
+pub(super) const REFUSED: u8 = 5;
 
 /// The command that runs the runbook which heals a scenario.
 ///
@@ -45,11 +45,16 @@ pub(in crate::cli) async fn run(id: &str) -> Result<u8> {
     let scenario = all.iter().find(|scenario| scenario.id == id);
     let runbook = heals(scenario.ok_or_else(|| Error::usage(format!("there is no scenario {id:?}"), "reenact list"))?)?;
     let journal = Journal::create(Path::new("/dev/stdout"), Clock::start())?;
-    match runbook.run(&Operator::new(Box::new(OverSsh::of_drill()?), &journal, None)).await? {
-        Conclusion::Done | Conclusion::NothingToDo => Ok(0),
+    let operator = Operator::new(Box::new(OverSsh::of_drill()?), &journal, None);
+    Ok(exit_code(runbook.run(&operator).await?, &journal))
+}
+
+fn exit_code(conclusion: Conclusion, journal: &Journal) -> u8 {
+    match conclusion {
+        Conclusion::Done | Conclusion::NothingToDo => 0,
         Conclusion::Refused { why } => {
             journal.record("refused", why);
-            Ok(REFUSED as u8)
+            REFUSED
         }
     }
 }
@@ -59,6 +64,18 @@ mod tests {
     use reenact_run::campaign::Kind;
 
     use super::*;
+
+    #[test]
+    fn a_runbook_that_refuses_says_why_and_ends_with_the_code_that_the_drill_takes_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal");
+        let journal = Journal::create(&path, Clock::start()).expect("a journal");
+        let code = exit_code(Conclusion::Refused { why: "two hold the most".into() }, &journal);
+        assert_eq!((code, exit_code(Conclusion::NothingToDo, &journal)), (REFUSED, 0));
+        drop(journal);
+        let said = std::fs::read_to_string(path).expect("what it said");
+        assert!(said.contains("two hold the most"), "{said}");
+    }
 
     #[test]
     fn a_look_alike_has_no_runbook_to_be_called() {

@@ -81,7 +81,7 @@ pub(super) fn load(path: &Path, seed: u64, json: bool) -> Result<Vec<(String, Pl
                 command: Some(command),
                 diagnoses: Vec::new(),
                 goes_on: false,
-                refused: subject.refused.iter().copied().chain(subject.own.then_some(own::REFUSED)).collect(),
+                refused: subject.refused.iter().copied().chain(subject.own.then_some(own::REFUSED.into())).collect(),
                 limit,
                 in_box: None,
                 kill,

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 pub use record::{Night, Record, State};
 
-use super::{Playable, Schedule, Shard, Span, shrink};
+use super::{Playable, Schedule, Shard, Span, locked::locked, shrink};
 use reenact_core::{Error, Result, file};
 
 /// The most runs of one finding in one night.
@@ -65,13 +65,14 @@ impl Findings {
     }
 
     /// Adds them to those of a folder. Gives these, with all nights that are known there. What else is in the
-    /// folder stays as it is.
+    /// folder stays as it is. Several campaigns may do so at once.
     ///
     /// # Errors
     /// As [`Folder::read`] and [`Findings::save`]; [`Error::Usage`] where a file that is no finding has the name
     /// of one of these.
     pub fn keep(self, folder: &Path) -> Result<Self> {
         let names: BTreeSet<_> = self.0.keys().cloned().collect();
+        let _locked = locked(folder)?;
         let Folder { findings: mut all, own, broken } = Folder::read(folder)?;
         if let Some((_, why)) = broken.into_iter().find(|(path, _)| names.contains(&name_of(path))) {
             return Err(why);
@@ -93,22 +94,24 @@ impl Findings {
         name
     }
 
-    /// Leaves one out.
-    pub fn remove(&mut self, name: &str) {
-        self.0.remove(name);
+    /// Takes one out.
+    pub fn remove(&mut self, name: &str) -> Option<Schedule> {
+        self.0.remove(name)
     }
 
-    /// Removes the plan file of what this session alone has seen, for a smaller one stands for it now.
+    /// Removes a plan file, for a smaller one stands for it now, unless it has nights that this one has not.
     ///
     /// # Errors
     /// As [`Findings::plan`]; [`Error::File`] if it cannot be removed.
-    pub fn forget(folder: &Path, name: &str, session: &str) -> Result<()> {
+    pub fn forget(folder: &Path, name: &str, smaller: &Record) -> Result<()> {
         let path = folder.join(format!("{name}.toml"));
         if !path.exists() {
             return Ok(());
         }
+        let _locked = locked(folder)?;
         let nights = Self::plan(&path)?.finding.map(|record| record.nights).unwrap_or_default();
-        if nights.iter().any(|night| night.session != session) {
+        let has = |night: &Night| smaller.nights.iter().any(|kept| kept.session == night.session);
+        if !nights.iter().all(has) {
             return Ok(());
         }
         fs::remove_file(&path).map_err(Error::file("remove", &path))

@@ -72,6 +72,27 @@ fn what_is_written_is_read_back_and_told_to_people() {
 }
 
 #[test]
+fn campaigns_that_keep_the_same_finding_at_once_keep_the_nights_of_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::thread::scope(|scope| {
+        for campaign in 0..16 {
+            let folder = folder.path();
+            scope.spawn(move || {
+                let mut night = plan("stuck for 7 s: n1", &fault("cut"));
+                night.finding.as_mut().expect("a record").nights[0].session =
+                    format!("20261130T010000Z-{campaign:08x}");
+                let mut found = Findings::default();
+                found.add(night);
+                found.keep(folder).expect("kept");
+            });
+        }
+    });
+    let all = Findings::load(folder.path()).expect("read");
+    let nights: Vec<_> = all.iter().map(|(_, _, record)| record.nights.len()).collect();
+    assert_eq!(nights, [16]);
+}
+
+#[test]
 fn a_night_owes_what_is_open_more_often_than_what_is_gone_and_shards_share_it() {
     let mut all = Findings::default();
     let passed = |of| Night { session: "20261201T010000Z-0badcafe".into(), failed: 0, of, met: 0 };

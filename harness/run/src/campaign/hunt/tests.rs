@@ -191,6 +191,29 @@ async fn a_night_that_is_stopped_while_it_shrinks_has_kept_the_smallest_so_far()
 }
 
 #[tokio::test]
+async fn what_a_stopped_night_has_left_large_is_shrunk_by_the_next_one_and_keeps_its_nights() {
+    let says: fn(&Schedule) -> Option<&'static str> =
+        |schedule| schedule.faults.iter().any(|timed| timed.fault.kind == "cut").then_some("stuck: n1");
+    let before = Night { session: "20261129T010000Z-0badcafe".into(), met: 1, ..Night::default() };
+    let large = Record { reason: "stuck: n3".into(), is_minimal: false, first_bad: None, nights: vec![before.clone()] };
+    let mut findings = Findings::default();
+    let name = findings.add(Schedule { finding: Some(large), ..schedule(&["cut", "kill", "pause"]) });
+    let toys = Toys { says, ..Toys::new(10_000) };
+    findings.save(&toys.folder.path().join("nights")).expect("kept");
+    let hunted = Hunt { most: Some(0), ..toys.hunt() }.run(|_| ()).await.expect("it ends");
+    assert_eq!((hunted.new.len(), hunted.new[0].number), (1, None));
+    for kept in toys.kept() {
+        let (smaller, plan, record) = kept.iter().next().expect("one");
+        assert!(
+            says(plan).is_some() && smaller != name && kept.iter().count() == 1,
+            "the larger one has gone: {kept:?}"
+        );
+        assert_eq!((plan.faults.len(), record.is_minimal, record.nights[0].clone()), (1, true, before.clone()));
+        assert_eq!((record.nights.len(), record.nights[1].failed), (2, AGAIN));
+    }
+}
+
+#[tokio::test]
 async fn a_night_that_ends_leaves_the_smallest_plan_alone_and_a_shard_that_moves_keeps_its_own() {
     let toys = Toys { says: |schedule| (!schedule.faults.is_empty()).then_some("stuck: n1"), ..Toys::new(10_000) };
     let hunted = toys.hunt().run(|_| ()).await.expect("it ends");

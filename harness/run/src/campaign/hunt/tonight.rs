@@ -10,7 +10,7 @@ use crate::campaign::{
     Coverage, Findings, Night, Outcome, Record, RunResult, Schedule,
     shrink::{self, Shrunk},
 };
-use reenact_core::Result;
+use reenact_core::{Error, Result};
 
 /// The folder of what was found, in a session's.
 pub(crate) const FINDINGS: &str = "findings";
@@ -49,38 +49,45 @@ impl<'h> Tonight<'h> {
     /// Takes a result in, and keeps what it tells.
     pub fn see(&mut self, trial: Trial, result: RunResult) -> Result<()> {
         if let Some(path) = &self.memory.coverage {
-            Coverage::load(path)?.united(&Coverage::of(std::slice::from_ref(&result))).save(path)?;
+            Coverage::of(std::slice::from_ref(&result)).add_to(path)?;
         }
         let has_learnt = self.learn(trial, &result);
         self.results.push(result);
         if has_learnt { self.keep() } else { Ok(()) }
     }
 
-    /// Counts what is known, and puts down what is new. Says whether either was.
+    /// Counts what is known, and puts down what is to be shrunk. Says whether either was.
     fn learn(&mut self, trial: Trial, result: &RunResult) -> bool {
         let failure = failure_of(result);
-        let has_verdict = matches!(result.outcome, Outcome::Pass | Outcome::Fail);
-        let mut has_learnt = false;
-        if let Some(record) = trial.of.as_ref().filter(|_| has_verdict).and_then(|name| self.findings.record(name)) {
-            let shows = failure.as_deref().is_some_and(|reason| record.is_shown_by(reason));
-            let night = record.tonight(self.session);
-            night.of += 1;
-            night.failed += u32::from(shows);
-            has_learnt = true;
-            if shows {
-                return true;
+        let counted = self.count(&trial, result.outcome, failure.as_deref());
+        let Some(reason) = failure else { return counted.is_some() };
+        let kind = (trial.playable.system, shrink::signature(&reason));
+        if let (Some(true), Some(name)) = (counted, trial.of.clone()) {
+            // A night that was stopped has left it as large as it was met.
+            let is_large = self.findings.record(&name).is_some_and(|record| !record.is_minimal);
+            if is_large && self.signatures.insert(kind) {
+                self.failures.push(Failure { trial, reason, name });
             }
-        }
-        let Some(reason) = failure else { return has_learnt };
-        if let Some(name) = self.findings.that_is(&trial.schedule, &reason).map(str::to_owned) {
+        } else if let Some(name) = self.findings.that_is(&trial.schedule, &reason).map(str::to_owned) {
             self.findings.record(&name).into_iter().for_each(|record| record.tonight(self.session).met += 1);
-        } else if self.signatures.insert((trial.playable.system, shrink::signature(&reason))) {
+        } else if self.signatures.insert(kind) {
             let name = self.put_down(&trial.schedule, &reason);
             self.failures.push(Failure { trial, reason, name });
         } else {
-            return has_learnt;
+            return counted.is_some();
         }
         true
+    }
+
+    /// Counts a run of a known plan that came to a verdict, and says whether it shows the finding.
+    fn count(&mut self, trial: &Trial, outcome: Outcome, failure: Option<&str>) -> Option<bool> {
+        let has_verdict = matches!(outcome, Outcome::Pass | Outcome::Fail);
+        let record = self.findings.record(trial.of.as_ref().filter(|_| has_verdict)?)?;
+        let shows = failure.is_some_and(|reason| record.is_shown_by(reason));
+        let night = record.tonight(self.session);
+        night.of += 1;
+        night.failed += u32::from(shows);
+        Some(shows)
     }
 
     /// A failure that is new, as large as it was met.
@@ -90,20 +97,21 @@ impl<'h> Tonight<'h> {
         self.findings.add(Schedule { finding: Some(record), ..schedule.clone() })
     }
 
-    /// Puts a smaller schedule that shows it in the place of a failure's, and keeps it.
+    /// Puts a smaller schedule that shows it in the place of a failure's, with all of its nights, and keeps it.
     pub fn replace(&mut self, failure: &mut Failure, smaller: &Shrunk) -> Result<()> {
-        let met = self.findings.record(&failure.name).map_or(1, |record| record.tonight(self.session).met);
         let Shrunk { schedule, failed: (failed, of), is_minimal, .. } = smaller.clone();
-        let night = Night { session: self.session.into(), failed, of, met };
-        let record = Record { reason: failure.reason.clone(), is_minimal, first_bad: None, nights: vec![night] };
-        self.findings.remove(&failure.name);
-        let name = self.findings.add(Schedule { finding: Some(record), ..schedule });
+        let known = self.findings.remove(&failure.name).and_then(|plan| plan.finding);
+        let mut record = known.ok_or_else(|| Error::Bug(format!("{} was not put down", failure.name)))?;
+        record.is_minimal = is_minimal;
+        let night = record.tonight(self.session);
+        (night.failed, night.of) = (failed, of);
+        let name = self.findings.add(Schedule { finding: Some(record.clone()), ..schedule });
         self.keep()?;
         let larger = std::mem::replace(&mut failure.name, name);
         if larger == failure.name {
             return Ok(());
         }
-        self.folders().try_for_each(|folder| Findings::forget(folder, &larger, self.session))
+        self.folders().try_for_each(|folder| Findings::forget(folder, &larger, &record))
     }
 
     /// Keeps what this night has seen in the session's folder, for a shard's moves as a whole, and
