@@ -62,6 +62,23 @@ fn write(case: &Case, folder: &Path) {
     }
 }
 
+/// What a host tells of a container lies beside what its own script printed, an hour before.
+#[test]
+fn a_file_beside_a_look_is_of_that_look_s_moment() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let look =
+        "=reenact galera 1 n1\n=look 2026-11-29T08:00:00Z +0000 0\n=begin ps\n COMMAND\n mariadbd\n=end 0\n=done\n";
+    fs::write(folder.path().join("n1.look"), look).expect("a file");
+    let state = r#"[{"State":{"Running":true,"Paused":true,"ExitCode":0,"OOMKilled":false}}]"#;
+    fs::write(folder.path().join("n1-inspect.json"), state).expect("a file");
+    let system = diagnose::find("galera").expect("a system");
+    let found = files::read(folder.path(), system).expect("it is read");
+    let case = Case::of(system, &found.gathered, &Inventory::default());
+    assert_eq!(case.looks.len(), 1);
+    assert_eq!(case.at().map(|at| at.to_string()).as_deref(), Some("2026-11-29T08:00:00Z"));
+    assert!(case.sees("machine") && case.sees("processes"));
+}
+
 fn report(path: &Path) -> Report {
     let system = files::system_of(path).expect("it is known what it is");
     let found = files::read(path, system).expect("it is read");

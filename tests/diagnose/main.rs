@@ -23,8 +23,11 @@ use reenact::{
 use scenarios as _;
 
 fn folders() -> Vec<PathBuf> {
-    let shipped = || vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/recordings")];
-    std::env::var_os("REENACT_CUTS").map_or_else(shipped, |paths| std::env::split_paths(&paths).collect())
+    // Tests run in their crate's folder, and paths are those of who calls them.
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let given = std::env::var_os("REENACT_CUTS");
+    let given = given.map(|paths| std::env::split_paths(&paths).map(|path| top.join(path)).collect());
+    given.unwrap_or_else(|| vec![top.join("tests/recordings")])
 }
 
 /// All runs with what was seen in them.

@@ -2,7 +2,7 @@
 # Looks at the broken nodes in each way that `reenact diagnose` has, and touches nothing: what it
 # says must be what the suite's detector says. It ends with 3, a refusal.
 #
-#   REENACT=target/debug/reenact reenact drill diego::etcd_orphan --refused 3 -- docs/examples/drills/look.sh
+#   REENACT=$PWD/target/debug/reenact reenact drill diego::etcd_orphan --look --refused 3 -- docs/examples/drills/look.sh
 set -uo pipefail
 reenact=${REENACT:-reenact}
 system=$REENACT_SYSTEM
@@ -15,11 +15,24 @@ container() { sed -n "/^Host $1 /,/ProxyCommand/s/.* operator exec \([^ ]*\) .*/
 named=()
 for node in "${nodes[@]}"; do named+=("$node=$(container "$node")"); done
 
+# What a person on call knows.
+known=(--was-well)
+case $system in
+bosh) known+=(--lasted 10m) ;; # the lab's director waits a fiftieth of production's times
+blobstore) printf '[nodes.%s.disks]\n"/var/vcap/store" = "read_write"\n' "${nodes[0]}" >"$folder/inventory.toml" ;;
+galera)
+    for pair in $REENACT_ADDRESSES; do
+        printf '[nodes.%s]\naddress = "%s:3306"\n' "${pair%%=*}" "${pair#*=}"
+    done >"$folder/inventory.toml"
+    ;;
+esac
+[[ ! -e $folder/inventory.toml ]] || known+=(--inventory "$folder/inventory.toml")
+
 # say WAY OPTION…: what is diagnosed that way, one verdict a line.
 say() {
     local way=$1
     shift
-    "$reenact" diagnose --system "$system" --json --was-well "$@" >"$folder/$way.json" 2>"$folder/$way.err"
+    "$reenact" diagnose --system "$system" --json "${known[@]}" "$@" >"$folder/$way.json" 2>"$folder/$way.err"
     echo "$way: exit code $?"
     sed -n 's/.*"detector":"\([^"]*\)".*"verdict":"\(fired\|if_it_lasts\)".*/  \1 \2/p' "$folder/$way.json"
 }

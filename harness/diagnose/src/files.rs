@@ -112,7 +112,7 @@ pub fn read(path: &Path, system: &System) -> Result<Found> {
         (Some(kind), Some(node)) => reading.take(kind, node, entry, from),
         _ => Ok(()),
     })?;
-    let gathered = reading.nodes.into_values().flatten().collect();
+    let gathered = reading.nodes.into_values().flat_map(Pile::looks).collect();
     Ok(Found { gathered, unknown: unknown.into_iter().map(|(name, _)| name).collect() })
 }
 
@@ -120,19 +120,45 @@ pub fn read(path: &Path, system: &System) -> Result<Found> {
 struct Reading<'s> {
     system: &'s System,
     words: Words,
-    nodes: BTreeMap<String, Vec<Gathered>>,
+    nodes: BTreeMap<String, Pile>,
+}
+
+/// What was read of one node.
+#[derive(Default)]
+struct Pile {
+    looks: Vec<Gathered>,
+    /// Files by themselves: what they show has no time.
+    loose: Option<Gathered>,
+}
+
+impl Pile {
+    fn loose(&mut self, node: &str) -> &mut Gathered {
+        self.loose.get_or_insert_with(|| Gathered::of(node))
+    }
+
+    /// The looks; what files show belongs to the last one, and is one itself where there is no other.
+    fn looks(mut self) -> Vec<Gathered> {
+        match (self.looks.last_mut(), self.loose) {
+            (Some(last), Some(loose)) => last.join(loose),
+            (None, loose) => self.looks.extend(loose),
+            (Some(_), None) => {}
+        }
+        self.looks
+    }
 }
 
 impl Reading<'_> {
     fn take(&mut self, kind: &Kind, node: &str, entry: &Entry, from: &mut dyn Content) -> Result<()> {
-        let looks = self.nodes.entry(node.to_owned()).or_default();
+        let pile = self.nodes.entry(node.to_owned()).or_default();
         match kind {
-            Kind::Look => looks.extend(look::read(node, &mut BufReader::new(from), &self.words, self.system.prefix)?),
+            Kind::Look => {
+                pile.looks.extend(look::read(node, &mut BufReader::new(from), &self.words, self.system.prefix)?)
+            }
             Kind::Log => {
                 let zone = Zone { offset: Offset::UTC, now: entry.modified.unwrap_or_else(Timestamp::now) };
                 from.keep_end(LONGEST_LOG);
                 let lines = Lines::read(from, &self.words, zone).map_err(Error::file("read", &entry.name))?;
-                loose(looks, node).take_log(lines, (self.system.prefix)(&entry.name).as_deref());
+                pile.loose(node).take_log(lines, (self.system.prefix)(&entry.name).as_deref());
             }
             Kind::Section(name) => {
                 let mut text = Vec::new();
@@ -140,25 +166,16 @@ impl Reading<'_> {
                 let text = String::from_utf8_lossy(&text).into_owned();
                 let parts = (self.system.parts)(name, &text);
                 if parts.is_empty() {
-                    loose(looks, node).take(name, Section { text, status: Some(0) });
+                    pile.loose(node).take(name, Section { text, status: Some(0) });
                 }
                 for (node, section) in parts {
-                    loose(self.nodes.entry(node.clone()).or_default(), &node).take(name, section);
+                    self.nodes.entry(node.clone()).or_default().loose(&node).take(name, section);
                 }
             }
             Kind::Unknown => {}
         }
         Ok(())
     }
-}
-
-/// What loose files of a node come to: one look, whose time is not known.
-fn loose<'l>(looks: &'l mut Vec<Gathered>, node: &str) -> &'l mut Gathered {
-    if looks.is_empty() {
-        looks.push(Gathered::of(node));
-    }
-    let last = looks.len() - 1;
-    &mut looks[last]
 }
 
 fn kind(system: &System, name: &str, head: &str) -> Kind {

@@ -77,6 +77,20 @@ impl Gathered {
         }
     }
 
+    /// Takes all of another one in whose time is not known. What is known already stays.
+    pub fn join(&mut self, other: Self) {
+        for (name, section) in other.sections {
+            self.sections.entry(name).or_insert(section);
+        }
+        self.left_out += other.left_out;
+        self.log_ends = self.log_ends.max(other.log_ends);
+        let is_first = self.log.is_empty();
+        self.log.extend(other.log);
+        if !is_first {
+            self.log.sort_by_key(|line| line.at);
+        }
+    }
+
     /// Takes a section. What is known already is not made unknown.
     pub fn take(&mut self, name: impl Into<String>, section: Section) {
         let name = name.into();
@@ -109,22 +123,34 @@ impl Gathered {
         })
     }
 
-    /// `ps`, with any of its options.
-    pub fn processes(&self) -> Option<Signal> {
+    /// What `ps` listed, with any of its options and columns.
+    pub fn listed(&self) -> Option<Vec<Process<'_>>> {
         let text = self.text("ps")?;
-        let mut lines = text.lines();
-        let head = lines.next()?;
-        // The command is the last column, and begins where its title does, or in `ps aux` after
-        // ten columns of any width.
-        let columns = head.split_whitespace().count();
-        let is_head = ["COMMAND", "CMD", "ARGS"].iter().any(|title| head.trim_end().ends_with(title));
-        let command = |line: &str| match is_head && columns > 1 {
-            true => nth_column(line, columns - 1).to_owned(),
-            false => line.trim().to_owned(),
+        let (head, rest) = text.split_once('\n').unwrap_or((text, ""));
+        let titles: Vec<_> = head.split_whitespace().collect();
+        let is_command = |title: &&str| ["COMMAND", "CMD", "ARGS"].contains(title);
+        let Some(command_at) = titles.iter().position(is_command).filter(|at| [0, titles.len() - 1].contains(at))
+        else {
+            let command = |line| Process { command: str::trim(line), ..Process::default() };
+            return Some(text.lines().map(command).filter(Process::is_there).collect());
         };
-        let first = (!is_head).then(|| head.trim().to_owned());
-        let commands = first.into_iter().chain(lines.map(command)).filter(|command| !command.is_empty());
-        Some(Signal::Processes { commands: commands.collect() })
+        let row = |line| {
+            // A command is of any number of words: what follows one is counted from its end.
+            let (before, behind) = (command_at, titles.len() - 1 - command_at);
+            let (command, columns) = if behind == 0 { first_columns(line, before) } else { last_columns(line, behind) };
+            let column = |name| {
+                let at = titles.iter().position(|title| *title == name)?;
+                columns.get(if behind == 0 { at } else { at - 1 }).copied()
+            };
+            Process { command, pid: column("PID"), parent: column("PPID") }
+        };
+        Some(rest.lines().map(row).filter(Process::is_there).collect())
+    }
+
+    /// The commands of what `ps` listed.
+    pub fn processes(&self) -> Option<Signal> {
+        let commands = self.listed()?.into_iter().map(|process| process.command.to_owned()).collect();
+        Some(Signal::Processes { commands })
     }
 
     /// The ports, by `ss -ltn` or `netstat -ltn`. One whose queue is full takes nobody in any
@@ -203,13 +229,43 @@ impl Gathered {
     }
 }
 
-/// A line's last column, of which there are so many before.
-fn nth_column(line: &str, before: usize) -> &str {
-    let mut rest = line.trim_start();
-    for _ in 0..before {
-        rest = rest.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim_start());
+/// A process, as `ps` lists it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Process<'g> {
+    /// Its command line.
+    pub command: &'g str,
+    /// Its number, where that is a column.
+    pub pid: Option<&'g str>,
+    /// Its parent's.
+    pub parent: Option<&'g str>,
+}
+
+impl Process<'_> {
+    fn is_there(&self) -> bool {
+        !self.command.is_empty()
     }
-    rest.trim_end()
+}
+
+/// So many columns, and what follows them.
+fn first_columns(line: &str, count: usize) -> (&str, Vec<&str>) {
+    let (mut rest, mut columns) = (line.trim(), Vec::new());
+    for _ in 0..count {
+        let (column, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        columns.push(column);
+        rest = more.trim_start();
+    }
+    (rest, columns)
+}
+
+/// So many columns, and what comes before them.
+fn last_columns(line: &str, count: usize) -> (&str, Vec<&str>) {
+    let (mut rest, mut columns) = (line.trim(), Vec::new());
+    for _ in 0..count {
+        let (before, column) = rest.rsplit_once(char::is_whitespace).unwrap_or(("", rest));
+        columns.insert(0, column);
+        rest = before.trim_end();
+    }
+    (rest, columns)
 }
 
 /// The port that a line of `ss -ltn` or `netstat -ltn` tells of, and whether its queue is full.

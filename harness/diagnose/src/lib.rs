@@ -24,7 +24,7 @@ mod time;
 
 pub use case::{Case, Dated, Implied, Look};
 pub use diagnosis::{Diagnosis, Finding, Word, diagnose};
-pub use gathered::{Gathered, Section};
+pub use gathered::{Gathered, Process, Section};
 pub use inventory::{Host, Inventory};
 pub use lines::{Line, Lines, Words};
 pub use remedy::{Advice, Check, Met, Precondition, Standing};

@@ -52,6 +52,7 @@ diagnosable! {
 
 /// Where BOSH mounts a persistent disk, which no `fstab` declares.
 const PERSISTENT: &str = "/var/vcap/store";
+const DISK_ID: &str = "file /var/vcap/bosh/managed_disk_settings.json";
 
 fn recognise(name: &str, head: &str) -> Option<&'static str> {
     let base = name.rsplit('/').next().unwrap_or(name);
@@ -69,7 +70,9 @@ fn recognise(name: &str, head: &str) -> Option<&'static str> {
 fn read(node: &Gathered) -> Vec<Signal> {
     let mut signals: Vec<_> = node.files().chain(node.processes()).chain(node.machine()).collect();
     let mut declared = node.declared();
-    if node.text("mountinfo").is_some_and(|text| text.contains(PERSISTENT))
+    // BOSH's agent keeps which disk it has mounted there.
+    let has_disk = node.text(DISK_ID).is_some_and(|id| !id.trim().is_empty());
+    if (has_disk || node.text("mountinfo").is_some_and(|text| text.contains(PERSISTENT)))
         && declared.iter().all(|(at, _)| at != PERSISTENT)
     {
         declared.push((PERSISTENT.into(), Access::ReadWrite));

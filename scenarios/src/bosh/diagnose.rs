@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reenact::{
     diagnosable,
-    diagnose::{Case, Gathered, Standing, System},
+    diagnose::{Case, Gathered, Process, Standing, System},
     probe::{Answer, Question, Signal, Values},
 };
 
@@ -37,7 +37,7 @@ diagnosable! {
             ("iaas:inflight", "the CPI's calls that have begun and not ended: docs/diagnose.md has the form"),
             ("iaas:vms", "the IaaS's list of VMs: docs/diagnose.md has the form"),
             ("director:config", "bosh cloud-config"),
-            ("processes", "ps -eo args,pid,ppid on the director"),
+            ("processes", "ps -ww -eo pid,ppid,args on the director"),
             ("log", "/var/vcap/store/director/tasks/*/debug"),
         ],
         rank: |_: &[Gathered], _: &Case| Vec::<Standing>::new(),
@@ -152,12 +152,10 @@ pub(super) fn config(cloud: &str) -> Answer {
 
 /// Command lines with ` pid=… ppid=…`, as detectors tell processes apart.
 fn processes(node: &Gathered) -> Option<Signal> {
-    let text = node.text("ps")?;
-    let command = |line: &str| {
-        let mut words = line.trim_end().rsplitn(3, char::is_whitespace).filter(|word| !word.is_empty());
-        let (ppid, pid, command) = (words.next()?, words.next()?, words.next()?);
-        let is_number = |word: &str| word.bytes().all(|digit| digit.is_ascii_digit());
-        (is_number(pid) && is_number(ppid)).then(|| format!("{} pid={pid} ppid={ppid}", command.trim_end()))
+    let command = |process: Process<'_>| {
+        let Process { command, pid, parent } = process;
+        Some(format!("{command} pid={} ppid={}", pid?, parent?))
     };
-    Some(Signal::Processes { commands: text.lines().skip(1).filter_map(command).collect() })
+    let commands: Vec<_> = node.listed()?.into_iter().filter_map(command).collect();
+    (!commands.is_empty()).then_some(Signal::Processes { commands })
 }

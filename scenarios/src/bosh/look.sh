@@ -9,5 +9,5 @@ for database in ${BOSH_DB:-postgres://vcap@127.0.0.1/bosh postgres://bosh@127.0.
   timeout 5 psql "$database" -X -q -A -t -c 'SELECT 1' >/dev/null 2>&1 && break
 done
 run tables psql "$database" -X -q -A -t -F '|' -c "$sql"
-run ps ps -eo args,pid,ppid
+run ps ps -ww -eo pid,ppid,args
 for folder in $(ls -dt /var/vcap/store/director/tasks/* 2>/dev/null | head -n 20); do log "$folder/debug"; done

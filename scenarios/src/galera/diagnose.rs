@@ -33,9 +33,9 @@ diagnosable! {
         needs: &[
             ("/non_primary_wedge", &["log", "ports"]),
             ("/minority_partition", &["sql:status"]),
-            ("/stalled_node", &["sql:status"]),
+            ("/stalled_node", &["sql:status", "ports"]),
             ("/inconsistent_node", &["sql:status"]),
-            ("/zombie_node", &["sql:status"]),
+            ("/zombie_node", &["sql:status", "ports"]),
             ("/no_primary", &["sql:status"]),
             ("/two_primaries", &["sql:status"]),
             ("/server_down", &["processes"]),

@@ -23,11 +23,33 @@ fn any_ps_tells_the_command_lines() {
         "/usr/sbin/mariadbd --wsrep-on=ON\nsshd: x\n",
         "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\n\
          mysql 12 0.0 0.1 1 2 ? Ssl 08:00 0:01 /usr/sbin/mariadbd --wsrep-on=ON\nroot 13 0.0 0.1 1 2 ? Ss 08:00 0:00 sshd: x\n",
+        "COMMAND                        PID    PPID\n/usr/sbin/mariadbd --wsrep-on=ON  12      1\nsshd: x       13  1\n",
         "UID          PID    PPID  C STIME TTY          TIME CMD\n\
          mysql         12       1  0 08:00 ?        00:00:01 /usr/sbin/mariadbd --wsrep-on=ON\nroot 13 1 0 08:00 ? 00:00:00 sshd: x\n",
     ] {
         assert_eq!(commands(text), expected, "{text}");
     }
+}
+
+#[test]
+fn a_ps_with_their_columns_tells_each_process_s_number_and_its_parent_s() {
+    let numbers = |text: &str| {
+        let node = with("ps", text);
+        let listed = node.listed().expect("processes");
+        let tell = |process: &Process<'_>| {
+            format!("{} {:?} {:?}", process.command, process.pid.unwrap_or("-"), process.parent.unwrap_or("-"))
+        };
+        listed.iter().map(tell).collect::<Vec<_>>()
+    };
+    let expected = [r#"director worker --name w "40" "1""#];
+    for text in [
+        "    PID    PPID COMMAND\n     40       1 director worker --name w\n",
+        "COMMAND   PID    PPID\ndirector worker --name w     40       1\n",
+        "UID PID PPID C STIME TTY TIME CMD\nroot 40 1 0 08:00 ? 00:00:00 director worker --name w\n",
+    ] {
+        assert_eq!(numbers(text), expected, "{text}");
+    }
+    assert_eq!(numbers("COMMAND\ndirector worker --name w\n"), [r#"director worker --name w "-" "-""#]);
 }
 
 #[test]

@@ -60,6 +60,11 @@ pub(super) struct Drill {
     #[arg(long = "box", conflicts_with_all = ["shell", "blind"])]
     in_box: bool,
 
+    /// It only looks: call it at the moment of detection, with every fault in force. Else what nobody on the nodes could
+    /// mend, such as a cut network, is mended before
+    #[arg(long, conflicts_with_all = ["kill", "again", "own", "shell", "blind", "suite", "start_command", "task_dir"])]
+    look: bool,
+
     /// A shell in the command's place, with a page of the symptoms: for a person, or for a program
     /// that reads and writes lines
     #[arg(long, conflicts_with_all = ["command", "kill", "again", "refused", "start_command"])]
@@ -224,6 +229,7 @@ impl Drill {
             command: (!by_hand).then_some(command),
             diagnoses: if by_hand { choices(scenario.system())? } else { Vec::new() },
             goes_on: self.start_command.is_some(),
+            looks: self.look,
             refused: self.refused.iter().copied().chain(self.own.then_some(own::REFUSED.into())).collect(),
             limit: self.limit,
             in_box: in_box.map(Path::to_owned),

@@ -77,10 +77,12 @@ async fn acts<S: System>(
     broken(run, act).await?;
     let noticed = lab.now();
     (exercise.listener)("detected", &lab.firing().join(", "));
-    if !matches!(act.ends.how, How::GoesOn) {
-        run.heal_all().await?;
+    if !exercise.looks {
+        if !matches!(act.ends.how, How::GoesOn) {
+            run.heal_all().await?;
+        }
+        stuck(run, act, false).await?;
     }
-    stuck(run, act, false).await?;
     lab.begins(Step::Ended);
     let system = incident.id.split("::").next().unwrap_or(incident.id);
     let drilled = handed_over(session, run, system, exercise, noticed).await?;

@@ -39,6 +39,8 @@ pub struct Exercise {
     /// Whether it only begins something that goes on, on the nodes: the system has until the limit
     /// to be healthy, and it claims nothing.
     pub goes_on: bool,
+    /// Whether it only looks: it is called at the moment of detection, with every fault in force.
+    pub looks: bool,
     /// The exit codes by which it says that it does not dare.
     pub refused: BTreeSet<i32>,
     /// How long one call may take.
@@ -115,6 +117,7 @@ impl Exercise {
             by_hand: false,
             diagnoses: Vec::new(),
             goes_on: false,
+            looks: false,
             refused: BTreeSet::new(),
             limit: Duration::from_secs(15 * 60),
             in_box: None,

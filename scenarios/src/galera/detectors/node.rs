@@ -9,7 +9,7 @@ use reenact::{
 
 use super::{
     files::{RestoredView, SavedState},
-    log::{Ends, Log},
+    log::{Ends, Log, Phase},
     processes::{Running, file_name, is_server},
     status::Status,
     words,
@@ -52,6 +52,8 @@ pub struct Record {
     /// Whether it answered SQL since its server last began to listen (or, if that was not
     /// seen, since the stream began).
     pub answered: bool,
+    /// Whether somebody knows that it was well before it was watched: it answered once it was ready then.
+    was_well: bool,
 }
 
 impl detect::Record for Record {
@@ -72,7 +74,9 @@ impl detect::Record for Record {
             Signal::Query { of, answer } if of == Prior::OF => return self.know(answer),
             Signal::Log { line } => {
                 self.galera |= words::is_galera(line);
+                let was_ready = self.log.phase == Phase::Ready;
                 self.answered &= !self.log.observe(line);
+                self.answered |= self.was_well && !was_ready && self.log.phase == Phase::Ready;
             }
             Signal::File { path, content } => self.read(at, file_name(path), content.as_deref()),
             Signal::Processes { commands } => {
@@ -99,7 +103,7 @@ impl Record {
     /// Takes what is known without a look.
     fn know(&mut self, answer: &Answer) {
         let Ok(Prior { was_well, address }) = answer.read() else { return };
-        self.answered |= was_well;
+        (self.was_well, self.answered) = (was_well, self.answered || was_well);
         self.address = address.or_else(|| self.address.take());
     }
 
@@ -330,6 +334,25 @@ mod tests {
             machine(false, false, Some((137, false, 0))),
         ] {
             assert!(!still_answered(std::slice::from_ref(&sign)), "{sign:?}");
+        }
+    }
+
+    #[test]
+    fn who_was_well_had_answered_once_its_log_says_that_it_was_ready() {
+        let begins = "0 [Note] WSREP: wsrep_load(): loading provider library '/usr/lib/galera/libgalera_smm.so'";
+        let ready = "0 [Note] /usr/sbin/mariadbd: ready for connections.";
+        for (was_well, lines, answered) in [
+            (true, &[][..], true),
+            (true, &[begins][..], false),
+            (true, &[begins, ready][..], true),
+            (true, &[begins, ready, begins][..], false),
+            (false, &[begins, ready][..], false),
+        ] {
+            let mut record = Record::default();
+            let prior = Prior { was_well, address: None };
+            record.observe(&seen(0, "n1", Signal::told(&prior)));
+            lines.iter().for_each(|line| record.observe(&seen(1, "n1", log(line))));
+            assert_eq!(record.answered, answered, "{was_well} {lines:?}");
         }
     }
 

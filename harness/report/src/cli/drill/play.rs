@@ -51,6 +51,8 @@ pub(super) struct Play {
     pub(super) diagnoses: Vec<String>,
     /// Whether that only begins what goes on, on the nodes.
     pub(super) goes_on: bool,
+    /// Whether it only looks.
+    pub(super) looks: bool,
     pub(super) refused: BTreeSet<i32>,
     pub(super) limit: Duration,
     pub(super) in_box: Option<PathBuf>,
@@ -109,6 +111,7 @@ impl Play {
         exercise.title.clone_from(&self.title);
         exercise.diagnoses.clone_from(&self.diagnoses);
         exercise.goes_on = self.goes_on;
+        exercise.looks = self.looks;
         exercise.refused.clone_from(&self.refused);
         exercise.limit = self.limit;
         exercise.in_box.clone_from(&self.in_box);

@@ -31,6 +31,9 @@ struct Subject {
     #[serde(default)]
     own: bool,
     scenarios: Vec<String>,
+    /// It only looks.
+    #[serde(default)]
+    look: bool,
     #[serde(default)]
     refused: BTreeSet<i32>,
     #[serde(default)]
@@ -81,6 +84,7 @@ pub(super) fn load(path: &Path, seed: u64, json: bool) -> Result<Vec<(String, Pl
                 command: Some(command),
                 diagnoses: Vec::new(),
                 goes_on: false,
+                looks: subject.look,
                 refused: subject.refused.iter().copied().chain(subject.own.then_some(own::REFUSED.into())).collect(),
                 limit,
                 in_box: None,
