@@ -18,7 +18,13 @@ for node in "${nodes[@]}"; do named+=("$node=$(container "$node")"); done
 # What a person on call knows.
 known=(--was-well)
 case $system in
-bosh) known+=(--lasted 10m) ;; # the lab's director waits a fiftieth of production's times
+bosh) # the lab's director waits for a part of production's times
+    scale=$(docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' "$(container director)" | sed -n 's/^TIME_SCALE=//p')
+    awk -v scale="$scale" 'BEGIN { print "[settings]\nscale = " scale
+        for (n = split("renew 120 expiry 241 checkpoint 30 timeout 180 agent_wait 600", of, " "); n > 0; n -= 2)
+            printf "%s_ms = %d\n", of[n - 1], of[n] * 1000 * scale }' >"$folder/inventory.toml"
+    ;;
+diego) printf '[settings]\nnsync_ms = 3000\nretry_ms = 2500\n' >"$folder/inventory.toml" ;; # the lab's
 blobstore) printf '[nodes.%s.disks]\n"/var/vcap/store" = "read_write"\n' "${nodes[0]}" >"$folder/inventory.toml" ;;
 galera)
     for pair in $REENACT_ADDRESSES; do

@@ -110,7 +110,12 @@ impl Case {
         past.sort_by_key(|(at, ..)| *at);
         let dated = |(at, node, signal): Undated| Dated { at: at.or(oldest).unwrap_or_default(), node, signal };
         let nodes: BTreeSet<&String> = gathered.iter().map(|one| &one.node).chain(inventory.nodes.keys()).collect();
-        let priors = nodes.into_iter().map(|node| (node.clone(), inventory.prior(node))).collect();
+        let own = |node: &String| gathered.iter().rev().filter(|one| one.node == *node).find_map(Gathered::addresses);
+        let prior = |node: &String| {
+            let known = inventory.prior(node);
+            Prior { address: known.address.or_else(|| own(node)), ..known }
+        };
+        let priors = nodes.into_iter().map(|node| (node.clone(), prior(node))).collect();
         let past = past.into_iter().map(dated).collect();
         Self { priors, past, looks, implied, lasted: inventory.lasted }
     }

@@ -52,6 +52,8 @@ pub struct Gathered {
     pub left_out: usize,
     /// The disks that an inventory declares.
     pub declared: Vec<(String, Access)>,
+    /// What an inventory says that its system is set to.
+    pub settings: BTreeMap<String, String>,
     /// Why it could not be reached.
     pub unreachable: Option<String>,
 }
@@ -108,6 +110,12 @@ impl Gathered {
     /// The text of a section that could be read.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.section(name).map(|section| section.text.as_str())
+    }
+
+    /// The addresses and names by which a node knows itself, with spaces between.
+    pub fn addresses(&self) -> Option<String> {
+        let all: Vec<_> = self.text("addresses")?.split_whitespace().collect();
+        (!all.is_empty()).then(|| all.join(" "))
     }
 
     /// The files that were looked at, as signals: one that is not there, too.

@@ -1,13 +1,15 @@
 //! What is known of a system without a look: which nodes it has and where, what disks they should
 //! have, and whether it was well.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, fs, path::Path, time::Duration};
 
 use reenact_core::{
     Error, Result,
     probe::{Access, Prior},
 };
 use serde::Deserialize;
+
+use crate::gathered::Gathered;
 
 /// An inventory, as a TOML file has it.
 ///
@@ -18,6 +20,8 @@ use serde::Deserialize;
 /// address = "10.0.0.1:3306"
 /// [nodes.n1.disks]
 /// "/var/vcap/store" = "read_write"
+/// [settings]
+/// renew_ms = 60000
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +35,31 @@ pub struct Inventory {
     /// Its nodes by name.
     #[serde(default)]
     pub nodes: BTreeMap<String, Host>,
+    /// What the system is set to, where that is not what it is by default and no look tells it.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Setting>,
+}
+
+/// A number, or a text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Setting {
+    /// Such as milliseconds.
+    Whole(u64),
+    /// Such as a share.
+    Part(f64),
+    /// Such as a network.
+    Text(String),
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(number) => number.fmt(f),
+            Self::Part(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
 }
 
 /// A node of an inventory.
@@ -62,6 +91,15 @@ impl Inventory {
     pub(crate) fn prior(&self, node: &str) -> Prior {
         let address = self.nodes.get(node).and_then(|host| host.address.clone());
         Prior { was_well: self.was_well, address }
+    }
+
+    /// Tells what was gathered of its nodes what it knows of them.
+    pub fn tell(&self, gathered: &mut [Gathered]) {
+        let settings: BTreeMap<_, _> =
+            self.settings.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+        for one in gathered {
+            (one.declared, one.settings) = (self.disks(&one.node), settings.clone());
+        }
     }
 
     /// The disks that a node should have.

@@ -88,7 +88,7 @@ fn read(node: &Gathered) -> Vec<Signal> {
         }
         signals.push(query(of, Answer::Values { values }));
     }
-    signals.extend(node.section("tables").map(|section| tables(&section.text)).unwrap_or_default());
+    signals.extend(node.section("tables").map(|section| tables(&section.text, &node.settings)).unwrap_or_default());
     signals
 }
 
@@ -97,7 +97,7 @@ fn pair(line: &str) -> Option<(String, String)> {
 }
 
 /// What psql printed: a question's rows, or why there are none.
-fn tables(text: &str) -> Vec<Signal> {
+fn tables(text: &str, settings: &Values) -> Vec<Signal> {
     let mut answers: BTreeMap<&str, Values> = BTreeMap::new();
     for line in text.lines() {
         let Some((of, (name, value))) = line.split_once('|').and_then(|(of, row)| Some((of, pair(row)?))) else {
@@ -126,7 +126,7 @@ fn tables(text: &str) -> Vec<Signal> {
         signals.push(Signal::Query { of: of.into(), answer: Answer::Values { values } });
     }
     let cloud = answers.get("cloud").and_then(|cloud| cloud.get("cloud")).cloned().unwrap_or_default();
-    signals.push(Signal::Query { of: Config::OF.into(), answer: config(&cloud) });
+    signals.push(Signal::Query { of: Config::OF.into(), answer: config(&cloud, settings) });
     signals
 }
 
@@ -137,8 +137,8 @@ fn refusal(text: &str) -> Answer {
     }
 }
 
-/// A director's intervals, as it has them by default, and the subnets of its cloud-config.
-pub(super) fn config(cloud: &str) -> Answer {
+/// A director's intervals, as it has them by default or is set to, and the subnets of its cloud-config.
+pub(super) fn config(cloud: &str, settings: &Values) -> Answer {
     let mut values: Values =
         INTERVALS.iter().map(|(name, seconds)| ((*name).to_owned(), (seconds * 1000).to_string())).collect();
     values.insert("scale".into(), "1".into());
@@ -147,6 +147,7 @@ pub(super) fn config(cloud: &str) -> Answer {
         let ranges = values.entry(format!("subnet:{az}")).or_default();
         *ranges = format!("{ranges} {range}").trim().to_owned();
     }
+    values.extend(settings.clone());
     Answer::Values { values }
 }
 

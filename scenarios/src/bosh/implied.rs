@@ -58,7 +58,7 @@ pub(super) fn implied(lines: &[Line]) -> Vec<Implied> {
         (Locks::OF, dated(locks)),
         (Tasks::OF, dated(tasks)),
         (Events::OF, Answer::Values { values: BTreeMap::new() }),
-        (Config::OF, config("")),
+        (Config::OF, config("", &BTreeMap::new())),
     ];
     let asked = answers.map(|(of, answer)| Signal::Query { of: of.into(), answer });
     asked.into_iter().chain([Signal::Processes { commands }]).map(|signal| Implied::own(None, signal)).collect()

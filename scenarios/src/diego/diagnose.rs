@@ -140,7 +140,7 @@ fn read(node: &Gathered) -> Vec<Signal> {
     signals.extend(lock(node).map(|answer| query(Lock::OF, answer)));
     if let Some(answer) = ping(node) {
         signals.push(query(Ping::OF, answer));
-        signals.push(Signal::told(&INTERVALS));
+        signals.push(query(Config::OF, intervals(&node.settings)));
     }
     let jobs = node.text("monit").and_then(|text| monit::jobs(text).ok());
     signals.extend(jobs.map(|values| query(Jobs::OF, Answer::Values { values })));
@@ -212,7 +212,15 @@ fn has_job(node: &Gathered, job: &str) -> bool {
 }
 
 /// What Diego's jobs have by default: nsync's period and the BBS's `lock_retry_interval`.
-const INTERVALS: Config = Config { nsync_ms: 30_000, retry_ms: 5_000 };
+const INTERVALS: [(&str, u64); 2] = [("nsync_ms", 30_000), ("retry_ms", 5_000)];
+
+/// The same, or what they are set to.
+fn intervals(settings: &BTreeMap<String, String>) -> Answer {
+    let of = |(name, default): (&str, u64)| {
+        (name.to_owned(), settings.get(name).cloned().unwrap_or_else(|| default.to_string()))
+    };
+    INTERVALS.into_iter().map(of).collect()
+}
 
 /// Whether the BBS of this node serves: one that waits for the lock does not listen.
 fn ping(node: &Gathered) -> Option<Answer> {

@@ -9,8 +9,8 @@ use reenact::{
 use super::{
     PORTS,
     detectors::{
-        INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, SERVER_DOWN, STALLED_NODE, TWO_PRIMARIES,
-        WRITE, WRITES_STALLED, ZOMBIE_NODE, files::SavedState,
+        EVICTED_NODE, INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, SERVER_DOWN, STALLED_NODE,
+        TWO_PRIMARIES, WRITE, WRITES_STALLED, ZOMBIE_NODE, files::SavedState,
     },
     implied::{implied, members},
     node,
@@ -34,6 +34,7 @@ diagnosable! {
             ("/non_primary_wedge", &["log", "ports"]),
             ("/minority_partition", &["sql:status"]),
             ("/stalled_node", &["sql:status", "ports"]),
+            ("/evicted_node", &["sql:status", "ports"]),
             ("/inconsistent_node", &["sql:status"]),
             ("/zombie_node", &["sql:status", "ports"]),
             ("/no_primary", &["sql:status"]),
@@ -234,6 +235,15 @@ fn contradictions(_: &[Gathered], case: &Case) -> Vec<String> {
     all
 }
 
+const HANGS: &[&str] = &[
+    "See why it hangs: `ps -o stat,wchan -C mariadbd` (T: stopped, D: it waits for a disk), the disk's room, a paused machine.",
+    "Mend that, or resume it (`kill -CONT`). The others evict it some five seconds after it went silent, and go on without it.",
+    "Evicted, it joins again by itself once it runs. If it never does, end it by SIGKILL and start it.",
+];
+
+const BOOTSTRAP_BESIDE: (&str, &str) =
+    ("bootstrap another node", "the others are primary: a second cluster (galera::two_primaries)");
+
 /// Figures are those of docs/figures.md.
 const ADVICE: &[Advice] = &[
     Advice {
@@ -307,15 +317,16 @@ const ADVICE: &[Advice] = &[
     Advice {
         detector: STALLED_NODE,
         runbook: "none: it depends on what it waits for",
-        steps: &[
-            "See why it hangs: `ps -o stat,wchan -C mariadbd` (T: stopped, D: it waits for a disk), the disk's room, a paused \
-             machine.",
-            "Mend that, or resume it (`kill -CONT`). The others evict it some five seconds after it went silent, and go on \
-             without it.",
-            "Evicted, it joins again by itself once it runs. If it never does, end it by SIGKILL and start it.",
-        ],
+        steps: HANGS,
         preconditions: &[],
-        wrong: &[("bootstrap another node", "the others are primary: a second cluster (galera::two_primaries)")],
+        wrong: &[BOOTSTRAP_BESIDE],
+    },
+    Advice {
+        detector: EVICTED_NODE,
+        runbook: "none: it depends on what it waits for",
+        steps: HANGS,
+        preconditions: &[],
+        wrong: &[BOOTSTRAP_BESIDE],
     },
     Advice {
         detector: WRITES_STALLED,

@@ -6,6 +6,7 @@ for folder in $(my_print_defaults --mysqld 2>/dev/null | sed -n 's/^--datadir=//
 done
 login=/var/vcap/jobs/pxc-mysql/config/mylogin.cnf
 [ -r "$login" ] && set -- "--defaults-file=$login" || set --
+run addresses sh -c 'hostname -I; hostname -f; hostname'
 run status "$(command -v mariadb || echo mysql)" "$@" -N -B -e "SHOW GLOBAL STATUS LIKE 'wsrep%'"
 processes
 listeners

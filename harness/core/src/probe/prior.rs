@@ -11,7 +11,7 @@ use crate::questions;
 pub struct Prior {
     /// Whether it was well before the incident.
     pub was_well: bool,
-    /// The address by which its peers know it, such as `10.0.0.1:3306`.
+    /// The address by which its peers know it, such as `10.0.0.1:3306`; several, and names, with spaces between.
     pub address: Option<String>,
 }
 

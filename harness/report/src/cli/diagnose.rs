@@ -223,9 +223,7 @@ impl Diagnose {
 
 /// What is said of what was gathered.
 fn report(system: &System, mut gathered: Vec<Gathered>, inventory: &Inventory) -> Result<Report> {
-    for one in &mut gathered {
-        one.declared = inventory.disks(&one.node);
-    }
+    inventory.tell(&mut gathered);
     Report::of(system, &gathered, inventory).ok_or_else(|| Error::inconclusive("nothing was gathered"))
 }
 

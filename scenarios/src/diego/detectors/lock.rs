@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reenact::{
     detect::{Told, seconds},
-    probe::{Moment, Question},
+    probe::Question,
 };
 
 use super::{
@@ -39,8 +39,11 @@ pub fn held_for_nobody(view: &DiegoView) -> Told {
     };
     let Some((why, limit)) = why(key) else { return Ok(Vec::new()) };
     let stuck = view.now().since(leads.max(nobody).max(*since));
-    let waiting = waiting(view.now(), &bbses);
-    if stuck < limit + retry + LOOKS || waiting.is_empty() {
+    if stuck < limit + retry + LOOKS {
+        return Ok(Vec::new());
+    }
+    let waiting = waiting(view, &bbses)?;
+    if waiting.is_empty() {
         return Ok(Vec::new());
     }
     let Key { flags, holder, .. } = key;
@@ -50,13 +53,17 @@ pub fn held_for_nobody(view: &DiegoView) -> Told {
     Ok(lines)
 }
 
-/// The BBSes that run and do not lead.
-fn waiting<'v>(now: Moment, bbses: &[Seen<'v, Bbs, Ping>]) -> Vec<&'v str> {
-    let waits = |bbs: &&Seen<'_, Bbs, _>| {
-        let page = bbs.record.metrics.fresh(now).ok().and_then(Result::ok);
-        page.is_some_and(|page| !page.held)
-    };
-    bbses.iter().filter(waits).map(|bbs| bbs.name).collect()
+/// The BBSes that run and do not lead: by their own pages, else by their supervisors.
+fn waiting<'v>(view: &DiegoView, bbses: &[Seen<'v, Bbs, Ping>]) -> Result<Vec<&'v str>, String> {
+    let mut waiting = Vec::new();
+    for bbs in bbses {
+        let waits = match bbs.record.metrics.fresh(view.now()) {
+            Ok(page) => page.is_ok_and(|page| !page.held),
+            Err(_) => bbs.said.is_err() && view.is_up(bbs.name, "bbs")?,
+        };
+        waiting.extend(waits.then_some(bbs.name));
+    }
+    Ok(waiting)
 }
 
 /// Why the lock cannot be had, and how long that may last without being wrong. `None`: it

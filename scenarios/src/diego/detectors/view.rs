@@ -333,6 +333,12 @@ impl DiegoView {
         Ok(told.0.get(job).is_none_or(|status| status == "unmonitored"))
     }
 
+    /// Whether the machine runs, and monit says that the job does.
+    pub fn is_up(&self, node: &str, job: &str) -> Result<bool, String> {
+        let told = self.jobs.get(node).ok_or_else(|| format!("{node}: {}", never_seen(Jobs::OF)))?;
+        Ok(self.off(node).is_none() && told.0.get(job).is_some_and(|status| status == "ok"))
+    }
+
     /// The machine's newest line since then that tells of something that went wrong.
     pub fn last_words(&self, node: &str, since: Moment) -> Option<&str> {
         self.words.get(node)?.since(since)

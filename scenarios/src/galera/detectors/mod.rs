@@ -31,6 +31,8 @@ pub const NON_PRIMARY_WEDGE: &str = "galera/non_primary_wedge";
 pub const MINORITY_PARTITION: &str = "galera/minority_partition";
 /// A member that had served clients hangs.
 pub const STALLED_NODE: &str = "galera/stalled_node";
+/// A node that had served clients hangs, and its group has evicted it.
+pub const EVICTED_NODE: &str = "galera/evicted_node";
 /// A node was expelled because its data differ.
 pub const INCONSISTENT_NODE: &str = "galera/inconsistent_node";
 /// A member listens and never served a client.
@@ -59,6 +61,10 @@ const MINORITY_HOLD: Duration = Duration::from_secs(2);
 /// at 5 s (evs.suspect_timeout). The first hang is reported 1 s after it began, so
 /// this fires 3 to 3.5 s into the stall.
 const STALL_HOLD: Duration = Duration::from_secs(2);
+
+/// A machine that is paused, as for its migration, is evicted after 5 s and comes back by itself; thawed after 12 s a
+/// node is a member again 2 to 8 s later.
+const EVICTED_HOLD: Duration = Duration::from_secs(15);
 
 /// While it shuts down a healthy node, too, is disconnected from its group for a
 /// moment; a whole clean restart takes 2.1 to 4.3 s.
@@ -106,6 +112,12 @@ detector! {
 }
 
 detector! {
+    EVICTED_NODE,
+    "A node that had served clients accepts them and hangs, and the group goes on without it.",
+    Rule::lasting(EVICTED_HOLD, evicted_node),
+}
+
+detector! {
     INCONSISTENT_NODE,
     "A node left its group because its data differ, and its server stays up.",
     Rule::lasting(INCONSISTENT_HOLD, inconsistent_node),
@@ -144,10 +156,11 @@ detector! {
 
 /// Whether a diagnosis that is more than the lack of a server holds at this moment.
 fn is_told_precisely(view: &ClusterView) -> bool {
-    let precise: [fn(&ClusterView) -> Told; 8] = [
+    let precise: [fn(&ClusterView) -> Told; 9] = [
         non_primary_wedge,
         minority_partition,
         stalled_node,
+        evicted_node,
         inconsistent_node,
         zombie_node,
         no_primary,
@@ -219,23 +232,27 @@ fn minority_partition(view: &ClusterView) -> Told {
 }
 
 fn stalled_node(view: &ClusterView) -> Told {
-    hanging_member(view, true)
+    hanging(view, true, "with")
+}
+
+fn evicted_node(view: &ClusterView) -> Told {
+    hanging(view, true, "without")
 }
 
 fn zombie_node(view: &ClusterView) -> Told {
-    hanging_member(view, false)
+    hanging(view, false, "with")
 }
 
-/// A node that accepts clients and hangs, while a primary component counts on it.
-fn hanging_member(view: &ClusterView, had_answered: bool) -> Told {
+/// A node that accepts clients and hangs, while a primary component counts on it, or goes on without it.
+fn hanging(view: &ClusterView, had_answered: bool, with: &str) -> Told {
     any_node(view, |nodes, node| {
         let during = node.hangs().filter(|_| node.record.answered == had_answered)?;
-        let peer = primary_peers(nodes, node).find(|peer| peer.counts(node, nodes))?;
+        let peer = primary_peers(nodes, node).find(|peer| peer.counts(node, nodes) == (with == "with"))?;
         let history = if had_answered { "it had answered before" } else { "it never answered since it listens" };
         let paused = if node.is_paused() { "; its machine is paused" } else { "" };
         let port = if during == "connect" { "3306 accepts nobody any more" } else { "3306 accepts" };
         let hang = format!("{}: {port}, SQL hangs in the {during}; {history}{paused}", node.name);
-        Some(vec![hang, member_line(peer, "with", node)])
+        Some(vec![hang, member_line(peer, with, node)])
     })
 }
 

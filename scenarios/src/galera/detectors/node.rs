@@ -274,9 +274,14 @@ impl<'v> Node<'v> {
     /// not known, a component of all the nodes must hold it.
     pub fn counts(&self, node: &Node<'_>, nodes: &[Node<'_>]) -> bool {
         self.status().is_some_and(|status| match &node.record.address {
-            Some(address) => status.lists(address),
-            None => status.size() >= nodes.len(),
+            Some(address) if self.is_listed_by(&status) => status.lists(address),
+            _ => status.size() >= nodes.len(),
         })
+    }
+
+    /// Whether a list of members has this node, so that who is not in it is no member.
+    fn is_listed_by(&self, status: &Status<'_>) -> bool {
+        self.record.address.as_ref().is_some_and(|own| status.lists(own))
     }
 
     /// Whether two nodes' components leave each other out. Where addresses are not
@@ -284,7 +289,9 @@ impl<'v> Node<'v> {
     pub fn excludes(&self, other: &Node<'_>, nodes: &[Node<'_>]) -> bool {
         let (Some(first), Some(second)) = (self.status(), other.status()) else { return false };
         match (&self.record.address, &other.record.address) {
-            (Some(one), Some(other)) => !first.lists(other) && !second.lists(one),
+            (Some(one), Some(theirs)) if self.is_listed_by(&first) && other.is_listed_by(&second) => {
+                !first.lists(theirs) && !second.lists(one)
+            }
             _ => {
                 first.get("wsrep_cluster_conf_id") != second.get("wsrep_cluster_conf_id")
                     && first.size() + second.size() <= nodes.len()

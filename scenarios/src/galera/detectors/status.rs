@@ -42,9 +42,11 @@ impl<'v> Status<'v> {
         self.get("wsrep_cluster_size").parse().unwrap_or(0)
     }
 
-    /// Whether its component has a member with this address.
-    pub fn lists(&self, address: &str) -> bool {
-        self.get("wsrep_incoming_addresses").split(',').any(|member| member == address)
+    /// Whether its component has a member with this address, or one of several with spaces between.
+    pub fn lists(&self, addresses: &str) -> bool {
+        let members = self.get("wsrep_incoming_addresses").split(',');
+        let is_listed = |own| members.clone().any(|member| is_same(own, member));
+        addresses.split_whitespace().any(is_listed)
     }
 
     /// Its own address. Only a primary component's list is complete; `AUTO` and
@@ -73,5 +75,42 @@ impl<'v> Status<'v> {
     /// How many write sets wait here to be applied.
     pub fn queue(&self) -> u64 {
         self.get("wsrep_local_recv_queue").parse().unwrap_or(0)
+    }
+}
+
+/// Whether two addresses are one node's. MariaDB writes the port 0 for the one that it listens at by default, and a node
+/// knows itself by the first word of its name.
+fn is_same(own: &str, member: &str) -> bool {
+    let parts = |address: &str| {
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+        (host.to_owned(), port.parse::<u16>().unwrap_or_default())
+    };
+    let ((own, own_port), (host, port)) = (parts(own), parts(member));
+    let is_name = host.parse::<std::net::Ipv4Addr>().is_err();
+    let is_host = own == host || is_name && host.split('.').next() == Some(own.as_str());
+    !own.is_empty() && is_host && (own_port == port || own_port == 0 || port == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_known_by_its_host_and_by_its_port_where_both_are_told() {
+        for (own, member, same) in [
+            ("10.0.0.1:3306", "10.0.0.1:3306", true),
+            ("10.0.0.1:3306", "10.0.0.1:0", true),
+            ("10.0.0.1", "10.0.0.1:3306", true),
+            ("10.0.0.1:3306", "10.0.0.1:3307", false),
+            ("10.0.0.1", "10.0.0.2:3306", false),
+            ("10", "10.0.0.2:3306", false),
+            ("pxc-0", "pxc-0.pxc.db.svc:3306", true),
+            ("pxc-0.pxc.db.svc", "pxc-0.pxc.db.svc:3306", true),
+            ("pxc-0", "pxc-1.pxc.db.svc:3306", false),
+            ("pxc-0", "AUTO", false),
+            ("", "", false),
+        ] {
+            assert_eq!(is_same(own, member), same, "{own} {member}");
+        }
     }
 }

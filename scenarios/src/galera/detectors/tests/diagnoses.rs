@@ -3,7 +3,8 @@
 use reenact::detect::testing::{said, seen};
 
 use super::super::{
-    INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, STALLED_NODE, TWO_PRIMARIES, ZOMBIE_NODE,
+    EVICTED_NODE, INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, STALLED_NODE, TWO_PRIMARIES,
+    ZOMBIE_NODE,
 };
 use super::*;
 
@@ -125,6 +126,19 @@ fn nobody_is_primary_any_more() {
 }
 
 #[test]
+fn a_member_that_hangs_on_when_it_is_evicted() {
+    let mut sim = Sim::healthy(19);
+    sim.hang(2, "handshake");
+    sim.run(5_000);
+    let from = sim.now;
+    sim.install(&[0, 1], 800);
+    sim.run(12_000);
+    assert!(!sim.diagnoses().contains(&EVICTED_NODE), "a machine that was paused comes back by itself");
+    sim.run(9_000);
+    assert!(sim.diagnoses().contains(&EVICTED_NODE), "{:?} since {from}", sim.diagnoses());
+}
+
+#[test]
 fn a_stalled_member() {
     let mut sim = Sim::healthy(7);
     let from = sim.now;
@@ -232,6 +246,6 @@ fn a_second_cluster_with_another_history() {
 fn without_any_signal_of_galera_nothing_can_be_told() {
     let port = |port| seen(1, "director", Signal::Port { port, state: Open });
     let said = said(&[port(25_555), port(3306)], "galera/");
-    assert_eq!(said.last.len(), 9);
+    assert_eq!(said.last.len(), 10);
     said.last.keys().for_each(|id| assert_eq!(said.why(id), "no signal of a Galera node was ever seen"));
 }

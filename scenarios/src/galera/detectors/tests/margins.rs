@@ -3,7 +3,8 @@
 use reenact::detect::testing::{assert_fresh, assert_hold, scenes, seen};
 
 use super::super::{
-    INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, STALLED_NODE, TWO_PRIMARIES, ZOMBIE_NODE,
+    EVICTED_NODE, INCONSISTENT_NODE, MINORITY_PARTITION, NO_PRIMARY, NON_PRIMARY_WEDGE, STALLED_NODE, TWO_PRIMARIES,
+    ZOMBIE_NODE,
 };
 use super::{
     diagnoses::{bootstrap_the_minority, lose_the_primary, wedge},
@@ -15,9 +16,10 @@ type State = (&'static str, fn(&mut Sim), u64);
 
 #[test]
 fn each_hold_is_what_it_is() {
-    let states: [State; 6] = [
+    let states: [State; 7] = [
         (MINORITY_PARTITION, |sim| sim.cut_off(0), 2_000),
         (STALLED_NODE, |sim| sim.hang(2, "query"), 2_000),
+        (EVICTED_NODE, |sim| sim.hang(2, "query"), 15_000),
         (INCONSISTENT_NODE, |sim| sim.serve(2, "Disconnected", "Inconsistent", &[]), 2_000),
         (ZOMBIE_NODE, |sim| sim.start(2), 5_000),
         (NO_PRIMARY, |sim| _ = lose_the_primary(sim), 8_000),
@@ -28,7 +30,7 @@ fn each_hold_is_what_it_is() {
             make(sim);
             match id {
                 ZOMBIE_NODE => sim.hang(2, "handshake"),
-                INCONSISTENT_NODE => sim.install(&[0, 1], 0),
+                EVICTED_NODE | INCONSISTENT_NODE => sim.install(&[0, 1], 0),
                 _ => {}
             }
             sim.run(2_000);
