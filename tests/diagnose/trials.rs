@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use reenact::diagnose::{Inventory, Report, Word, files};
+use reenact::diagnose::{self, Gathered, Inventory, Line, Report, Section, Word, files};
 
 /// What is said of a folder with these files: whose it is, how the request ends, and each detector
 /// that fires or may, with its evidence.
@@ -395,4 +395,54 @@ fn one_file_of_etcdctl_s_tells_of_every_member() {
     assert_well(&[("endpoint-status.json", &well)], "diego");
     let health = health.replace("false", "true").replace(r#","error":"context deadline exceeded""#, "");
     assert_well(&[("endpoint_health.json", &health), ("endpoint_status.json", &well)], "diego");
+}
+
+/// Two of Consul's three servers do not answer even ssh: their votes come back with them, and no
+/// `peers.json` is to be written.
+#[test]
+fn servers_that_could_not_be_reached_are_not_gone_for_good() {
+    let system = diagnose::find("diego").expect("a system");
+    let section = |text: &str| Section { text: text.into(), status: Some(0) };
+    let peers = |number: u8| {
+        format!(
+            r#"{{"ID":"{number}","Node":"c{number}","Address":"10.0.0.{number}:8300","Leader":false,"Voter":true}}"#
+        )
+    };
+    let said = |others: Option<&str>| {
+        let mut server = Gathered::of("consul1");
+        server.take(
+            "consul self",
+            section(r#"{"Config":{"Server":true},"Member":{"Addr":"10.0.0.1","Tags":{"role":"consul"}}}"#),
+        );
+        server.take("consul leader", section("\"\""));
+        server.take("consul peers", section(&format!(r#"{{"Servers":[{},{},{}]}}"#, peers(1), peers(2), peers(3))));
+        let away = |name: &str| Gathered { unreachable: others.map(str::to_owned), ..Gathered::of(name) };
+        let inventory = Inventory { was_well: true, ..Inventory::default() };
+        let report = Report::of(system, &[server, away("consul2"), away("consul3")], &inventory).expect("a report");
+        report.diagnosis.of(Word::IfItLasts).map(|finding| finding.detector).collect::<Vec<_>>()
+    };
+    assert_eq!(said(Some("ssh: connect to host consul2 port 22: Connection timed out")), ["diego/consul_quorum_lost"]);
+    assert_eq!(said(None), ["diego/consul_dead_voters"], "machines that were looked at, and have no Consul");
+}
+
+/// All of etcd's machines are off: only what their hosts have kept of them tells that they were members.
+#[test]
+fn members_whose_machines_are_off_are_away() {
+    let system = diagnose::find("diego").expect("a system");
+    let member = |name: &str, running: bool| {
+        let mut node = Gathered::of(name);
+        let state = format!(r#"[{{"State":{{"Running":{running},"Paused":false,"ExitCode":137,"OOMKilled":false}}}}]"#);
+        node.take("inspect", Section { text: state, status: Some(0) });
+        let line = "2026-05-30T09:12:01.123Z etcdserver: starting etcd server";
+        node.log.push(Line { at: None, text: line.into() });
+        node
+    };
+    let inventory = Inventory { was_well: true, ..Inventory::default() };
+    let said = |running| {
+        let nodes = ["etcd1", "etcd2", "etcd3"].map(|name| member(name, running));
+        let report = Report::of(system, &nodes, &inventory).expect("a report");
+        report.diagnosis.of(Word::IfItLasts).map(|finding| finding.detector).collect::<Vec<_>>()
+    };
+    assert!(said(false).contains(&"diego/etcd_quorum_lost"), "{:?}", said(false));
+    assert!(!said(true).contains(&"diego/etcd_quorum_lost"), "{:?}", said(true));
 }

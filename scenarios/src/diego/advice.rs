@@ -70,7 +70,8 @@ const SERVERS_UP: Precondition = Precondition {
     what: "every server of Consul's is up: one that is off comes back with its vote and its data",
     met: |_, case| {
         let all: Vec<_> = case.answers(Consul::OF).collect();
-        Met::from((!all.is_empty()).then(|| all.iter().all(|(.., answer)| !matches!(answer, Answer::Refused))))
+        let is_up = |answer: &Answer| !matches!(answer, Answer::Refused | Answer::Hung { .. });
+        Met::from((!all.is_empty()).then(|| all.iter().all(|(.., answer)| is_up(answer))))
     },
 };
 

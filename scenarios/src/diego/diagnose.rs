@@ -129,6 +129,8 @@ fn read(node: &Gathered) -> Vec<Signal> {
         Some(Answer::of(&Hash { hash, revision, compacted: number("/compact_revision")? }))
     });
     let mut signals: Vec<_> = node.machine().into_iter().collect();
+    let is_away = node.unreachable.is_some() || matches!(signals[..], [Signal::Machine { running: false, .. }]);
+    let member = member.or_else(|| (is_away && was_member(node)).then(away));
     // Who refuses is a member that is away, or none at all.
     let member = member.filter(|answer| *answer != Answer::Refused || has_job(node, "etcd"));
     let hash = hash.filter(|answer| *answer != Answer::Refused || has_job(node, "etcd"));
@@ -336,8 +338,24 @@ fn json(node: &Gathered, name: &str) -> Option<Value> {
     serde_json::from_str(node.text(name)?.trim()).ok()
 }
 
-/// A Consul server: its own address, the leader that it knows, raft's peers.
+/// Whether a machine of which only the log is left is a member of etcd.
+fn was_member(node: &Gathered) -> bool {
+    const SAYS: [&str; 5] =
+        ["starting etcd server", "starting local member", "etcdserver", "raft.node", "became leader at"];
+    node.log.iter().any(|line| SAYS.iter().any(|words| line.text.contains(words)))
+}
+
+/// What a machine answers that is off, or was not reached.
+fn away() -> Answer {
+    Answer::Hung { during: "connection".into() }
+}
+
+/// A Consul server: its own address, the leader that it knows, raft's peers. A machine that could not be reached may be
+/// one: a voter that is nowhere else is not gone for good.
 fn server(node: &Gathered) -> Option<Answer> {
+    if node.unreachable.is_some() {
+        return Some(away());
+    }
     let peers = peers(node);
     let Some(own) = json(node, "consul self") else {
         return node.section("consul self").and_then(silence).filter(|_| is_server(node));

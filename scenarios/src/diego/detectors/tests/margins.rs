@@ -202,6 +202,19 @@ fn who_waits_for_the_lock_must_run_and_consul_must_lead() {
     assert_eq!(sim.firing(), [LOCK_STUCK]);
 }
 
+#[test]
+fn who_waits_for_the_lock_is_known_by_its_supervisor_where_it_shows_no_page() {
+    let mut sim = Sim::new(128);
+    sim.bbs = [Bbs::Away, Bbs::Waits];
+    sim.change_key(|key| key.ttl = 0);
+    sim.run(20_000);
+    sim.seen.retain(|seen| !is_asked(&seen.signal, "bbs:metrics"));
+    assert!(sim.diagnoses().contains(&LOCK_STUCK), "{:?}", sim.diagnoses());
+    sim.seen.retain(|seen| !is_asked(&seen.signal, "monit:jobs"));
+    assert!(!sim.diagnoses().contains(&LOCK_STUCK));
+    assert!(matches!(sim.said().last[LOCK_STUCK], Verdict::Unknown { .. }));
+}
+
 fn stays_quiet(scene: Act) {
     let mut sim = Sim::new(116);
     scene(&mut sim);
