@@ -49,11 +49,11 @@ rows() {
     grep -o '"[^"]*":"[^"]*"' <<<"${part%%\}*}" | sed 's/"//g; s/:/|/'
 }
 
+say ssh --ssh "$hosts"
 say docker --docker "${named[@]}"
 write=(--write)
 [[ $system == bosh || $system == shutdown ]] && write=() # nobody knows what they would take
 say docker-for --docker "${named[@]}" --for 20s "${write[@]}"
-say ssh --ssh "$hosts"
 "$reenact" collect --system "$system" >"$folder/look.sh"
 for node in "${nodes[@]}"; do
     ssh "$node" sh <"$folder/look.sh" >"$folder/case/$node.look" &

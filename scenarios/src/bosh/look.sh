@@ -10,4 +10,8 @@ for database in ${BOSH_DB:-postgres://vcap@127.0.0.1/bosh postgres://bosh@127.0.
 done
 run tables psql "$database" -X -q -A -t -F '|' -c "$sql"
 run ps ps -ww -eo pid,ppid,args
-for folder in $(ls -dt /var/vcap/store/director/tasks/* 2>/dev/null | head -n 20); do log "$folder/debug"; done
+# The logs that were written last, and of the last 300 those of tasks that have not ended.
+log $({ ls -t /var/vcap/store/director/tasks/*/debug 2>/dev/null | head -n 20
+  for name in $(ls -t /var/vcap/store/director/tasks/*/debug 2>/dev/null | head -n 300); do
+    tail -n 3 "$name" | grep -q 'Task took ' || echo "$name"
+  done; } | awk '!seen[$0]++')

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::gathered::file_name;
 
 /// Words of file names that name no node.
-const WORDS: [&str; 63] = [
+const WORDS: [&str; 65] = [
     "error",
     "err",
     "log",
@@ -61,6 +61,8 @@ const WORDS: [&str; 63] = [
     "df",
     "devices",
     "locks",
+    "iaas",
+    "inflight",
     "tasks",
     "events",
     "jobs",
