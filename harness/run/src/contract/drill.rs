@@ -11,8 +11,8 @@ use reenact_core::{
     Error, Result,
     drill::{self, Ending, Facts, Verdict},
     judge::{self, Findings},
-    poll::Look,
-    probe::Moment,
+    poll::{self, Look},
+    probe::{Moment, Observation, Signal},
     runbook::Runbook,
     workload::Entry,
 };
@@ -67,6 +67,7 @@ async fn acts<S: System>(
 ) -> Result<()> {
     // That no detector says a word before is proved of the scenario, and not of each drill.
     serves(run, run.ledger().acknowledged()).await?;
+    seen_well(run).await?;
     run.story_begins();
     let at = drilled_act(incident);
     for act in &incident.acts[..at] {
@@ -94,6 +95,29 @@ async fn acts<S: System>(
         Verdict::Healed => Ok(()),
         other => Err(Error::failed(format!("{other}: {why}"))),
     }
+}
+
+/// Every question that is asked again and again is answered once more: what the system is like when it is well, detectors
+/// have to know.
+async fn seen_well<S: System>(run: &Run<S>) -> Result<()> {
+    let from = run.lab().now();
+    let asked = |seen: &[Observation], since: Moment| {
+        let mut all: BTreeMap<_, usize> = BTreeMap::new();
+        for observation in seen.iter().filter(|observation| observation.at >= since) {
+            if let Signal::Query { of, .. } = &observation.signal {
+                *all.entry((observation.node.clone(), of.clone())).or_default() += 1;
+            }
+        }
+        all
+    };
+    let mut before = run.read(|seen| asked(seen, Moment::default()));
+    before.retain(|_, count| *count > 1);
+    let all_again = poll::until("every question to be answered once more", LOOK, || async {
+        let now = run.read(|seen| asked(seen, from));
+        let missing = before.keys().find(|question| !now.contains_key(question));
+        missing.map_or(Look::Ready(()), |(node, of)| Look::NotYet(format!("{node}: {of} is not")))
+    });
+    all_again.await.map_err(|error| Error::inconclusive(error.to_string()))
 }
 
 /// An operator at a broken system.
