@@ -263,6 +263,22 @@ async fn a_box_reaches_the_nodes_and_neither_the_daemon_nor_anything_outside() {
     assert_eq!(verdict(&done)["ending"], "exit code 127 (command not found?)", "{}", done.stdout);
 }
 
+/// A network that is cut is mended before a recovery is called, for nobody on the nodes could; who only looks sees it.
+#[tokio::test]
+async fn who_only_looks_is_called_while_the_faults_are_in_force() {
+    if !docker().await {
+        return;
+    }
+    let results = folder();
+    let script = "for node in $REENACT_NODES; do
+                      ssh $node \"mariadb -N -e \\\"SHOW STATUS LIKE 'wsrep_cluster_status'\\\"\" | grep -q non-Primary && exit 3
+                  done";
+    let arguments = ["galera::minority_partition", "--look", "--refused", "3", "--", "bash", "-c", script];
+    let told = verdict(&run(&mut drill(results.path(), &arguments)).await);
+    assert_eq!((&told["verdict"], &told["lost_count"]), (&"refused".into(), &0.into()), "{told}");
+    nothing_is_left(results.path()).await;
+}
+
 /// Ssh, the power switches and the addresses are all that a runbook of ours needs.
 #[tokio::test]
 async fn a_scenario_s_own_runbook_comes_through_the_same_door() {
