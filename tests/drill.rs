@@ -363,6 +363,8 @@ async fn a_shell_gets_a_page_of_symptoms_and_ends_at_done() {
     .await
     .expect("it listens");
     let ended = timeout(LIMIT, child.wait_with_output()).await.expect("it ends at `done`").expect("its output");
+    let answered = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(answered.contains("galera/zombie_node\n") && answered.contains("never answered a client"), "{answered}");
     let text = String::from_utf8_lossy(&ended.stdout).into_owned();
     let events: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let page = events.iter().find(|event| event["event"] == "page").unwrap_or_else(|| panic!("no page: {text}"));

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use reenact_core::{Error, Result};
+use reenact_core::{Error, Result, detect};
 use reenact_testbed::{DOOR, Desk, Keys, Node, OPERATOR, Place, Testbed};
 
 /// The folder in a run's folder.
@@ -198,12 +198,15 @@ impl Files {
         self.keep(PAGE, text)
     }
 
-    /// Keeps the diagnoses to choose from, a line each.
+    /// Keeps the diagnoses to choose from, a line each, with what it means.
     ///
     /// # Errors
     /// [`Error::File`] if they cannot be written.
     pub fn diagnoses(&self, all: &[String]) -> Result<()> {
-        self.keep(DIAGNOSES, &all.iter().map(|one| format!("{one}\n")).collect::<String>())
+        let known = detect::all();
+        let about = |id: &str| known.iter().find(|entry| entry.id == id).map_or("", |entry| entry.summary);
+        let lines: String = all.iter().map(|id| format!("{id}\t{}\n", about(id))).collect();
+        self.keep(DIAGNOSES, &lines)
     }
 
     /// Forgets the key: it opens nothing any more.
@@ -259,12 +262,12 @@ PS1='operator\$ '
 reenact_done() {{ [[ $(history 1) =~ ^\ *[0-9]+\ +done\ *$ ]] && exit 0; }}
 PROMPT_COMMAND=reenact_done
 found() {{
-    if [[ $# == 1 ]] && grep -qxF -- "$1" {diagnoses}; then
+    if [[ $# == 1 ]] && cut -f1 {diagnoses} | grep -qxF -- "$1"; then
         echo "$1" >{found}
         echo "noted: $1" >&2
     else
         echo 'usage: found DIAGNOSIS, which is one of' >&2
-        sed 's/^/  /' {diagnoses} >&2
+        sed 's/^/  /; s/\t/\n      /' {diagnoses} >&2
     fi
 }}
 # The lines that a program writes are for this shell, and not for the first ssh; what ssh is given
