@@ -187,13 +187,12 @@ async fn remedied<S: System>(run: &Run<S>, play: &Play<S>, why: &str) -> Result<
     let firing = run.lab().firing();
     let own: Vec<_> = firing.iter().filter(|id| is_of(id, &play.schedule.system)).copied().collect();
     if own.is_empty() {
-        return Err(Error::failed(format!("not healthy, and no detector says so: {why}")));
+        return resumed(run, play, why).await;
     }
     let mut refused = Vec::new();
     for remedy in play.remedies.iter().filter(|remedy| remedy.cures.iter().any(|id| own.contains(id))) {
         let runbook = (remedy.make)();
-        let ended = tokio::time::timeout(RUNBOOK_LIMIT, run.operate(runbook.as_ref(), None)).await;
-        match ended.map_err(|_| Error::failed(format!("\"{runbook}\" hangs")))?? {
+        match operated(run, runbook.as_ref()).await? {
             Conclusion::Done | Conclusion::NothingToDo => return Ok(format!("\"{runbook}\"")),
             Conclusion::Refused { why } => refused.push(format!("\"{runbook}\" refuses: {why}")),
         }
@@ -203,6 +202,25 @@ async fn remedied<S: System>(run: &Run<S>, play: &Play<S>, why: &str) -> Result<
         return Err(Error::failed(format!("there is no runbook for what is said, {said}: {why}")));
     }
     Err(Error::failed(format!("every runbook refuses: {said} fire, {why}; {}", refused.join("; "))))
+}
+
+async fn operated<S: System>(run: &Run<S>, runbook: &dyn Runbook) -> Result<Conclusion> {
+    let ended = tokio::time::timeout(RUNBOOK_LIMIT, run.operate(runbook, None)).await;
+    ended.map_err(|_| Error::failed(format!("\"{runbook}\" hangs")))?
+}
+
+/// Calls the runbook again that was killed last. What it has stopped, as its jobs' operator, no detector tells of: whoever
+/// called it comes back to it.
+async fn resumed<S: System>(run: &Run<S>, play: &Play<S>, why: &str) -> Result<String> {
+    let silent = |more: String| Error::failed(format!("not healthy, and no detector says so: {why}{more}"));
+    let killed = play.schedule.calls.iter().filter(|call| call.killed_after.is_some());
+    let last = killed.max_by_key(|call| call.at).ok_or_else(|| silent(String::new()))?;
+    let runbook = (named(play.remedies, &last.name)?.make)();
+    match operated(run, runbook.as_ref()).await? {
+        Conclusion::Done => Ok(format!("\"{runbook}\", which had been killed")),
+        Conclusion::NothingToDo => Err(silent(format!("; \"{runbook}\", which had been killed, has nothing to do"))),
+        Conclusion::Refused { why } => Err(silent(format!("; \"{runbook}\", which had been killed, refuses: {why}"))),
+    }
 }
 
 /// No detector fired before anything went wrong, none of another system's ever did, and

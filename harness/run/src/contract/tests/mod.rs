@@ -3,7 +3,7 @@
 mod metrics;
 mod toy;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use reenact_core::{Error, Result};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::{Proof, Step, perform, table};
 use crate::{
-    campaign::{FaultSpec, Schedule, Span, Timed},
+    campaign::{Call, FaultSpec, Remedy, Schedule, Span, Timed},
     incident::*,
     lab::{Lab, Plan},
     play::{self, Play},
@@ -358,6 +358,36 @@ fn of_faults(faults: impl IntoIterator<Item = Timed>) -> Incident<Toy> {
         Schedule { system: "toy".into(), seed: 7, faults: faults.into_iter().collect(), ..Schedule::default() };
     let faults = schedule.faults.iter().map(|_| Arc::new(Break) as _).collect();
     play::incident((), Play { schedule, faults, remedies: &[], patience: secs(10) })
+}
+
+thread_local! {
+    /// A runbook of a menu knows no toy: it is the one of the test that runs on this thread.
+    static TOY: std::cell::RefCell<Option<Toy>> = const { std::cell::RefCell::new(None) };
+}
+
+/// A machine that a runbook has taken apart when it was killed is no diagnosis: who called it comes back.
+#[tokio::test(start_paused = true)]
+async fn a_runbook_that_was_killed_is_called_again_where_no_detector_tells_what_it_left() {
+    let make = || Box::new(Handbook(TOY.with_borrow(|toy| toy.clone().expect("a toy")), Does::Right)) as _;
+    let menu: &[Remedy] = Box::leak(Box::new([Remedy { name: "mend", cures: &[], make }]));
+    for (flaw, killed_after, said) in [
+        (None, Some(1), None),
+        (None, None, Some("no detector says so")),
+        (Some(Flaw::NotKillSafe), Some(1), Some("which had been killed, refuses: not now")),
+    ] {
+        let toy = Toy::with([Flaw::DetectorSilent].into_iter().chain(flaw));
+        TOY.set(Some(toy.clone()));
+        // Whoever is not killed comes before anything is broken.
+        let at = Span(if killed_after.is_some() { secs(5) } else { Duration::ZERO });
+        let fault = Timed { at: Span(secs(1)), lasts: None, fault: FaultSpec::new("break", []) };
+        let calls = vec![Call { at, name: "mend".into(), killed_after }];
+        let schedule = Schedule { system: "toy".into(), seed: 7, faults: vec![fault], calls, ..Schedule::default() };
+        let story = Play { schedule, faults: vec![Arc::new(Break) as _], remedies: menu, patience: secs(10) };
+        let ended = run(toy, play::incident((), story), QUICK).await.result;
+        let why = ended.err().map(|error| error.to_string());
+        assert_eq!(why.is_some(), said.is_some(), "{why:?}");
+        assert!(why.iter().all(|why| said.is_some_and(|said| why.contains(said))), "{why:?}");
+    }
 }
 
 /// In a schedule any diagnosis of the system may be true. Only one that was made takes the promise back.
