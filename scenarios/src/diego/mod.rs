@@ -100,18 +100,24 @@ pub(crate) struct Setup {
     /// Whether the BBS gives its lock up as soon as Consul has no leader, as Consul's
     /// client of 2016 did.
     strict: bool,
-    /// After so many seconds monit kills a start script. 10 in Diego, which a loaded machine
-    /// can need for a start that goes well: only where that is the incident it may come to it.
-    /// Not far more, for monit listens to nobody while it waits.
-    start_limit_s: u32,
+    /// The machines on which monit kills a start script as soon as Diego's does: a loaded machine can need that long for
+    /// a start that goes well, so only where that is the incident it may come to it.
+    hasty: &'static [&'static str],
 }
 
 impl Setup {
     /// etcd 3.4, raft protocol 3.
-    pub(crate) const PLAIN: Self =
-        Self { etcd: Version::V3_4, flags: "", raft_protocol: 3, strict: false, start_limit_s: 20 };
-    /// The same with monit's limit of Diego.
-    pub(crate) const IMPATIENT: Self = Self { start_limit_s: 10, ..Self::PLAIN };
+    pub(crate) const PLAIN: Self = Self { etcd: Version::V3_4, flags: "", raft_protocol: 3, strict: false, hasty: &[] };
+    /// The same with monit's limit of Diego on the first machine of etcd.
+    pub(crate) const HASTY_FIRST: Self = Self { hasty: &[ETCDS[0]], ..Self::PLAIN };
+    /// The same on all of etcd's.
+    pub(crate) const HASTY: Self = Self { hasty: &ETCDS, ..Self::PLAIN };
+
+    /// After so many seconds monit kills a start script: Diego's 10, or not far more, for monit listens to nobody while it
+    /// waits.
+    fn start_limit_s(&self, machine: &str) -> u32 {
+        if self.hasty.contains(&machine) { 10 } else { 20 }
+    }
 
     /// By how much faster than Diego's the BBS's intervals are. A session lives for 5 s
     /// here: longer than Consul takes to elect a leader, so that the lock outlives that, as

@@ -48,7 +48,7 @@ impl Told<'_> {
     }
 
     fn machine(&self, name: &'static str, jobs: &str, disks: Vec<Disk>) -> NodeSpec {
-        let Setup { etcd, flags, raft_protocol, strict, start_limit_s } = self.setup;
+        let Setup { etcd, flags, raft_protocol, strict, .. } = self.setup;
         let mut env = vec![
             format!("JOBS={jobs}"),
             format!("NODE_NAME={name}"),
@@ -59,7 +59,7 @@ impl Told<'_> {
             format!("CONSUL_SERVERS={}", self.list(&CONSULS, |_, ip| ip.to_string())),
             format!("RAFT_PROTOCOL={raft_protocol}"),
             "SESSION_TTL_MIN=1s".into(),
-            format!("START_LIMIT_S={start_limit_s}"),
+            format!("START_LIMIT_S={}", self.setup.start_limit_s(name)),
             format!("SCALE={}", Setup::SCALE),
             format!("BBS={}", self.list(&BBSES, |_, ip| format!("{ip}:8889"))),
             format!("DATABASE_URL=postgres://app@{}:5432/app", self.ips[DB]),

@@ -13,7 +13,7 @@ use super::super::{
     },
 };
 
-const SETUP: Setup = Setup::IMPATIENT;
+const SETUP: Setup = Setup::HASTY_FIRST;
 
 reenact::incident!(
     Diego,

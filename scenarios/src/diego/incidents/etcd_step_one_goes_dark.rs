@@ -10,7 +10,7 @@ use super::super::{
     stories::{logs, quorum},
 };
 
-const SETUP: Setup = Setup::IMPATIENT;
+const SETUP: Setup = Setup::HASTY;
 
 /// Restarts of machines, and starts that are given up after 10 s.
 const LIMIT: std::time::Duration = secs(60);
