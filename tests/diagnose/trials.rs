@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use reenact::diagnose::{self, Gathered, Inventory, Line, Report, Section, Word, files};
+use reenact::diagnose::{self, Case, Gathered, Inventory, Line, Report, Section, Word, files};
 
 /// What is said of a folder with these files: whose it is, how the request ends, and each detector
 /// that fires or may, with its evidence.
@@ -445,4 +445,64 @@ fn members_whose_machines_are_off_are_away() {
     };
     assert!(said(false).contains(&"diego/etcd_quorum_lost"), "{:?}", said(false));
     assert!(!said(true).contains(&"diego/etcd_quorum_lost"), "{:?}", said(true));
+}
+
+/// A cluster whose members name themselves by no address: what a host calls itself excludes nobody.
+#[test]
+fn names_that_no_list_has_make_no_second_cluster() {
+    let system = diagnose::find("galera").expect("a system");
+    let node = |number: u8, listed: &str| {
+        let mut node = Gathered::of(format!("n{number}"));
+        let status = format!(
+            "wsrep_ready\tON\nwsrep_cluster_status\tPrimary\nwsrep_cluster_size\t3\nwsrep_local_index\t{}\nwsrep_cluster_conf_id\t3\nwsrep_cluster_state_uuid\tu\nwsrep_incoming_addresses\t{listed}\n",
+            number - 1
+        );
+        for (name, text) in [("status", status), ("addresses", format!("10.0.0.{number} \nn{number}.db.example\n"))] {
+            node.take(name, Section { text, status: Some(0) });
+        }
+        node
+    };
+    for listed in ["AUTO,AUTO,AUTO", "203.0.113.1:3306,203.0.113.2:3306,203.0.113.3:3306"] {
+        let nodes = [1, 2, 3].map(|number| node(number, listed));
+        let report = Report::of(system, &nodes, &Inventory::default()).expect("a report");
+        let told: Vec<_> =
+            report.diagnosis.findings.iter().filter(|it| matches!(it.verdict, Word::Fired | Word::IfItLasts)).collect();
+        assert!(told.is_empty(), "{told:?}");
+    }
+}
+
+/// BOSH's agent keeps which disk it has mounted: where it is not, it is missed.
+#[test]
+fn a_disk_that_bosh_has_attached_and_that_is_not_mounted_is_missed() {
+    let system = diagnose::find("blobstore").expect("a system");
+    let said = |id: &str| {
+        let mut node = Gathered::of("nfs-server");
+        let mountinfo = "22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n";
+        for (name, text) in [("mountinfo", mountinfo), ("file /var/vcap/bosh/managed_disk_settings.json", id)] {
+            node.take(name, Section { text: text.into(), status: Some(0) });
+        }
+        let report = Report::of(system, &[node], &Inventory::default()).expect("a report");
+        report.diagnosis.of(Word::IfItLasts).map(|finding| finding.detector).collect::<Vec<_>>()
+    };
+    assert_eq!(said("disk-4b1c"), ["blobstore/disk_not_mounted"]);
+    assert!(said("").is_empty());
+}
+
+/// What a director is set to, an inventory tells its detectors.
+#[test]
+fn settings_of_an_inventory_take_the_place_of_the_defaults() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("inventory.toml");
+    fs::write(&path, "[settings]\nrenew_ms = 60000\nscale = 0.5\n").expect("a file");
+    let system = diagnose::find("bosh").expect("a system");
+    let mut nodes = [Gathered::of("director")];
+    nodes[0].take("tables", Section { text: "now|now_ms|1000\n".into(), status: Some(0) });
+    let told = |inventory: &Inventory, nodes: &mut [Gathered]| {
+        inventory.tell(nodes);
+        let case = Case::of(system, nodes, inventory);
+        let (.., answer) = case.answers("director:config").next().expect("it is told");
+        ["renew_ms", "scale", "expiry_ms"].map(|name| answer.get(name).unwrap_or("-").to_owned())
+    };
+    assert_eq!(told(&Inventory::default(), &mut nodes), ["120000", "1", "241000"]);
+    assert_eq!(told(&Inventory::read(&path).expect("an inventory"), &mut nodes), ["60000", "0.5", "241000"]);
 }

@@ -68,12 +68,16 @@ impl Gathered {
     /// as one and those that were put aside, the lines are in the order of their times; of one alone in
     /// its own: clocks are set back.
     pub fn take_log(&mut self, lines: Lines, prefix: Option<&str>) {
-        let is_first = self.log.is_empty();
         self.left_out += lines.left_out;
         self.log_ends = self.log_ends.max(lines.last);
         let prefixed =
             |Line { at, text }| Line { at, text: prefix.map(|prefix| format!("{prefix}{text}")).unwrap_or(text) };
-        self.log.extend(lines.kept.into_iter().map(prefixed));
+        self.extend_log(lines.kept.into_iter().map(prefixed));
+    }
+
+    fn extend_log(&mut self, lines: impl IntoIterator<Item = Line>) {
+        let is_first = self.log.is_empty();
+        self.log.extend(lines);
         if !is_first {
             self.log.sort_by_key(|line| line.at);
         }
@@ -86,11 +90,7 @@ impl Gathered {
         }
         self.left_out += other.left_out;
         self.log_ends = self.log_ends.max(other.log_ends);
-        let is_first = self.log.is_empty();
-        self.log.extend(other.log);
-        if !is_first {
-            self.log.sort_by_key(|line| line.at);
-        }
+        self.extend_log(other.log);
     }
 
     /// Takes a section. What is known already is not made unknown.
