@@ -14,6 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 const MARK: &str = "REENACT_STARTED_FOR";
 /// How long killed processes may take to be gone.
 const GONE: Duration = Duration::from_secs(5);
+/// How long an exec may take to have an environment.
+const BEGUN: Duration = Duration::from_secs(1);
 
 /// The processes that bear the mark of a session, or of a part of one.
 #[derive(Debug, Clone)]
@@ -71,7 +73,7 @@ impl Strays {
             variable.strip_prefix(mark.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
         };
         let bears = |folder: &Path| {
-            let environ = fs::read(folder.join("environ")).unwrap_or_default();
+            let environ = environ(folder);
             environ.split(|&byte| byte == 0).any(is_ours)
         };
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -82,6 +84,27 @@ impl Strays {
         };
         all.filter_map(pid).collect()
     }
+}
+
+/// A process's environment. In the middle of an exec it has none for a moment, though whoever started it has gone on.
+fn environ(folder: &Path) -> Vec<u8> {
+    let begun = Instant::now();
+    loop {
+        let begins = begins(folder);
+        let environ = fs::read(folder.join("environ")).unwrap_or_default();
+        if !environ.is_empty() || !begins || begun.elapsed() > BEGUN {
+            return environ;
+        }
+        thread::yield_now();
+    }
+}
+
+/// Whether a process has a program and no place for an environment yet: proc(5), `stat`, the 51st field. A zombie and a
+/// kernel's thread have no program.
+fn begins(folder: &Path) -> bool {
+    let stat = fs::read_to_string(folder.join("stat")).unwrap_or_default();
+    let env_end = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(51 - 3));
+    env_end == Some("0") && fs::read_link(folder.join("exe")).is_ok()
 }
 
 #[cfg(test)]
@@ -100,6 +123,18 @@ mod tests {
         assert_eq!((one.living().len(), two.living().len(), session.living().len()), (0, 1, 1));
         session.kill();
         assert!(!child.wait().expect("its end").success());
+    }
+
+    #[test]
+    fn one_that_has_just_begun_is_found() {
+        let session = Strays::of("test-strays-begin");
+        let (name, value) = session.mark();
+        for _ in 0..300 {
+            let mut child = Command::new("sleep").arg("60").env(name, value).spawn().expect("sleep");
+            assert_eq!(session.living().len(), 1);
+            session.kill();
+            assert!(!child.wait().expect("its end").success());
+        }
     }
 
     #[test]
